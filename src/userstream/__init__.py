@@ -1,0 +1,3 @@
+"""The user data stream of an exchange, both ends of it."""
+
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,1 @@
+"""What is decided: listen keys, sessions, publishing, requests. Nothing here does anything."""

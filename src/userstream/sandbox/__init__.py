@@ -1,0 +1,1 @@
+"""An exchange on the laptop, to test bots against."""

@@ -1,0 +1,1 @@
+"""The asyncio shell of an exchange's side: it performs what the core decides."""

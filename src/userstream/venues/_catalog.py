@@ -1,0 +1,59 @@
+"""Bodies of the exchanges' self-descriptions, which clients read before anything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from userstream.venues._decimals import eight
+
+if TYPE_CHECKING:
+    from userstream.markets import Markets, Symbol
+
+_ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
+
+
+def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
+    """Body of ``exchangeInfo``. Doc: rest-api.md §Exchange information; PRICE_FILTER is first."""
+    limits = [
+        {"rateLimitType": "REQUESTS", "interval": "MINUTE", "limit": 1200},
+        {"rateLimitType": "ORDERS", "interval": "SECOND", "limit": 10},
+        {"rateLimitType": "ORDERS", "interval": "DAY", "limit": 100000},
+    ]
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms,
+        "rateLimits": limits,
+        "exchangeFilters": [],
+        "symbols": [symbol_info(s) for s in markets.symbols.values()],
+    }
+
+
+def symbol_info(s: Symbol) -> dict[str, Any]:
+    """One symbol of ``exchangeInfo``."""
+    top = "10000000.00000000"
+    return {
+        "symbol": s.name,
+        "status": "TRADING",
+        "baseAsset": s.base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": s.quote,
+        "quotePrecision": 8,
+        "orderTypes": _ORDER_TYPES,
+        "icebergAllowed": False,
+        "permissions": ["SPOT"],
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": eight(s.tick),
+                "maxPrice": top,
+                "tickSize": eight(s.tick),
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": eight(s.lot),
+                "maxQty": top,
+                "stepSize": eight(s.lot),
+            },
+            {"filterType": "MIN_NOTIONAL", "minNotional": "0.00100000"},
+        ],
+    }

@@ -1,0 +1,130 @@
+"""JSON frames both ways: what the three venues with JSON pushes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from userstream.errors import InvalidEvent, MalformedFrame
+from userstream.events import (
+    AccountSnapshot,
+    AccountUpdate,
+    Balance,
+    Event,
+    ListenKeyExpired,
+    UnknownEvent,
+)
+from userstream.schema import check_amounts
+from userstream.venue import Frame, Received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Form: TypeAlias = "Callable[[str | None], str]"
+"""How a venue writes an amount."""
+
+encode_json = msgspec.json.Encoder().encode
+
+SHOWN_STATUS = {"PARTIALLY_CANCELED": "CANCELED"}
+"""Statuses that these venues do not have, and what they show instead."""
+
+
+class Asset(msgspec.Struct, gc=False):
+    """One entry of ``B``."""
+
+    a: str
+    f: str
+    l: str  # noqa: E741
+
+
+class Position(msgspec.Struct, gc=False):
+    """``outboundAccountPosition`` (Binance since August 2019; SpaceDEX)."""
+
+    e: str
+    E: int
+    u: int
+    B: list[Asset]
+
+
+class Expired(msgspec.Struct, gc=False):
+    """``listenKeyExpired``; ``E`` is text on some venues."""
+
+    E: int | str | None = None
+
+
+def assets(balances: Iterable[Balance], form: Form) -> list[Asset]:
+    """``B`` of these balances, each amount in the venue's form."""
+    return [Asset(b.asset, form(b.free), form(b.locked)) for b in balances]
+
+
+def balances(entries: Iterable[Asset]) -> tuple[Balance, ...]:
+    """The balances of a ``B``."""
+    return tuple(Balance(asset=x.a, free=x.f, locked=x.l) for x in entries)
+
+
+def position(event: AccountUpdate | AccountSnapshot, time_ms: int, form: Form) -> Frame:
+    """The ``outboundAccountPosition`` frame of the assets that an event lists."""
+    return Frame(
+        encode_json(
+            Position(
+                "outboundAccountPosition", time_ms, event.time_ms, assets(event.balances, form)
+            )
+        )
+    )
+
+
+def read_position(frame: Position) -> Received:
+    """The changed assets of an ``outboundAccountPosition``."""
+    return Received(AccountUpdate(time_ms=frame.u, balances=balances(frame.B)), frame.E)
+
+
+def read_expired(frame: Expired) -> Received:
+    """The end of a listen key, with its time where the venue gives one."""
+    text = str(frame.E)
+    time_ms = int(text) if text.isascii() and text.isdigit() and len(text) < 17 else None
+    return Received(ListenKeyExpired(time_ms=time_ms), time_ms)
+
+
+def listen_key_expired(time_ms: int, listen_key: str) -> bytes:
+    """The notice that a listen key died. Doc: Binance spot changelog 2024-04-02."""
+    return encode_json({"e": "listenKeyExpired", "E": time_ms, "listenKey": listen_key})
+
+
+class _Kind(msgspec.Struct, gc=False):
+    e: str
+
+
+_kind = msgspec.json.Decoder(_Kind).decode
+_raw = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class Reader:
+    """Decodes one JSON object by its ``e``; an ``e`` that is not in the table is kept raw."""
+
+    def __init__(self, table: Mapping[str, tuple[type[Any], Any]]) -> None:
+        self._table = {
+            kind: (msgspec.json.Decoder(frame, strict=False).decode, read)
+            for kind, (frame, read) in table.items()
+        }
+
+    def __call__(self, frame: bytes | str) -> tuple[Received, ...]:
+        """The event of a frame.
+
+        Raises:
+            MalformedFrame: not JSON, no ``e``, a field missing or of the wrong type.
+        """
+        data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
+        try:
+            kind = _kind(data).e
+            known = self._table.get(kind)
+            if known is None:
+                _raw(data)
+                return (Received(UnknownEvent(kind=kind, frame=bytes(data))),)
+            decode, read = known
+            received: Received = read(decode(data))
+            if isinstance(received.event, Event):
+                check_amounts(received.event)
+        except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
+            raise MalformedFrame(f"not a frame of this venue: {e}") from None
+        return (received,)
