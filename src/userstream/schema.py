@@ -18,11 +18,13 @@ from userstream.events import (
 )
 
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,18})?")
-_SIGNED = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,18})?")
+# Venues show more digits than a publisher may send: products of amounts, a fee of 19 places.
+_SHOWN = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _WORD = re.compile(r"[\x21-\x7e]{1,64}")
 # One expression over all fields of a kind, since these run for every published event. The counts
 # are exact, so that a separator inside a field cannot pass for two fields.
 _TWELVE_AMOUNTS = re.compile(r"(?:[0-9]{1,20}(?:\.[0-9]{1,18})?;){12}")
+_TWELVE_SHOWN = re.compile(r"(?:[0-9]{1,40}(?:\.[0-9]{1,40})?;){12}")
 _TEN_WORDS = re.compile(r"(?:[\x21-\x7e]{1,64} ){10}")
 _ORDER_AMOUNTS = (
     "quantity",
@@ -72,21 +74,30 @@ def check_amounts(event: Event) -> None:
         InvalidEvent: the message names the field.
     """
     if isinstance(event, OrderUpdate):
-        _check_order_amounts(event)
+        _check_order_amounts(event, _TWELVE_SHOWN)
         return
     for balance in event.balances:
-        _check_balance(balance)
+        _check_balance(balance, _SHOWN)
 
 
-def _check_order_amounts(o: OrderUpdate) -> None:
+def _check_order_amounts(o: OrderUpdate, form: re.Pattern[str] = _TWELVE_AMOUNTS) -> None:
+    # An empty text is no amount, so ``or`` will not do.
     amounts = (
-        f"{o.quantity or 0};{o.price or 0};{o.last_quantity or 0};{o.last_price or 0};"
-        f"{o.cumulative_quantity or 0};{o.cumulative_quote or 0};{o.commission or 0};"
-        f"{o.stop_price or 0};{o.iceberg_quantity or 0};{o.quote_quantity or 0};"
-        f"{o.last_quote or 0};{o.average_price or 0};"
+        f"{'0' if o.quantity is None else o.quantity};"
+        f"{'0' if o.price is None else o.price};"
+        f"{'0' if o.last_quantity is None else o.last_quantity};"
+        f"{'0' if o.last_price is None else o.last_price};"
+        f"{'0' if o.cumulative_quantity is None else o.cumulative_quantity};"
+        f"{'0' if o.cumulative_quote is None else o.cumulative_quote};"
+        f"{'0' if o.commission is None else o.commission};"
+        f"{'0' if o.stop_price is None else o.stop_price};"
+        f"{'0' if o.iceberg_quantity is None else o.iceberg_quantity};"
+        f"{'0' if o.quote_quantity is None else o.quote_quantity};"
+        f"{'0' if o.last_quote is None else o.last_quote};"
+        f"{'0' if o.average_price is None else o.average_price};"
     )
-    if _TWELVE_AMOUNTS.fullmatch(amounts) is None:
-        raise InvalidEvent(_bad_amount(o))
+    if form.fullmatch(amounts) is None:
+        raise InvalidEvent(_bad_amount(o, _AMOUNT if form is _TWELVE_AMOUNTS else _SHOWN))
 
 
 def _check_order(o: OrderUpdate) -> None:
@@ -134,31 +145,31 @@ def _check_account(event: AccountUpdate | AccountSnapshot) -> None:
             raise InvalidEvent(f"{name} is {value}; allowed are 0 to {MAX_TIME_MS}")
 
 
-def _check_balance(balance: Balance) -> None:
-    if not (_AMOUNT.fullmatch(balance.free) and _AMOUNT.fullmatch(balance.locked)):
+def _check_balance(balance: Balance, form: re.Pattern[str] = _AMOUNT) -> None:
+    if not (form.fullmatch(balance.free) and form.fullmatch(balance.locked)):
         raise InvalidEvent(f"balances of {balance.asset}: free and locked are {_PLAIN}")
     for change in (balance.free_change, balance.locked_change):
-        if change is not None and _SIGNED.fullmatch(change) is None:
+        if change is not None and form.fullmatch(change.removeprefix("-")) is None:
             raise InvalidEvent(f"balances of {balance.asset}: a change is {_PLAIN}, or minus")
 
 
 _PLAIN = "plain decimals as text, at most 20 digits and 18 places, no sign, no exponent"
 
 
-def _bad_amount(order: OrderUpdate) -> str:
-    for name in _ORDER_AMOUNTS:
-        value = getattr(order, name)
-        if value is not None and _AMOUNT.fullmatch(value) is None:
-            return f"{name} is {value[:40]!r}; amounts are {_PLAIN}"
-    return f"amounts are {_PLAIN}"
+def _bad_amount(order: OrderUpdate, form: re.Pattern[str]) -> str:
+    name, value = _first_unmatched(order, _ORDER_AMOUNTS, form)
+    return f"{name} is {value[:40]!r}; amounts are {_PLAIN}"
 
 
 def _bad_word(order: OrderUpdate) -> str:
-    for name in _ORDER_WORDS:
-        value = getattr(order, name)
-        if value is not None and _WORD.fullmatch(value) is None:
-            return _not_a_word(name, value)
-    return "words are 1 to 64 printable ASCII characters, no spaces"
+    return _not_a_word(*_first_unmatched(order, _ORDER_WORDS, _WORD))
+
+
+def _first_unmatched(
+    order: OrderUpdate, names: tuple[str, ...], pattern: re.Pattern[str]
+) -> tuple[str, str]:
+    values = ((name, getattr(order, name)) for name in names)
+    return next((n, v) for n, v in values if v is not None and not pattern.fullmatch(v))
 
 
 def _one_of(name: str, value: str | None, allowed: frozenset[str]) -> str:

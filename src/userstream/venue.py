@@ -195,6 +195,7 @@ class ExpiryNotice(Enum):
     """Whether the end of a listen key is announced in the stream before the close."""
 
     EVENT = auto()
+    """As ``listenKeyExpired``, in Binance's form of 2024-04-02."""
     NONE = auto()
 
 
@@ -279,6 +280,12 @@ class Venue:
 
     def __repr__(self) -> str:
         return f"<Venue {self.name}>"
+
+
+def listen_key_expired(time_ms: int, listen_key: str) -> bytes:
+    """The notice that a listen key died. Doc: Binance spot changelog 2024-04-02."""
+    notice = '{"e":"listenKeyExpired","E":%d,"listenKey":"%s"}'
+    return (notice % (time_ms, listen_key)).encode()
 
 
 def number_id(text: str) -> int:

@@ -29,7 +29,8 @@ class Batch(NamedTuple):
 class Store(Protocol):
     """An ordered map of bytes to bytes.
 
-    All calls block and may run in any thread, one at a time. ``close`` may be called twice.
+    Calls block. One thread commits at a time; another may ``get`` and ``scan`` meanwhile and sees
+    a commit whole or not at all. ``close`` may be called twice.
     """
 
     @property

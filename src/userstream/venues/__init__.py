@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from userstream.venue import Venue
 
+DEFAULT = "binance"
+"""The venue that stands at the root where nothing else is set."""
+
 
 def names() -> tuple[str, ...]:
     """The names of all venues, sorted."""

@@ -86,11 +86,6 @@ def read_expired(frame: Expired) -> Received:
     return Received(ListenKeyExpired(time_ms=time_ms), time_ms)
 
 
-def listen_key_expired(time_ms: int, listen_key: str) -> bytes:
-    """The notice that a listen key died. Doc: Binance spot changelog 2024-04-02."""
-    return encode_json({"e": "listenKeyExpired", "E": time_ms, "listenKey": listen_key})
-
-
 class _Kind(msgspec.Struct, gc=False):
     e: str
 

@@ -11,13 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from userstream.events import (
-    AccountSnapshot,
-    CommissionRates,
-    Envelope,
-    OrderUpdate,
-    Permissions,
-)
+from userstream.events import AccountSnapshot, Envelope, OrderUpdate
 from userstream.markets import Markets
 from userstream.venue import (
     Auth,
@@ -27,13 +21,11 @@ from userstream.venue import (
     Frame,
     KeyPlace,
     KeyPolicy,
-    Received,
     RestDialect,
     Route,
     StreamDialect,
     StreamPath,
     Venue,
-    number_id,
 )
 from userstream.venues._catalog import exchange_info
 from userstream.venues._decimals import eight

@@ -154,12 +154,8 @@ def with_2018(report: Report, o: OrderUpdate) -> Report2018:
     return Report2018(**msgspec.structs.asdict(report), O=created, Z=eight(o.cumulative_quote))
 
 
-def _text(value: str | None) -> str | None:
-    return None if value in {None, "", "null"} else value
-
-
 def _read_report(r: ReadReport) -> Received:
-    original = _text(r.C)
+    original = None if r.C in {"", "null"} else r.C  # later editions have null, then ""
     event = OrderUpdate(
         symbol=r.s,
         order_id=str(r.i),
@@ -167,8 +163,8 @@ def _read_report(r: ReadReport) -> Received:
         status=r.X,
         time_ms=r.T,
         execution=r.x,
-        client_order_id=original or _text(r.c),
-        cancel_client_order_id=_text(r.c) if original else None,
+        client_order_id=original or r.c or None,
+        cancel_client_order_id=r.c or None if original else None,
         order_type=r.o,
         time_in_force=r.f,
         quantity=r.q,
@@ -183,7 +179,7 @@ def _read_report(r: ReadReport) -> Received:
         commission_asset=r.N,
         trade_id=None if r.t < 0 else str(r.t),
         execution_id=str(r.I),
-        reject_reason=_text(r.r if r.r != "NONE" else None),
+        reject_reason=None if r.r in {"", "NONE"} else r.r,
         maker=r.m,
         working=r.w,
         created_ms=r.O,

@@ -1,0 +1,44 @@
+# Everything here sets itself up: a venv in .venv, from requirements.lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+setup: $(STAMP) ## Install everything into .venv
+
+sandbox: $(STAMP) ## Run a sandbox exchange (ARGS='--venue mexc' passes arguments on)
+	@$(BIN)/userstream sandbox run $(ARGS)
+
+test: $(STAMP) ## Run the tests with coverage (ARGS='-k binance' passes arguments on)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Format check, linter, types, import arrows
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+lock: $(STAMP) ## Write requirements.lock anew
+	$(BIN)/uv pip compile -q pyproject.toml --universal --python-version 3.11 --all-extras --group dev \
+		--no-emit-index-url --no-header --upgrade -o requirements.lock
+
+# protoc 31.0, from grpcio-tools 1.73.1: code of a protoc runs on its own protobuf runtime and on later
+# ones, up to the next major, so this one serves all that pyproject.toml allows (6.31 to 7.x).
+proto: $(STAMP) ## Write the protobuf code of MEXC anew
+	$(BIN)/uv tool run --quiet --python $(BIN)/python --from grpcio-tools==1.73.1 python-grpc-tools-protoc \
+		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
+		src/userstream/venues/mexc/push.proto
+
+.PHONY: help setup sandbox test lint lock proto

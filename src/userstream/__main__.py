@@ -1,0 +1,5 @@
+"""``python -m userstream`` is the command ``userstream``."""
+
+from userstream.cli import main
+
+main()

@@ -1,0 +1,96 @@
+"""``userstream serve``: the server for real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from userstream.venues import load, names
+
+Rest = Annotated[str | None, typer.Option(help="HOST:PORT of the REST port.", show_default=False)]
+Stream = Annotated[
+    str | None, typer.Option(help="HOST:PORT of the stream port.", show_default=False)
+]
+AdminPort = Annotated[
+    str | None,
+    typer.Option("--admin", help="HOST:PORT of the admin port.", show_default=False),
+]
+RootVenue = Annotated[
+    str | None,
+    typer.Option(
+        "--venue", help=f"Venue at the root of the ports: {', '.join(names())}.", show_default=False
+    ),
+]
+Certificate = Annotated[
+    str | None, typer.Option("--tls-cert", help="Certificate chain (PEM).", show_default=False)
+]
+CertificateKey = Annotated[
+    str | None, typer.Option("--tls-key", help="Private key (PEM).", show_default=False)
+]
+
+
+def serve(  # noqa: PLR0917 - options, all by name
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file with settings.", show_default=False)
+    ] = None,
+    rest: Rest = None,
+    stream: Stream = None,
+    admin: AdminPort = None,
+    venue: RootVenue = None,
+    bus: Annotated[
+        str | None,
+        typer.Option(help="file:DIR (default file:userstream-data) or memory:", show_default=False),
+    ] = None,
+    durability: Annotated[
+        str | None,
+        typer.Option(
+            help="What an acknowledged event survives: power-cut (default) or process-kill.",
+            show_default=False,
+        ),
+    ] = None,
+    tls_cert: Certificate = None,
+    tls_key: CertificateKey = None,
+) -> None:
+    """Serve listen keys and private streams until SIGTERM.
+
+    Settings come from --config, then USERSTREAM_* variables, then options; the later wins. The
+    admin token comes from USERSTREAM_ADMIN_TOKEN or the setting admin_token_file.
+    """
+    from userstream.server import logs  # noqa: PLC0415 - an extra
+    from userstream.server.service import Service  # noqa: PLC0415
+    from userstream.server.settings import load_settings, markets_of  # noqa: PLC0415
+
+    arguments = {
+        "rest": rest,
+        "stream": stream,
+        "admin": admin,
+        "venue": venue,
+        "bus": bus,
+        "durability": durability,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+    }
+    settings = load_settings(config, os.environ, arguments)
+    logs.configure(json=settings.log == "json")
+    markets = markets_of(settings)
+    venues = {name: load(name, settings.venues.get(name), markets) for name in names()}
+
+    async def main() -> None:
+        async with Service(settings, venues) as service:
+            await service.run()
+
+    run_loop(main())
+
+
+def run_loop(main: object) -> None:
+    """Runs a coroutine on uvloop where there is one."""
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        asyncio.run(main)  # type: ignore[arg-type]
+    else:
+        uvloop.run(main)  # type: ignore[arg-type]

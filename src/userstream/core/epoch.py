@@ -1,0 +1,47 @@
+"""Epoch: which continuous history a sequence number belongs to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from userstream.core.tokens import ENTROPY_BYTES
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+LENGTH = 12
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What a data folder knows of the process that last used it."""
+
+    epoch: str
+    boot_id: str
+    clean: bool
+    """Whether that process closed the folder itself."""
+    v: int = 1
+
+
+def new_epoch(entropy: bytes) -> str:
+    """An epoch that no other folder has, from ``ENTROPY_BYTES`` random bytes."""
+    if len(entropy) < ENTROPY_BYTES:
+        raise ValueError(f"an epoch needs {ENTROPY_BYTES} random bytes")
+    number = int.from_bytes(entropy, "big")
+    digits = []
+    for _ in range(LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(digits)
+
+
+def next_run(last: Run | None, *, boot_id: str, power_safe: bool, entropy: bytes) -> Run:
+    """The run that begins now, with a new epoch where acked events may have been lost.
+
+    That is: in a new folder, and after an unclean end before a reboot unless every commit was
+    on the disk. A kill of the process alone loses nothing that was acknowledged.
+    """
+    if last is None:
+        epoch = new_epoch(entropy)
+    elif last.clean or last.boot_id == boot_id or power_safe:
+        epoch = last.epoch
+    else:
+        epoch = new_epoch(entropy)
+    return Run(epoch, boot_id, clean=False)

@@ -1,0 +1,61 @@
+"""What may grow, and how far. Where a venue's document gives a limit, the venue's own wins."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of one server. Each number has its reason; zero is never "unlimited"."""
+
+    handshake_s: float = 10.0
+    """From accept to a complete request; Centrifugo gives up a stale connection after 10 s."""
+    request_head_bytes: int = 8_192
+    """Of a handshake: request line and headers."""
+    request_body_bytes: int = 16_384
+    """Of a REST request of a venue; the longest documented one is below 1 KiB."""
+    max_parameters: int = 64
+    """In a query or a form."""
+    close_s: float = 5.0
+    """How long a close handshake may take before the connection is dropped."""
+    drain_s: float = 10.0
+    """How long a graceful stop may take."""
+
+    message_bytes: int = 4_096
+    """Of a client's message; clients send subscriptions of a few hundred bytes."""
+    control_frames_per_s: int = 20
+    """Pings and pongs of a client, apart from messages; the busiest client sends 0.2/s."""
+    send_buffer_bytes: int = 65_536
+    """Kernel buffer of a socket; left alone the kernel takes megabytes for a stopped reader."""
+    outbox_bytes: int = 1_048_576
+    """Waiting for one slow reader before it is cut; Centrifugo has the same bound."""
+
+    sockets: int = 100_000
+    """Of this process."""
+    sockets_per_ip: int = 1_000
+    sockets_per_key: int = 50
+    """Where the venue has no limit of its own."""
+    connects_per_ip: int = 300
+    """Handshakes of one address in ``connects_window_s``; Binance's figures."""
+    connects_window_s: int = 300
+    bad_keys_per_ip: int = 20
+    """Unknown listen keys of one address a minute, then 429."""
+    ban_after_refusals: int = 10
+    """Requests after a 429 that turn it into a 418."""
+    ban_s: int = 120
+    max_ban_s: int = 259_200
+    """Bans double from two minutes up to three days."""
+    tracked_addresses: int = 100_000
+    """Addresses whose requests are counted; the longest unseen is forgotten first."""
+
+    event_bytes: int = 65_536
+    """Of one published line."""
+    lines_per_request: int = 10_000
+    publish_bytes: int = 16_777_216
+    """Of one publishing request."""
+    append_queue_bytes: int = 33_554_432
+    """Accepted and not yet committed; beyond it publishers are told to wait."""
+    sources_per_account: int = 64
+    """Publishers that one account ever had."""
+    memory_events_per_account: int = 1_000
+    """Kept by the memory bus, the oldest dropped first."""

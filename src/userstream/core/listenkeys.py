@@ -1,0 +1,163 @@
+"""KeyTable: which listen keys live, whose they are, and until when."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from userstream.core.tokens import Minter
+from userstream.venue import KeyPolicy, OnCreate, Refusal
+
+
+class KeyRecord(msgspec.Struct, frozen=True, gc=False):
+    """One live listen key as it is stored: its random part, never the key itself."""
+
+    venue: str
+    random: str
+    account: str
+    api_keys: tuple[str, ...]
+    """Fingerprints of every API key that was given this listen key."""
+    expires_ms: int
+    v: int = 1
+
+
+class Issued(NamedTuple):
+    """A listen key for its owner, and the record to store before it is given out."""
+
+    key: str
+    record: KeyRecord
+    new: bool = False
+
+
+class KeyTable:
+    """Creates, renews, deletes, revokes and expires listen keys. Times are the server's, in ms.
+
+    The table changes at once; the shell stores each record before it answers and calls
+    ``forget`` when it could not.
+    """
+
+    def __init__(
+        self,
+        minter: Minter,
+        policies: Mapping[str, KeyPolicy],
+        records: Iterable[KeyRecord] = (),
+    ) -> None:
+        self._minter = minter
+        self._policies = policies
+        self._records: dict[tuple[str, str], KeyRecord] = {}
+        self._owned: dict[tuple[str, str], list[str]] = {}
+        self._expiries: list[tuple[int, str, str]] = []
+        for record in records:
+            if record.venue in policies:
+                self._put(record)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def create(
+        self, venue: str, account: str, api_key: str, entropy: bytes, now_ms: int
+    ) -> Issued | Refusal:
+        """The account's key: a new one, or the live one, extended, where the venue shares it."""
+        policy = self._policies[venue]
+        live = self._live(venue, account, now_ms)
+        if live and policy.on_create is OnCreate.REUSE:
+            return self._extend(live[0], now_ms, api_key)
+        if len(live) >= policy.max_per_account:
+            return Refusal.LISTEN_KEYS_EXHAUSTED
+        random = self._minter.random_part(policy, entropy)
+        record = KeyRecord(venue, random, account, (api_key,), now_ms + policy.life_ms)
+        self._put(record)
+        return self._issued(record)._replace(new=True)
+
+    def renew(self, venue: str, key: str, account: str, now_ms: int) -> Issued | Refusal:
+        """Life from now on, for a live key of that account."""
+        record = self.find(venue, key, now_ms)
+        if record is None or record.account != account:
+            return Refusal.LISTEN_KEY_UNKNOWN
+        return self._extend(record, now_ms)
+
+    def delete(self, venue: str, key: str, account: str, now_ms: int) -> Issued | Refusal:
+        """Ends a live key of that account, for everybody who uses it."""
+        record = self.find(venue, key, now_ms)
+        if record is None or record.account != account:
+            return Refusal.LISTEN_KEY_UNKNOWN
+        self.forget(record)
+        return Issued(key, record)
+
+    def owned_by(self, venue: str, account: str, now_ms: int) -> list[str]:
+        """The live keys of an account, the oldest first."""
+        return [self._issued(r).key for r in self._live(venue, account, now_ms)]
+
+    def find(self, venue: str, key: str, now_ms: int) -> KeyRecord | None:
+        """The record of a live key; ``None`` for one that is made up, dead or another venue's."""
+        random = self._minter.check(venue, self._policies[venue], key)
+        if random is None:
+            return None
+        record = self._records.get((venue, random))
+        return record if record is not None and record.expires_ms > now_ms else None
+
+    def key_of(self, venue: str, random: str) -> str:
+        """The listen key of a random part, for its owner's own stream only."""
+        return self._minter.key(venue, self._policies[venue], random)
+
+    def revoke(self, api_keys: Iterable[str]) -> list[KeyRecord]:
+        """Ends every listen key that one of these API keys was given."""
+        revoked = set(api_keys)
+        ended = [r for r in self._records.values() if not revoked.isdisjoint(r.api_keys)]
+        for record in ended:
+            self.forget(record)
+        return ended
+
+    def expire(self, now_ms: int) -> list[KeyRecord]:
+        """Ends the keys whose time has come."""
+        ended = []
+        while self._expiries and self._expiries[0][0] <= now_ms:
+            _, venue, random = heapq.heappop(self._expiries)
+            record = self._records.get((venue, random))
+            if record is None:
+                continue
+            if record.expires_ms <= now_ms:
+                self.forget(record)
+                ended.append(record)
+            else:  # renewed since
+                heapq.heappush(self._expiries, (record.expires_ms, venue, random))
+        return ended
+
+    def deadline(self) -> int | None:
+        """When ``expire`` should be called next; it may find nothing then."""
+        return self._expiries[0][0] if self._expiries else None
+
+    def forget(self, record: KeyRecord) -> None:
+        """Drops a key without a word: deleted, expired, or never stored."""
+        if self._records.pop((record.venue, record.random), None) is not None:
+            owned = self._owned[record.venue, record.account]
+            owned.remove(record.random)
+            if not owned:
+                del self._owned[record.venue, record.account]
+
+    def _put(self, record: KeyRecord) -> None:
+        place = (record.venue, record.random)
+        if place not in self._records:
+            self._owned.setdefault((record.venue, record.account), []).append(record.random)
+            heapq.heappush(self._expiries, (record.expires_ms, *place))
+        self._records[place] = record
+
+    def _extend(self, record: KeyRecord, now_ms: int, api_key: str | None = None) -> Issued:
+        life_ms = self._policies[record.venue].life_ms
+        api_keys = record.api_keys
+        if api_key is not None and api_key not in api_keys:
+            api_keys = (*api_keys, api_key)
+        extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=now_ms + life_ms)
+        self._put(extended)
+        return self._issued(extended)
+
+    def _live(self, venue: str, account: str, now_ms: int) -> list[KeyRecord]:
+        owned = self._owned.get((venue, account), ())
+        records = [self._records[venue, random] for random in owned]
+        return [r for r in records if r.expires_ms > now_ms]
+
+    def _issued(self, record: KeyRecord) -> Issued:
+        return Issued(self.key_of(record.venue, record.random), record)

@@ -1,0 +1,299 @@
+"""The rules of publishing: what a line must be, and which place in its account's order it gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from userstream.core.limits import Limits
+from userstream.core.picture import EMPTY, settle
+from userstream.errors import InvalidEvent, StoreError
+from userstream.events import (
+    ACCOUNT,
+    AccountSnapshot,
+    AccountUpdate,
+    Envelope,
+    Event,
+    OrderUpdate,
+)
+from userstream.schema import check
+
+VERSION = 1
+_SOURCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_MAX_N = (1 << 63) - 1
+
+
+class Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """One published line: an event, for an account, as the ``n``-th of its source."""
+
+    v: int
+    account: str
+    source: str
+    n: int
+    event: msgspec.Raw
+    prev_n: int | None = None
+    """The ``n`` before this one; given, a hole is refused."""
+    takeover: bool = False
+    """This source becomes the account's publisher; the one before is fenced."""
+
+
+# Unknown fields are refused while publishing: a misspelt amount must not vanish in silence.
+class _Order(OrderUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False,
+             tag="order_update"):  # fmt: skip
+    pass
+
+
+class _Update(AccountUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True,
+              tag="account_update"):  # fmt: skip
+    pass
+
+
+class _Snapshot(AccountSnapshot, forbid_unknown_fields=True, frozen=True, kw_only=True,
+                tag="account_snapshot"):  # fmt: skip
+    pass
+
+
+_decode_line = msgspec.json.Decoder(Line).decode
+_decode_event = msgspec.json.Decoder(_Order | _Update | _Snapshot).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Head(msgspec.Struct, gc=False):
+    """How far an account has come. Kept for ever, outside retention."""
+
+    seq: int = 0
+    source: str = ""
+    """Whose events are accepted."""
+    sources: dict[str, int] = {}
+    """The last ``n`` of every source that ever published."""
+    v: int = 1
+
+
+class Appended(NamedTuple):
+    """An accepted line: the event in its place, and the account's picture after it."""
+
+    envelope: Envelope
+    source: str
+    n: int
+    raw: bytes
+    """The event as JSON, as it is to be stored."""
+    picture: AccountSnapshot | None
+    """Only where the event changed it."""
+
+
+class Duplicate(NamedTuple):
+    """A line whose ``n`` is stored already; ``seq`` is the account's head."""
+
+    account: str
+    epoch: str
+    seq: int
+
+
+class Refused(NamedTuple):
+    """A line that was not accepted. ``code`` is stable, the text may change."""
+
+    code: str
+    msg: str
+    account: str | None = None
+    """Whose later lines it blocks, where that much of the line could be read."""
+
+
+class Account:
+    """The tail of one account's order: its head and picture after the last accepted line."""
+
+    __slots__ = ("head", "picture")
+
+    def __init__(self, head: Head, picture: AccountSnapshot) -> None:
+        self.head = head
+        self.picture = picture
+
+
+class Ledger:
+    """Gives accepted lines their ``seq``: the single writer of all accounts of one process.
+
+    Lines that are accepted and not yet committed are part of the tail; ``forget`` drops the tail
+    of accounts whose commit failed, so that the next line starts from what is stored.
+    """
+
+    def __init__(
+        self, epoch: str, limits: Limits, load: Callable[[str], tuple[Head, AccountSnapshot] | None]
+    ) -> None:
+        self.epoch = epoch
+        self._limits = limits
+        self._load = load
+        self._accounts: dict[str, Account] = {}
+
+    def __len__(self) -> int:
+        return len(self._accounts)
+
+    def account(self, name: str) -> Account:
+        """The tail of an account, loaded at first use."""
+        account = self._accounts.get(name)
+        if account is None:
+            stored = self._load(name)
+            head, picture = stored or (Head(sources={}), EMPTY)
+            account = self._accounts[name] = Account(head, picture)
+        return account
+
+    def forget(self, name: str) -> None:
+        """Drops the tail of an account whose last lines were not committed."""
+        self._accounts.pop(name, None)
+
+    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
+        """Checks a line and gives it its place, unless it is a repeat or breaks a rule."""
+        if len(text) > self._limits.event_bytes:
+            return Refused(
+                "too_large", f"a line is {len(text)} bytes; allowed are {self._limits.event_bytes}"
+            )
+        try:
+            line = _decode_line(text)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            return Refused("malformed", f"{e}; a line is {_SHAPE}", _account_of(text))
+        refused = _check_line(line)
+        if refused is not None:
+            return refused
+        try:
+            account = self.account(line.account)
+        except StoreError as e:
+            return Refused("unavailable", f"not stored: {e}", line.account)
+        verdict = self._order(line, account.head)
+        if verdict is not None:
+            return verdict
+        return self._append(line, account, now_ms)
+
+    def _order(self, line: Line, head: Head) -> Duplicate | Refused | None:
+        source, name = line.source, line.account
+        last = head.sources.get(source)
+        if head.source and source != head.source and not line.takeover:
+            if last is not None:
+                return Refused("fenced", f"{head.source} took over from {source}", name)
+            return Refused(
+                "other_source",
+                f'{head.source} publishes for this account; say "takeover":true to replace it',
+                name,
+            )
+        if line.n <= (last or 0):
+            return Duplicate(name, self.epoch, head.seq)
+        if line.prev_n is not None and line.prev_n != (last or 0):
+            return Refused(
+                "hole", f"prev_n is {line.prev_n}, but the last n of {source} is {last or 0}", name
+            )
+        if last is None and len(head.sources) >= self._limits.sources_per_account:
+            most = self._limits.sources_per_account
+            return Refused("too_many_sources", f"an account has at most {most} sources", name)
+        return None
+
+    def _append(self, line: Line, account: Account, now_ms: int) -> Appended | Refused:
+        raw = bytes(line.event)
+        try:
+            event: Event = _decode_event(raw)
+            check(event)
+        except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
+            return Refused("invalid_event", str(e), line.account)
+        picture = None
+        if not isinstance(event, OrderUpdate):
+            picture, event = settle(account.picture, event)
+            raw = _encode(event)
+            account.picture = picture
+        head = account.head
+        head.seq += 1
+        head.source = line.source
+        head.sources[line.source] = line.n
+        envelope = Envelope(VERSION, line.account, self.epoch, head.seq, now_ms, event)
+        return Appended(envelope, line.source, line.n, raw, picture)
+
+
+_SHAPE = (
+    '{"v":1,"account":…,"source":…,"n":…,"event":{"type":…}} '
+    'with "prev_n" and "takeover" as it needs them'
+)
+
+
+def _check_line(line: Line) -> Refused | None:
+    if ACCOUNT.fullmatch(line.account) is None:
+        return Refused(
+            "malformed", f"account is {line.account[:70]!r}; allowed is {ACCOUNT.pattern}"
+        )
+    if line.v != VERSION:
+        return Refused("version", f"v is {line.v}; this server knows {VERSION}", line.account)
+    if _SOURCE.fullmatch(line.source) is None:
+        return Refused(
+            "malformed",
+            f"source is {line.source[:70]!r}; allowed is {_SOURCE.pattern}",
+            line.account,
+        )
+    if not 1 <= line.n <= _MAX_N:
+        return Refused("malformed", f"n is {line.n}; allowed are 1 to {_MAX_N}", line.account)
+    return None
+
+
+class _Named(msgspec.Struct):
+    account: str
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def _account_of(text: bytes) -> str | None:
+    """The account of a line that is wrong elsewhere, so that later lines of it are blocked."""
+    try:
+        return _decode_named(text).account
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class Submission:
+    """One publishing request: a refused line blocks the later lines of its account."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._blocked: dict[str, int] = {}
+        self._unreadable: int | None = None
+        self.line = 0
+
+    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
+        """The next line of the request, counted from 1."""
+        self.line += 1
+        if self._blocked or self._unreadable:
+            blocked = self._blocking(text)
+            if blocked is not None:
+                return blocked
+        outcome = self._ledger.accept(text, now_ms)
+        if isinstance(outcome, Refused):
+            self.block(outcome.account, self.line)
+        return outcome
+
+    def block(self, account: str | None, line: int) -> None:
+        """Blocks later lines of an account, or all where the account could not be read."""
+        if account is None:
+            self._unreadable = self._unreadable or line
+        else:
+            self._blocked.setdefault(account, line)
+
+    def _blocking(self, text: bytes) -> Refused | None:
+        if self._unreadable:
+            line = self._unreadable
+            return Refused("blocked_by", f"line {line} could not be read, nor whose it is")
+        account = _account_of(text)
+        line_or_none = self._blocked.get(account) if account is not None else None
+        if line_or_none is None:
+            return None
+        return Refused("blocked_by", f"line {line_or_none} of this account was refused", account)
+
+
+def answer(line: int, outcome: Appended | Duplicate | Refused) -> bytes:
+    """The answer to a line, as one line of JSON."""
+    if isinstance(outcome, Appended):
+        place = outcome.envelope
+        # Account and epoch are words by their own rules: nothing in them needs escaping.
+        return (
+            f'{{"line":{line},"account":"{place.account}",'
+            f'"epoch":"{place.epoch}","seq":{place.seq}}}\n'
+        ).encode()
+    if isinstance(outcome, Duplicate):
+        known = {"line": line, "duplicate": True, "epoch": outcome.epoch, "seq": outcome.seq}
+        return _encode(known) + b"\n"
+    return _encode({"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}) + b"\n"

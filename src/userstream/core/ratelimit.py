@@ -1,0 +1,86 @@
+"""Request weights by address: 429 when a window is used up, 418 for whoever goes on."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from userstream.core.limits import Limits
+from userstream.venue import Refusal
+
+
+class Verdict(NamedTuple):
+    """Whether a request may go on, and what its answer says of the window."""
+
+    used: int
+    refusal: Refusal | None = None
+    retry_after_s: int = 0
+    until_ms: int = 0
+    """End of a ban."""
+
+
+class _Address:
+    __slots__ = ("banned_until_ms", "bans", "refusals", "used", "window")
+
+    def __init__(self) -> None:
+        self.window = -1
+        self.used = 0
+        self.refusals = 0
+        self.bans = 0
+        self.banned_until_ms = 0
+
+
+class RateLimiter:
+    """Counts weight per key (an address, or address and route) in windows of fixed length.
+
+    Doc: Binance rest-api.md §Limits: ignoring 429 leads to a ban of two minutes, up to three days.
+    """
+
+    def __init__(self, limits: Limits, *, weight: int, window_s: int) -> None:
+        self._limits = limits
+        self._weight = weight
+        self._window_ms = window_s * 1000
+        self._seen: OrderedDict[str, _Address] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def take(self, key: str, weight: int, now_ms: int) -> Verdict:
+        """Counts a request of that weight."""
+        address = self._address(key)
+        if now_ms < address.banned_until_ms:
+            return self._banned(address, now_ms)
+        window = now_ms // self._window_ms
+        if window != address.window:
+            address.window, address.used, address.refusals = window, 0, 0
+        if address.used + weight <= self._weight:
+            address.used += weight
+            return Verdict(address.used)
+        address.refusals += 1
+        if address.refusals > self._limits.ban_after_refusals:
+            return self._ban(address, now_ms)
+        left_ms = (window + 1) * self._window_ms - now_ms
+        return Verdict(address.used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000))
+
+    def _address(self, key: str) -> _Address:
+        address = self._seen.get(key)
+        if address is None:
+            address = self._seen[key] = _Address()
+            if len(self._seen) > self._limits.tracked_addresses:
+                self._seen.popitem(last=False)
+        else:
+            self._seen.move_to_end(key)
+        return address
+
+    def _ban(self, address: _Address, now_ms: int) -> Verdict:
+        seconds = min(self._limits.ban_s << min(address.bans, 20), self._limits.max_ban_s)
+        address.bans += 1
+        address.refusals = 0
+        address.banned_until_ms = now_ms + seconds * 1000
+        return self._banned(address, now_ms)
+
+    def _banned(self, address: _Address, now_ms: int) -> Verdict:
+        left_ms = address.banned_until_ms - now_ms
+        return Verdict(
+            address.used, Refusal.BANNED, -(-left_ms // 1000), until_ms=address.banned_until_ms
+        )

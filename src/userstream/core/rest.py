@@ -1,0 +1,240 @@
+"""The REST side of a venue, decided without a socket: a request in, a response out.
+
+In two steps, since asking whose an API key is may take time: ``RestGate.admit`` checks all that
+the request itself shows, ``RestGate.serve`` acts for the account that the verifier named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import NamedTuple
+
+import msgspec
+
+from userstream.core.limits import Limits
+from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
+from userstream.core.parameters import Refusing, read_parameters
+from userstream.core.ratelimit import RateLimiter, Verdict
+from userstream.core.signing import check_timestamp, signed_message
+from userstream.venue import LISTEN_KEY_CALLS, Call, Need, Refusal, Reply, Route, Venue
+
+_encode = msgspec.json.Encoder().encode
+_JSON = ("content-type", "application/json;charset=UTF-8")
+_PRIVATE = (("cache-control", "no-store"), ("referrer-policy", "no-referrer"))
+_KEY_LEGAL = "^[A-Za-z0-9]{1,128}$"
+_API_KEY_LENGTH = range(1, 129)
+
+
+class Request(NamedTuple):
+    """One HTTP request below the venue's mount point. Header names are in lower case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[str, str]
+    body: bytes
+    address: str
+
+
+class Response(NamedTuple):
+    """One HTTP response. ``refusal`` is for logs and metrics, not for the wire."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = (_JSON,)
+    refusal: Refusal | None = None
+
+
+class Credentials(NamedTuple):
+    """What a request shows of its sender; ``signature`` is absent where none is checked."""
+
+    api_key: str
+    message: bytes = b""
+    signature: str | None = None
+    signature_required: bool = False
+    lower_case_only: bool = False
+
+    def __repr__(self) -> str:
+        return "<Credentials>"
+
+
+class Identity(NamedTuple):
+    """Whose request it is: the account, and a fingerprint of the API key."""
+
+    account: str
+    api_key: str
+
+
+class Admitted(NamedTuple):
+    """A request that may go on once its sender is known."""
+
+    route: Route
+    parameters: Mapping[str, str]
+    credentials: Credentials
+    verdict: Verdict
+
+
+class Change(Enum):
+    """What a call did to a listen key."""
+
+    STORED = auto()
+    DELETED = auto()
+
+
+class Served(NamedTuple):
+    """The answer to a call, and the record that must be stored or removed before it is sent."""
+
+    response: Response
+    change: Change | None = None
+    record: KeyRecord | None = None
+    new: bool = False
+    """Whether the key did not exist before."""
+
+
+class RestGate:
+    """Decides every REST request of one venue."""
+
+    def __init__(self, venue: Venue, keys: KeyTable, limits: Limits) -> None:
+        self.venue = venue
+        self._rest = venue.rest
+        self._keys = keys
+        self._limits = limits
+        self._limiter = RateLimiter(
+            limits, weight=self._rest.weight_per_window, window_s=self._rest.window_s
+        )
+        self._routes = {(r.method, r.path): r for r in self._rest.routes}
+        self._paths = {r.path for r in self._rest.routes}
+
+    def admit(self, request: Request, now_ms: int) -> Admitted | Response:
+        """Checks a request up to its credentials; start-up calls are answered at once."""
+        route = self._routes.get((request.method, request.path))
+        weight = route.weight if route else 1
+        key = f"{request.address} {request.path}" if self._rest.per_endpoint else request.address
+        verdict = self._limiter.take(key, weight, now_ms)
+        if verdict.refusal is not None:
+            return self._limited(verdict)
+        if route is None:
+            known = request.path in self._paths
+            return self.refuse(Refusal.METHOD if known else Refusal.NOT_FOUND, verdict=verdict)
+        if len(request.body) > self._limits.request_body_bytes:
+            return self.refuse(Refusal.TOO_LARGE, verdict=verdict)
+        try:
+            if route.call not in LISTEN_KEY_CALLS:
+                return self._public(route.call, verdict, now_ms)
+            return self._read(route, request, verdict, now_ms)
+        except Refusing as refusing:
+            refusal, details = refusing.refused
+            return self.refuse(refusal, *details, verdict=verdict)
+
+    def serve(self, admitted: Admitted, identity: Identity, entropy: bytes, now_ms: int) -> Served:
+        """Acts for the account that a request's credentials belong to."""
+        call = admitted.route.call
+        if call is Call.LIST:
+            keys = self._keys.owned_by(self.venue.name, identity.account, now_ms)
+            return Served(self._good({"listenKey": keys}, admitted.verdict))
+        if call is Call.CREATE:
+            done = self._keys.create(
+                self.venue.name, identity.account, identity.api_key, entropy, now_ms
+            )
+        else:
+            act = self._keys.renew if call is Call.RENEW else self._keys.delete
+            key = admitted.parameters["listenKey"]
+            done = act(self.venue.name, key, identity.account, now_ms)
+        if isinstance(done, Refusal):
+            return Served(self.refuse(done, verdict=admitted.verdict))
+        return self._answer(call, done, admitted.verdict)
+
+    def refuse(
+        self, refusal: Refusal, *details: object, verdict: Verdict | None = None
+    ) -> Response:
+        """The venue's own form of a refusal."""
+        form = self.venue.errors[refusal]
+        body = _encode({"code": form.code, "msg": form.text.format(*details)})
+        headers = (_JSON, *self._weight(verdict)) if verdict else (_JSON,)
+        return Response(form.status, body, headers, refusal)
+
+    def _limited(self, verdict: Verdict) -> Response:
+        banned = verdict.refusal is Refusal.BANNED
+        detail = verdict.until_ms if banned else self._rest.weight_per_window
+        response = self.refuse(verdict.refusal or Refusal.BANNED, detail, verdict=verdict)
+        wait = ("retry-after", str(verdict.retry_after_s))
+        return response._replace(headers=(*response.headers, wait))
+
+    def _public(self, call: Call, verdict: Verdict, now_ms: int) -> Response:
+        if call is Call.TIME:
+            return self._good({"serverTime": now_ms}, verdict)
+        if call is Call.INFO:
+            return self._good(self._rest.info(now_ms), verdict)
+        return self._good({}, verdict)
+
+    def _read(self, route: Route, request: Request, verdict: Verdict, now_ms: int) -> Admitted:
+        api_key = self._api_key(request.headers)
+        parameters = read_parameters(
+            request.query, request.body, json_body=self._rest.json_body, limits=self._limits
+        )
+        wanted = {"listenKey"} if route.call in {Call.RENEW, Call.DELETE} else set()
+        if self._rest.refuse_surplus and len(parameters) > len(wanted & parameters.keys()):
+            raise Refusing(Refusal.PARAMETER_SURPLUS, len(wanted), len(parameters))
+        if wanted:
+            self._check_listen_key(parameters)
+        credentials = self._signed(api_key, parameters, request, now_ms)
+        return Admitted(route, parameters, credentials, verdict)
+
+    def _api_key(self, headers: Mapping[str, str]) -> str:
+        auth = self._rest.auth
+        for name in (auth.header, *auth.other_headers):
+            value = headers.get(name.lower())
+            if value is not None and value.strip():
+                key = value.strip()
+                if len(key) not in _API_KEY_LENGTH or not (key.isascii() and key.isprintable()):
+                    raise Refusing(Refusal.API_KEY_MALFORMED)
+                return key
+        raise Refusing(Refusal.API_KEY_MISSING)
+
+    def _check_listen_key(self, parameters: Mapping[str, str]) -> None:
+        key = parameters.get("listenKey")
+        if key is None:
+            raise Refusing(Refusal.PARAMETER_MISSING, "listenKey")
+        if not key:
+            raise Refusing(Refusal.PARAMETER_EMPTY, "listenKey")
+        if not (key.isascii() and key.isalnum() and len(key) <= 128):
+            raise Refusing(Refusal.PARAMETER_ILLEGAL, "listenKey", _KEY_LEGAL)
+
+    def _signed(
+        self, api_key: str, parameters: Mapping[str, str], request: Request, now_ms: int
+    ) -> Credentials:
+        auth = self._rest.auth
+        signature = parameters.get("signature") if auth.signature is not Need.NONE else None
+        if auth.signature is Need.REQUIRED and signature is None:
+            raise Refusing(Refusal.SIGNATURE_MISSING, "signature")
+        must = auth.timestamp is Need.REQUIRED or (
+            signature is not None and auth.timestamp is Need.OPTIONAL
+        )
+        if must and not parameters.get("timestamp"):
+            raise Refusing(Refusal.PARAMETER_MISSING, "timestamp")
+        if auth.timestamp is not Need.NONE and "timestamp" in parameters:
+            refused = check_timestamp(auth, parameters, now_ms)
+            if refused is not None:
+                raise Refusing(refused[0], *refused[1])
+        if signature is None:
+            return Credentials(api_key)
+        return Credentials(
+            api_key,
+            signed_message(request.query, request.body),
+            signature,
+            auth.signature is Need.REQUIRED,
+            auth.lower_case_only,
+        )
+
+    def _answer(self, call: Call, done: Issued, verdict: Verdict) -> Served:
+        shows_key = call is Call.CREATE or self._rest.reply is Reply.KEY
+        body = {"listenKey": done.key} if shows_key else {}
+        change = Change.DELETED if call is Call.DELETE else Change.STORED
+        return Served(self._good(body, verdict), change, done.record, done.new)
+
+    def _good(self, body: object, verdict: Verdict) -> Response:
+        return Response(200, _encode(body), (_JSON, *_PRIVATE, *self._weight(verdict)))
+
+    def _weight(self, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+        return tuple((name, str(verdict.used)) for name in self._rest.used_weight_headers)

@@ -1,0 +1,156 @@
+"""The admin listener: health, metrics, publishing, accounts. Everything here begins ``/_``."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from userstream.core.limits import Limits
+from userstream.errors import InvalidSettings, StoreError
+from userstream.events import ACCOUNT
+from userstream.server.accounts import AccountRecord, Accounts
+from userstream.server.bus import Bus
+from userstream.server.keystore import KeyStore
+from userstream.server.metrics import Metrics
+from userstream.server.publish import Publishing
+
+_JSON = "application/json"
+_PAGE = 1_000
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /_accounts``."""
+
+    account: str
+    api_key: str
+    api_secret: str | None = None
+
+
+class AdminApp:
+    """The ASGI application of the admin port."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        accounts: Accounts,
+        keys: KeyStore,
+        metrics: Metrics,
+        limits: Limits,
+        token: str,
+    ) -> None:
+        self._bus = bus
+        self._accounts = accounts
+        self._keys = keys
+        self._metrics = metrics
+        self._limits = limits
+        self._token = f"Bearer {token}".encode()
+        self.ready = False
+        guarded = self._guarded
+        publishing = Publishing(bus, limits, metrics)
+        self.app = Starlette(
+            routes=[
+                Route("/_health/live", self._live),
+                Route("/_health/ready", self._ready),
+                Route("/_metrics", guarded(self._metrics_text)),
+                Route("/_events", guarded(publishing), methods=["POST"]),
+                Route("/_events", guarded(self._history)),
+                Route("/_accounts", guarded(self._list)),
+                Route("/_accounts", guarded(self._add), methods=["POST"]),
+                Route("/_accounts/{name}", guarded(self._revoke), methods=["DELETE"]),
+            ],
+            exception_handlers={404: _not_found, 405: _wrong_method},
+        )
+
+    def _guarded(self, handler: Handler) -> Handler:
+        async def checked(request: Request) -> Response:
+            given = request.headers.get("authorization", "").encode()
+            if not hmac.compare_digest(given, self._token):
+                return _error(401, "unauthorized", "Authorization: Bearer <admin token> is needed")
+            try:
+                return await handler(request)
+            except InvalidSettings as e:
+                return _error(400, "invalid", str(e))
+            except StoreError as e:
+                return _error(503, "unavailable", str(e))
+
+        return checked
+
+    async def _live(self, _: Request) -> Response:
+        return _json({"live": True})
+
+    async def _ready(self, _: Request) -> Response:
+        return _json({"ready": self.ready}, 200 if self.ready else 503)
+
+    async def _metrics_text(self, _: Request) -> Response:
+        self._metrics.listen_keys.set(len(self._keys.table))
+        self._metrics.pending.set(self._bus.pending_bytes)
+        return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
+
+    async def _history(self, request: Request) -> Response:
+        account = request.query_params.get("account", "")
+        if ACCOUNT.fullmatch(account) is None:
+            raise InvalidSettings(f"account is needed; allowed is {ACCOUNT.pattern}")
+        start = request.query_params.get("from", "1")
+        if not (start.isascii() and start.isdigit() and len(start) < 20):
+            raise InvalidSettings("from is a seq: a whole number, 1 or more")
+        stored = self._bus.history(account, int(start), _PAGE)
+        lines = [
+            {"account": account, "epoch": self._bus.epoch, "seq": s.seq, **_plain(s.record)}
+            for s in stored
+        ]
+        body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
+        return Response(body, media_type="application/x-ndjson")
+
+    async def _list(self, _: Request) -> Response:
+        return _json([_shown(r) for r in self._accounts.listed()])
+
+    async def _add(self, request: Request) -> Response:
+        body = await request.body()
+        try:
+            new = msgspec.json.decode(body[: self._limits.event_bytes], type=NewKey)
+        except msgspec.MsgspecError as e:
+            raise InvalidSettings(f'{e}; a body is {{"account":…,"api_key":…}}') from None
+        key = await self._accounts.add(new.account, new.api_key, new.api_secret)
+        return _json({"account": new.account, "api_key": key.fingerprint}, 201)
+
+    async def _revoke(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        gone = await self._accounts.revoke(name, request.query_params.get("api_key"))
+        ended = await self._keys.revoke(gone)
+        return _json({"account": name, "revoked": gone, "listen_keys_ended": ended})
+
+
+def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any struct
+    built: dict[str, Any] = msgspec.to_builtins(record)
+    return built
+
+
+def _shown(record: AccountRecord) -> dict[str, Any]:
+    keys = [
+        {"api_key": k.fingerprint, "secret": k.sealed_secret is not None} for k in record.api_keys
+    ]
+    return {"account": record.name, "api_keys": keys}
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, media_type=_JSON)
+
+
+def _error(status: int, code: str, msg: str) -> Response:
+    return _json({"error": {"code": code, "msg": msg}}, status)
+
+
+async def _not_found(request: Request, _: Exception) -> Response:
+    return _error(404, "not_found", f"nothing is at {request.url.path[:100]}")
+
+
+async def _wrong_method(request: Request, _: Exception) -> Response:
+    return _error(405, "method", f"{request.method} is not allowed here")

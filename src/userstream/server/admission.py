@@ -1,0 +1,68 @@
+"""Who may open a stream: addresses within their limits, with listen keys that live."""
+
+from __future__ import annotations
+
+from userstream.core.limits import Limits
+from userstream.core.listenkeys import KeyRecord
+from userstream.core.mount import Mounts
+from userstream.core.ratelimit import RateLimiter
+from userstream.server.clock import Clock
+from userstream.server.fanout import Fanout
+from userstream.server.handshake import Handshake, Opened, Refused, Target, broken, find_target
+from userstream.server.keystore import KeyStore
+from userstream.venue import Refusal
+
+
+class Admission:
+    """Decides handshakes. With ``lenient`` an unknown key is let in and hears nothing."""
+
+    def __init__(
+        self, mounts: Mounts, keys: KeyStore, clock: Clock, limits: Limits, *, lenient: bool
+    ) -> None:
+        self._mounts = mounts
+        self._keys = keys
+        self._clock = clock
+        self._limits = limits
+        self._lenient = lenient
+        self._connects = RateLimiter(
+            limits, weight=limits.connects_per_ip, window_s=limits.connects_window_s
+        )
+        self._bad_keys = RateLimiter(limits, weight=limits.bad_keys_per_ip, window_s=60)
+
+    def decide(self, address: str, handshake: Handshake, fanout: Fanout) -> Opened | Refused:
+        """Whether a handshake may go on, and with which listen keys."""
+        request = handshake.request
+        if request is None:
+            return broken()
+        target = find_target(request, self._mounts)
+        if isinstance(target, Refused):
+            return target
+        if self._connects.take(address, 1, self._clock.ms()).refusal is not None:
+            return _refused(target, Refusal.TOO_MANY_REQUESTS, self._limits.connects_per_ip)
+        if not handshake.is_upgrade():
+            return broken(target.venue)
+        return self._keyed(target, address, fanout)
+
+    def _keyed(self, target: Target, address: str, fanout: Fanout) -> Opened | Refused:
+        venue = target.venue
+        most = venue.keys.max_sockets or self._limits.sockets_per_key
+        records: list[tuple[str, KeyRecord]] = []
+        for key in target.keys[: self._limits.max_parameters]:
+            record = self._keys.table.find(venue.name, key, self._clock.ms())
+            if record is None:
+                return self._unknown(target, address)
+            if len(fanout.of_key((record.venue, record.random))) >= most:
+                return _refused(target, Refusal.SOCKETS_EXHAUSTED)
+            records.append((key, record))
+        return Opened(venue, tuple(records), target.wrapped)
+
+    def _unknown(self, target: Target, address: str) -> Opened | Refused:
+        if self._bad_keys.take(address, 1, self._clock.ms()).refusal is not None:
+            return _refused(target, Refusal.TOO_MANY_REQUESTS, self._limits.bad_keys_per_ip)
+        if self._lenient:
+            return Opened(target.venue, (), target.wrapped)
+        return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
+
+
+def _refused(target: Target, refusal: Refusal, *details: object) -> Refused:
+    return Refused(target.venue.errors[refusal], target.venue, refusal, details)

@@ -1,0 +1,220 @@
+"""The bus: from a publisher's line to every subscriber, by way of the log.
+
+Nothing is shown to a subscriber, and no line is acknowledged, before its commit has returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from userstream.core.limits import Limits
+from userstream.core.publishing import (
+    Appended,
+    Duplicate,
+    Head,
+    Ledger,
+    Refused,
+    Submission,
+)
+from userstream.errors import StoreError
+from userstream.events import AccountSnapshot
+from userstream.server.clock import Clock
+from userstream.server.committer import Committer
+from userstream.server.records import (
+    EventRecord,
+    PictureRecord,
+    decode,
+    decode_event,
+    encode,
+    encode_event,
+    event_key,
+    head_key,
+    picture_key,
+)
+from userstream.server.store import Store, Survives
+
+Outcome = Appended | Duplicate | Refused
+Subscriber = Callable[[Sequence[Appended]], None]
+
+
+class Stored(NamedTuple):
+    """One event of an account's history."""
+
+    seq: int
+    record: EventRecord
+
+
+class Ticket:
+    """Lines on their way to the log: ``await`` it, then read ``outcomes``."""
+
+    __slots__ = ("_committed", "first_line", "outcomes")
+
+    def __init__(self, first_line: int, outcomes: list[Outcome]) -> None:
+        self.first_line = first_line
+        self.outcomes = outcomes
+        self._committed: asyncio.Event | None = asyncio.Event()
+
+    async def committed(self) -> None:
+        """Returns when every line has its final outcome."""
+        if self._committed is not None:
+            await self._committed.wait()
+
+    def settle(self) -> None:
+        """The outcomes are final."""
+        if self._committed is not None:
+            self._committed.set()
+            self._committed = None
+
+
+class Bus(Protocol):
+    """What publishers, edges and support need of the log of all accounts."""
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of every event that is appended from now on."""
+        ...
+
+    @property
+    def survives(self) -> Survives:
+        """What an acknowledgement means."""
+        ...
+
+    @property
+    def pending_bytes(self) -> int:
+        """Accepted and not yet committed."""
+        ...
+
+    def submission(self) -> Submission:
+        """A publishing request, whose lines are handed to ``append`` in order."""
+        ...
+
+    def append(self, submission: Submission, lines: Sequence[bytes]) -> Ticket:
+        """Appends the next lines of a request."""
+        ...
+
+    def subscribe(self, deliver: Subscriber) -> None:
+        """Calls back with committed events, each account's in the order of ``seq``."""
+        ...
+
+    def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
+        """Events of an account from a ``seq`` on, as far as they are retained."""
+        ...
+
+
+class LocalBus:
+    """The bus of one process, on a store."""
+
+    def __init__(
+        self, store: Store, committer: Committer, epoch: str, clock: Clock, limits: Limits
+    ) -> None:
+        self._store = store
+        self._committer = committer
+        self._clock = clock
+        self._ledger = Ledger(epoch, limits, self._load)
+        self._subscribers: list[Subscriber] = []
+        # Only memory is bounded by count; a folder keeps what retention keeps.
+        bounded = store.survives is Survives.NOTHING
+        self._keep = limits.memory_events_per_account if bounded else None
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of this folder, or of this process where nothing is kept."""
+        return self._ledger.epoch
+
+    @property
+    def survives(self) -> Survives:
+        """As the store says."""
+        return self._store.survives
+
+    @property
+    def pending_bytes(self) -> int:
+        """Accepted and not yet committed."""
+        return self._committer.pending_bytes
+
+    def submission(self) -> Submission:
+        """A publishing request."""
+        return Submission(self._ledger)
+
+    def subscribe(self, deliver: Subscriber) -> None:
+        """Calls back with committed events, in order."""
+        self._subscribers.append(deliver)
+
+    def append(self, submission: Submission, lines: Sequence[bytes]) -> Ticket:
+        """Appends the next lines of a request; their outcomes are final once committed."""
+        now_ms = self._clock.ms()
+        first = submission.line + 1
+        accept = submission.accept
+        outcomes = [accept(line, now_ms) for line in lines]
+        ticket = Ticket(first, outcomes)
+        appended = [o for o in outcomes if type(o) is Appended]
+        puts, deletes = self._writes(appended)
+        self._committer.put(puts, deletes, lambda e: self._done(e, ticket, submission, appended))
+        return ticket
+
+    def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
+        """Events of an account, read from the store."""
+        entries = self._store.scan(
+            event_key(account, from_seq), event_key(account, (1 << 64) - 1), limit
+        )
+        found = []
+        for key, value in entries:
+            envelope, record = decode_event(key, value, self.epoch)
+            found.append(Stored(envelope.seq, record))
+        return found
+
+    def _writes(self, appended: list[Appended]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+        puts: list[tuple[bytes, bytes]] = []
+        deletes: list[bytes] = []
+        pictures: dict[str, AccountSnapshot] = {}
+        touched: dict[str, None] = {}
+        keep = self._keep
+        for a in appended:
+            account, seq = a.envelope.account, a.envelope.seq
+            puts.append((event_key(account, seq), encode_event(a)))
+            touched[account] = None
+            if a.picture is not None:
+                pictures[account] = a.picture
+            if keep is not None and seq > keep:
+                deletes.append(event_key(account, seq - keep))
+        if keep is None:  # in memory the ledger itself is the head
+            ledger = self._ledger
+            puts += [(head_key(name), encode(ledger.account(name).head)) for name in touched]
+            puts += [(picture_key(n), encode(PictureRecord(p))) for n, p in pictures.items()]
+        return puts, deletes
+
+    def _done(
+        self,
+        error: StoreError | None,
+        ticket: Ticket,
+        submission: Submission,
+        appended: list[Appended],
+    ) -> None:
+        if error is not None:
+            self._undo(error, ticket, submission)
+        elif appended:
+            for deliver in self._subscribers:
+                deliver(appended)
+        ticket.settle()
+
+    def _undo(self, error: StoreError, ticket: Ticket, submission: Submission) -> None:
+        for i, outcome in enumerate(ticket.outcomes):
+            if isinstance(outcome, Refused):
+                continue
+            # A repeat may repeat a line whose commit has just failed: it proves nothing either.
+            place = outcome.envelope if isinstance(outcome, Appended) else outcome
+            account = place.account
+            self._ledger.forget(account)
+            ticket.outcomes[i] = Refused("unavailable", f"not stored: {error}", account)
+            submission.block(account, ticket.first_line + i)
+
+    def _load(self, account: str) -> tuple[Head, AccountSnapshot] | None:
+        head = self._store.get(head_key(account))
+        if head is None:
+            return None
+        picture = self._store.get(picture_key(account))
+        return (
+            decode(head, Head),
+            decode(picture, PictureRecord).picture if picture else AccountSnapshot(time_ms=0),
+        )

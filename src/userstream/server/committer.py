@@ -1,0 +1,102 @@
+"""Group commit: the writes of one loop turn go to the store together, off the loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from userstream.errors import StoreError
+from userstream.server.store import Batch, Store, Survives
+
+
+class Write(NamedTuple):
+    """Writes that belong together, and whom to tell how it went (``None``: committed)."""
+
+    batch: Batch
+    done: Callable[[StoreError | None], None]
+    size: int
+
+
+class Committer:
+    """Commits writes in the order in which they were put, as large groups as come up.
+
+    When a group fails, so do all writes put since: they may build on it. ``done`` is called in
+    the loop, in order. A store that survives nothing is written at once, without a thread.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._inline = store.survives is Survives.NOTHING
+        self._waiting: list[Write] = []
+        self._running = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._thread = ThreadPoolExecutor(1, "userstream-store")
+        self.pending_bytes = 0
+
+    def put(
+        self,
+        puts: Sequence[tuple[bytes, bytes]],
+        deletes: Sequence[bytes],
+        done: Callable[[StoreError | None], None],
+    ) -> None:
+        """Asks for writes; ``done`` says how it went."""
+        if self._inline:
+            self._store.commit(Batch(puts, deletes))
+            done(None)
+            return
+        size = sum(len(k) + len(v) for k, v in puts)
+        self.pending_bytes += size
+        self._waiting.append(Write(Batch(puts, deletes), done, size))
+        if not self._running:
+            self._running = True
+            self._idle.clear()
+            asyncio.get_running_loop().call_soon(self._start)
+
+    async def write(
+        self, puts: Sequence[tuple[bytes, bytes]], deletes: Sequence[bytes] = ()
+    ) -> None:
+        """Writes and waits for the commit.
+
+        Raises:
+            StoreError: nothing was written.
+        """
+        outcome: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+        self.put(puts, deletes, lambda e: None if outcome.done() else outcome.set_result(e))
+        error = await outcome
+        if error is not None:
+            raise error
+
+    async def close(self) -> None:
+        """Waits for what is on its way."""
+        await self._idle.wait()
+        self._thread.shutdown()
+
+    def _start(self) -> None:
+        group, self._waiting = self._waiting, []
+        batch = Batch(
+            [put for write in group for put in write.batch.puts],
+            [key for write in group for key in write.batch.deletes],
+        )
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._thread, self._store.commit, batch)
+        future.add_done_callback(lambda f: self._finished(group, f))
+
+    def _finished(self, group: list[Write], future: asyncio.Future[None]) -> None:
+        error = future.exception()
+        if error is not None:
+            # Whatever was put meanwhile was built on the writes that failed.
+            group += self._waiting
+            self._waiting = []
+            if not isinstance(error, StoreError):
+                error = StoreError(f"the store failed: {error!r}")
+        for write in group:
+            self.pending_bytes -= write.size
+            write.done(error)
+        if self._waiting:
+            self._start()
+        else:
+            self._running = False
+            self._idle.set()

@@ -1,0 +1,308 @@
+"""One connection of the stream port, from accept to the last byte."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from userstream.core.closing import End
+from userstream.core.session import (
+    Action,
+    BinaryIn,
+    Close,
+    ControlIn,
+    Ended,
+    Input,
+    Ping,
+    Send,
+    Session,
+    Subscribe,
+    TextIn,
+    Tick,
+)
+from userstream.server.framing import (
+    Inbound,
+    Kind,
+    close_frame,
+    parse,
+    ping_frame,
+    read,
+    text_header,
+    whole,
+)
+from userstream.server.handshake import Handshake, Opened, Refused, refusal_bytes
+
+if TYPE_CHECKING:
+    from userstream.server.edge import Edge
+    from userstream.server.fanout import Binding
+
+_PING = ping_frame()
+_FLUSH_AT = 262_144  # a burst within one loop turn goes out in pieces of this size
+
+
+class Connection(asyncio.Protocol):
+    """Handshake, then a session. It performs the session's actions and decides nothing.
+
+    ``out`` holds frames until the end of the loop turn, so that many events become one write;
+    ``queued`` counts their bytes, also those that a slow reader keeps waiting. ``wrapped`` says
+    whether frames name their stream, ``counted`` whether the end was told, ``armed_ms`` when the
+    session is woken next.
+    """
+
+    __slots__ = (
+        "_edge",
+        "_handshake",
+        "_inbound",
+        "_paused",
+        "_timer",
+        "_transport",
+        "address",
+        "armed_ms",
+        "bindings",
+        "counted",
+        "out",
+        "queued",
+        "session",
+        "wrapped",
+    )
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._transport: asyncio.Transport | None = None
+        self._handshake: Handshake | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._inbound = b""
+        self._paused = False
+        self.address = ""
+        self.session: Session | None = None
+        self.bindings: tuple[Binding, ...] = ()
+        self.wrapped = False
+        self.counted = False
+        self.armed_ms: int | None = None
+        self.out: list[bytes] | None = None
+        self.queued = 0
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.session!r}>"
+
+    # ── transport ───────────────────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Waits for the handshake, not for ever."""
+        self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("peername")
+        self.address = peer[0] if peer else ""
+        limits = self._edge.limits
+        self._handshake = Handshake(limits.message_bytes)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(limits.handshake_s, self.abort)
+        if not self._edge.opened(self):
+            self.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Handshake bytes, then frames."""
+        if self._handshake is not None:
+            self._shake(self._handshake, data)
+        elif self.session is not None and self.session.end is None:
+            self._frames(data)
+        elif self.session is not None:
+            self._closing(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whatever ended it, it is counted once and with a reason."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._handshake = None
+        self.out = None
+        if self.session is not None:
+            self.session.handle(Ended(End.LOST), self._edge.now_ms)
+        self._edge.closed(self)
+        self._transport = None
+
+    def eof_received(self) -> bool:
+        """Half a connection is none."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The reader is behind: frames wait here, up to a bound."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """The reader has caught up with the transport."""
+        self._paused = False
+        self.flush()
+
+    # ── sending ─────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, frame: bytes) -> None:
+        """Queues a frame for the end of this loop turn."""
+        out = self.out
+        if out is None:
+            self.out = [frame]
+            self._edge.dirty(self)
+        else:
+            out.append(frame)
+        self.queued += len(frame)
+        if self.queued > _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes what is queued, unless the reader is behind; then cuts it at its bound."""
+        out, transport = self.out, self._transport
+        if out is None or transport is None:
+            return
+        if self._paused:
+            if self.queued > self._edge.limits.outbox_bytes:
+                self.end(End.SLOW)
+            return
+        self.out = None
+        self.queued = 0
+        transport.write(b"".join(out) if len(out) > 1 else out[0])
+
+    def tick(self) -> None:
+        """The session's deadline has come."""
+        self.armed_ms = None
+        if self.session is not None and self._transport is not None:
+            self.handle(Tick())
+
+    # ── ending ──────────────────────────────────────────────────────────────────────────────────
+
+    def end(self, end: End) -> None:
+        """Ends the stream for a reason that lies outside the session."""
+        self.handle(Ended(end))
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _close(self, end: End) -> None:
+        notice = self._edge.notice(self, end)
+        self._edge.ended(self, end)
+        code, text, _ = end.value
+        if code is None or self._paused:
+            self.out = None
+            self.abort()
+            return
+        if notice is not None:
+            self.send(text_header(len(notice)) + notice)
+        self.send(close_frame(code, text))
+        self.flush()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._edge.limits.close_s, self.abort)
+
+    def _closing(self, data: bytes) -> None:
+        """Ours was sent; the client's close frame, or anything unreadable, ends it."""
+        self._inbound += data
+        most = self._edge.limits.message_bytes
+        size = whole(self._inbound, most)
+        inbound = parse(self._inbound[:size], most) if size > 0 else Inbound(())
+        self._inbound = self._inbound[max(size, 0) :]
+        closed = any(m.kind is Kind.CLOSE for m in inbound.messages)
+        too_much = size < 0 or len(self._inbound) > most + 14
+        if (closed or inbound.end or too_much) and self._transport is not None:
+            self._transport.close()
+
+    # ── handshake and frames ────────────────────────────────────────────────────────────────────
+
+    def _shake(self, handshake: Handshake, data: bytes) -> None:
+        ready = handshake.feed(data)
+        if not ready and handshake.size <= self._edge.limits.request_head_bytes:
+            return
+        opened = self._edge.decide(self, handshake)
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        self._handshake = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if isinstance(opened, Refused):
+            transport.write(refusal_bytes(opened))
+            transport.close()
+            return
+        self._open(handshake, opened)
+
+    def _open(self, handshake: Handshake, opened: Opened) -> None:
+        answer = handshake.accept()
+        if self._transport is not None:
+            self._transport.write(answer)
+        self.session = self._edge.begin(self, opened)
+        self._edge.arm(self)
+        early = read(handshake.protocol)
+        rest = bytes(handshake.protocol.reader.buffer)
+        self._take(early)
+        if rest:
+            self.data_received(rest)
+
+    def _frames(self, data: bytes) -> None:
+        most = self._edge.limits.message_bytes
+        if self._inbound:
+            data = self._inbound + data
+        size = whole(data, most)
+        if size < 0:
+            self._inbound = b""
+            self.handle(Ended(End.TOO_LARGE))
+            return
+        if size < len(data):
+            self._inbound = data[size:]
+        elif self._inbound:
+            self._inbound = b""
+        if size:
+            self._take(parse(data[:size], most))
+
+    def _take(self, inbound: Inbound) -> None:
+        for kind, data in inbound.messages:
+            if self.session is None or self.session.end is not None:
+                return
+            if kind is Kind.TEXT:
+                self._text(data)
+            elif kind is Kind.BINARY:
+                self.handle(BinaryIn())
+            elif kind is Kind.CLOSE:
+                self._client_closed(inbound.answer)
+                return
+            else:
+                self.handle(ControlIn(kind is Kind.PONG))
+        if inbound.end is not None:
+            self.handle(Ended(inbound.end))
+        elif inbound.answer and self._transport is not None:
+            self.send(inbound.answer)
+
+    def _text(self, data: bytes) -> None:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self.handle(Ended(End.NOT_UTF8))
+            return
+        self.handle(TextIn(text, self._edge.subscriber(self)))
+
+    def _client_closed(self, answer: bytes) -> None:
+        if self.session is not None:
+            self.session.handle(Ended(End.CLIENT), self._edge.now_ms)
+        self._edge.ended(self, End.CLIENT)
+        self.send(answer)
+        self.flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def handle(self, given: Input) -> None:
+        """Gives the session an input and performs what it decides."""
+        if self.session is None:
+            self.abort()
+            return
+        for action in self.session.handle(given, self._edge.now_ms):
+            self._perform(action)
+        self._edge.arm(self)
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Send(payload):
+                self.send(text_header(len(payload)) + payload)
+            case Ping():
+                self.send(_PING)
+            case Subscribe(channels):
+                self._edge.rebind(self, channels)
+            case Close(end):
+                self._close(end)

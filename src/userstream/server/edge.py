@@ -1,0 +1,242 @@
+"""The stream listener: every connection of it, bound to accounts, ended with a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Sequence
+
+from userstream.core.closing import End
+from userstream.core.limits import Limits
+from userstream.core.listenkeys import KeyRecord
+from userstream.core.publishing import Appended
+from userstream.core.session import Session
+from userstream.server.admission import Admission
+from userstream.server.clock import Clock, Deadlines
+from userstream.server.connection import Connection
+from userstream.server.fanout import Binding, Fanout, wrap_of
+from userstream.server.handshake import Handshake, Opened, Refused
+from userstream.server.keystore import KeyStore
+from userstream.server.logs import logger
+from userstream.server.metrics import Metrics
+from userstream.venue import ExpiryNotice, Subscriber, Venue, listen_key_expired
+
+_log = logger("edge")
+_KEY_ENDS = {End.EXPIRED, End.DELETED, End.REVOKED}
+
+
+class Edge:
+    """All streams of this process. It performs; sessions and the key table decide."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        keys: KeyStore,
+        clock: Clock,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> None:
+        self.limits = limits
+        self._admission = admission
+        self._keys = keys
+        self._clock = clock
+        self._metrics = metrics
+        self._fanout = Fanout(self._failed)
+        self._connections: set[Connection] = set()
+        self._per_address: Counter[str] = Counter()
+        self._deadlines = Deadlines(clock, Connection.tick)
+        self._dirty: list[Connection] = []
+        self._server: asyncio.Server | None = None
+        self._drained: asyncio.Event | None = None
+        keys.on_end(self._key_ended)
+
+    @property
+    def now_ms(self) -> int:
+        """Server time."""
+        return self._clock.ms()
+
+    @property
+    def sockets(self) -> int:
+        """Open connections."""
+        return len(self._connections)
+
+    # ── listening ───────────────────────────────────────────────────────────────────────────────
+
+    async def start(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accepts connections on a bound socket."""
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self), sock=sock, ssl=tls, backlog=4096
+        )
+
+    async def stop(self) -> None:
+        """Ends every stream with a reason, and waits for the closes, up to the drain time."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.end(End.SHUTDOWN)
+        if self._connections:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._drained.wait(), self.limits.drain_s)
+        for connection in list(self._connections):
+            connection.abort()
+        self._deadlines.cancel()
+
+    # ── what connections call ───────────────────────────────────────────────────────────────────
+
+    def opened(self, connection: Connection) -> bool:
+        """Counts a connection; false where there are too many."""
+        self._connections.add(connection)
+        self._per_address[connection.address] += 1
+        return (
+            len(self._connections) <= self.limits.sockets
+            and self._per_address[connection.address] <= self.limits.sockets_per_ip
+        )
+
+    def closed(self, connection: Connection) -> None:
+        """Forgets a connection; its end is counted if nothing counted it before."""
+        if connection not in self._connections:
+            return
+        self._connections.discard(connection)
+        self._per_address[connection.address] -= 1
+        if not self._per_address[connection.address]:
+            del self._per_address[connection.address]
+        self._metrics.sockets.set(len(self._connections))
+        self.ended(connection, End.LOST)
+        if self._drained is not None and not self._connections:
+            self._drained.set()
+
+    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused:
+        """Whether a handshake may go on."""
+        opened = self._admission.decide(connection.address, handshake, self._fanout)
+        venue = opened.venue.name if opened.venue else "none"
+        outcome = "accepted"
+        if isinstance(opened, Refused):
+            outcome = opened.refusal.name.lower() if opened.refusal else "not_found"
+            _log.info("handshake refused", venue=venue, reason=outcome, peer=connection.address)
+        self._metrics.handshakes.labels(venue, outcome).inc()
+        return opened
+
+    def begin(self, connection: Connection, opened: Opened) -> Session:
+        """Opens the session of an accepted handshake and binds it to its accounts."""
+        venue = opened.venue
+        channelled = bool(venue.channels)
+        for key, record in opened.records:
+            wrap = wrap_of(key) if opened.wrapped else None
+            binding = Binding(connection, venue, record, frozenset() if channelled else None, wrap)
+            connection.bindings = (*connection.bindings, binding)
+            self._fanout.add(binding)
+        bound = bool(opened.records) and not channelled
+        connection.wrapped = opened.wrapped
+        session = Session(venue, self.limits, self.now_ms, bound=bound)
+        self._metrics.sockets.set(len(self._connections))
+        return session
+
+    def subscriber(self, connection: Connection) -> Subscriber:
+        """What a connection is subscribed to."""
+        venue = connection.session.venue if connection.session else None
+        if venue is None:
+            return Subscriber(frozenset(), False, lambda _: False)
+        if venue.channels:
+            channels = connection.bindings[0].channels if connection.bindings else None
+            return Subscriber(channels or frozenset(), bool(connection.bindings), lambda _: False)
+        names = frozenset(self._name(b) for b in connection.bindings)
+        return Subscriber(names, bool(names), lambda key: self._find(venue, key) is not None)
+
+    def rebind(self, connection: Connection, channels: frozenset[str]) -> None:
+        """Subscribes a connection to channels, or to listen keys where the venue has none."""
+        session = connection.session
+        if session is None:
+            return
+        if session.venue.channels:
+            for binding in connection.bindings:
+                binding.channels = channels
+            return
+        kept = []
+        for binding in connection.bindings:
+            if self._name(binding) in channels:
+                kept.append(binding)
+            else:
+                self._fanout.remove(binding)
+        names = {self._name(b) for b in kept}
+        for key in sorted(channels - names):
+            record = self._find(session.venue, key)
+            if record is not None:
+                wrap = wrap_of(key) if connection.wrapped else None
+                binding = Binding(connection, session.venue, record, None, wrap)
+                self._fanout.add(binding)
+                kept.append(binding)
+        connection.bindings = tuple(kept)
+
+    def arm(self, connection: Connection) -> None:
+        """Wakes a session at its deadline."""
+        due_ms = connection.session.deadline() if connection.session else None
+        if due_ms is not None and (connection.armed_ms is None or due_ms < connection.armed_ms):
+            connection.armed_ms = due_ms
+            self._deadlines.add(due_ms, connection)
+
+    def dirty(self, connection: Connection) -> None:
+        """Flushes a connection at the end of this loop turn."""
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._dirty.append(connection)
+
+    def notice(self, connection: Connection, end: End) -> bytes | None:
+        """What the dialect says in the stream before this close."""
+        session = connection.session
+        if end not in _KEY_ENDS or session is None or not connection.bindings:
+            return None
+        if session.venue.stream.expiry_notice is not ExpiryNotice.EVENT:
+            return None
+        return listen_key_expired(self.now_ms, self._name(connection.bindings[0]))
+
+    def ended(self, connection: Connection, end: End) -> None:
+        """Unbinds a connection, and counts its end once."""
+        accounts = sorted({b.account for b in connection.bindings})
+        for binding in connection.bindings:
+            self._fanout.remove(binding)
+        connection.bindings = ()
+        session = connection.session
+        if session is None or connection.counted:
+            return
+        connection.counted = True
+        self._metrics.ended.labels(session.venue.name, end.label).inc()
+        _log.info("stream ended", venue=session.venue.name, reason=end.label, accounts=accounts)
+
+    # ── what the bus and the keys call ──────────────────────────────────────────────────────────
+
+    def deliver(self, events: Sequence[Appended]) -> None:
+        """Hands committed events to their sockets."""
+        before = self._fanout.frames
+        self._fanout.deliver(events)
+        self._metrics.delivered.inc(self._fanout.frames - before)
+
+    def _key_ended(self, record: KeyRecord, end: End) -> None:
+        for binding in self._fanout.of_key((record.venue, record.random)):
+            binding.connection.end(end)
+
+    def _failed(self, binding: Binding, error: Exception) -> None:
+        _log.error("an event could not be shown", venue=binding.venue.name, exc_info=error)
+        binding.connection.end(End.INTERNAL)
+
+    def _flush(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        now_ms = self._clock.ms()
+        for connection in dirty:
+            if connection.session is not None:
+                connection.session.sent_ms = now_ms
+            connection.flush()
+
+    def _name(self, binding: Binding) -> str:
+        return self._keys.key_of(binding.key)
+
+    def _find(self, venue: Venue, key: str) -> KeyRecord | None:
+        return self._keys.table.find(venue.name, key, self.now_ms)

@@ -1,0 +1,126 @@
+"""The hot path: a committed event becomes bytes on every socket of its account.
+
+Each event is encoded once per dialect, and the same bytes go to every socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from userstream.core.publishing import Appended
+from userstream.server.framing import binary_header, text_header
+from userstream.venue import Frame, Venue
+
+if TYPE_CHECKING:
+    from userstream.core.listenkeys import KeyRecord
+    from userstream.server.connection import Connection
+
+K = TypeVar("K")
+Failed = Callable[["Binding", Exception], None]
+_TEXT_HEADERS = [text_header(n) for n in range(1024)]
+
+
+class Binding:
+    """One listen key on one connection. ``channels`` is ``None`` where the venue has none."""
+
+    __slots__ = ("account", "channels", "connection", "key", "venue", "wrap")
+
+    def __init__(
+        self,
+        connection: Connection,
+        venue: Venue,
+        record: KeyRecord,
+        channels: frozenset[str] | None,
+        wrap: bytes | None,
+    ) -> None:
+        self.connection = connection
+        self.venue = venue
+        self.account = record.account
+        self.key = (record.venue, record.random)
+        self.channels = channels
+        self.wrap = wrap
+
+    def __repr__(self) -> str:
+        return f"<Binding {self.venue.name} {self.account}>"
+
+
+class Fanout:
+    """Who listens to which account and which listen key."""
+
+    def __init__(self, failed: Failed) -> None:
+        self._by_account: dict[str, tuple[Binding, ...]] = {}
+        self._by_key: dict[tuple[str, str], tuple[Binding, ...]] = {}
+        self._failed = failed
+        self.frames = 0
+        """Frames handed to sockets since the start."""
+
+    def add(self, binding: Binding) -> None:
+        """Delivers from the next event on."""
+        account, key = binding.account, binding.key
+        self._by_account[account] = (*self._by_account.get(account, ()), binding)
+        self._by_key[key] = (*self._by_key.get(key, ()), binding)
+
+    def remove(self, binding: Binding) -> None:
+        """Delivers no more."""
+        _drop(self._by_account, binding.account, binding)
+        _drop(self._by_key, binding.key, binding)
+
+    def of_key(self, key: tuple[str, str]) -> tuple[Binding, ...]:
+        """Every socket on a listen key."""
+        return self._by_key.get(key, ())
+
+    def deliver(self, events: Sequence[Appended]) -> None:
+        """Hands committed events to their sockets."""
+        by_account = self._by_account
+        for appended in events:
+            bindings = by_account.get(appended.envelope.account)
+            if bindings is not None:
+                self._deliver(appended, bindings)
+
+    def _deliver(self, appended: Appended, bindings: tuple[Binding, ...]) -> None:
+        venue: Venue | None = None
+        frames: list[tuple[Frame, bytes]] = []
+        for binding in bindings:
+            if binding.venue is not venue:
+                venue = binding.venue
+                try:
+                    frames = [
+                        (f, _framed(f)) for f in venue.encode(appended.envelope, appended.picture)
+                    ]
+                except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
+                    venue = None
+                    self._failed(binding, e)
+                    continue
+            for frame, data in frames:
+                if binding.channels is not None and frame.channel not in binding.channels:
+                    continue
+                self.frames += 1
+                wrap = binding.wrap
+                binding.connection.send(data if wrap is None else _wrapped(wrap, frame))
+
+
+def _drop(index: dict[K, tuple[Binding, ...]], place: K, binding: Binding) -> None:
+    left = tuple(b for b in index.get(place, ()) if b is not binding)
+    if left:
+        index[place] = left
+    else:
+        index.pop(place, None)
+
+
+def _framed(frame: Frame) -> bytes:
+    payload = frame.payload
+    size = len(payload)
+    if frame.binary:
+        return binary_header(size) + payload
+    return (_TEXT_HEADERS[size] if size < 1024 else text_header(size)) + payload
+
+
+def _wrapped(wrap: bytes, frame: Frame) -> bytes:
+    payload = b"%b%b}" % (wrap, frame.payload)
+    return text_header(len(payload)) + payload
+
+
+def wrap_of(key: str) -> bytes:
+    """What stands before a frame on a combined stream. Doc: web-socket-streams.md."""
+    return b'{"stream":"%b","data":' % key.encode()

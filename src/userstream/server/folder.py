@@ -1,0 +1,111 @@
+"""A data folder: the log, the key secret beside it, and the run that uses both."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from userstream.core.epoch import Run, next_run
+from userstream.core.listenkeys import KeyRecord
+from userstream.core.tokens import ENTROPY_BYTES
+from userstream.errors import InvalidSettings, StoreDamaged
+from userstream.server.accounts import AccountRecord
+from userstream.server.records import ACCOUNTS, LISTEN_KEYS, RUN_KEY, decode, encode
+from userstream.server.store import Batch, Store, Survives
+from userstream.server.stores.memory import MemoryStore
+from userstream.server.stores.rocks import RocksStore
+
+T = TypeVar("T")
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_ALL = (1 << 63) - 1
+
+
+@dataclass(slots=True)
+class Folder:
+    """An open store with its secret, and the epoch in which this process writes."""
+
+    store: Store
+    secret: bytes
+    run: Run
+
+    def __repr__(self) -> str:
+        return f"<Folder {self.run.epoch}>"
+
+    def listen_keys(self) -> Iterator[KeyRecord]:
+        """Every listen key that is stored."""
+        return self._all(LISTEN_KEYS, KeyRecord)
+
+    def accounts(self) -> Iterator[AccountRecord]:
+        """Every account that is stored."""
+        return self._all(ACCOUNTS, AccountRecord)
+
+    def close(self) -> None:
+        """Marks a clean end and releases the folder."""
+        clean = msgspec.structs.replace(self.run, clean=True)
+        self.store.commit(Batch([(RUN_KEY, encode(clean))]))
+        self.store.close()
+
+    def _all(self, part: tuple[bytes, bytes], kind: type[T]) -> Iterator[T]:
+        for _, value in self.store.scan(*part, _ALL):
+            yield decode(value, kind)
+
+
+def open_folder(path: Path | None, *, synced: bool) -> Folder:
+    """Opens a data folder, or memory.
+
+    Raises:
+        InvalidSettings: the folder cannot be made or used; the message says why.
+        StoreError: its content cannot be used.
+    """
+    if path is None:
+        return _begin(MemoryStore(), secrets.token_bytes(32))
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as e:
+        raise InvalidSettings(f"the data folder {path} cannot be made: {e.strerror}") from None
+    store = RocksStore(path / "log", synced=synced)
+    try:
+        return _begin(store, _secret(path / "key.secret", fresh=store.get(RUN_KEY) is None))
+    except BaseException:
+        store.close()
+        raise
+
+
+def _begin(store: Store, secret: bytes) -> Folder:
+    stored = store.get(RUN_KEY)
+    last = decode(stored, Run) if stored is not None else None
+    run = next_run(
+        last,
+        boot_id=_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown",
+        power_safe=store.survives is Survives.POWER_CUT,
+        entropy=secrets.token_bytes(ENTROPY_BYTES),
+    )
+    store.commit(Batch([(RUN_KEY, encode(run))]))
+    return Folder(store, secret, run)
+
+
+def _secret(file: Path, *, fresh: bool) -> bytes:
+    """The key secret; made only for a new folder, since a new one would end every listen key."""
+    try:
+        if fresh and not file.exists():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as opened:
+                opened.write(secrets.token_hex(32) + "\n")
+                opened.flush()
+                os.fsync(opened.fileno())
+        if file.stat().st_mode & 0o077:
+            raise InvalidSettings(f"{file} can be read by others; its mode must be 0600")
+        secret = bytes.fromhex(file.read_text("ascii").strip())
+    except FileNotFoundError:
+        raise StoreDamaged(f"{file} is missing: without it no stored key opens") from None
+    except (OSError, ValueError) as e:
+        raise StoreDamaged(f"{file} cannot be used: {e}") from None
+    if len(secret) != 32:
+        raise StoreDamaged(f"{file} does not hold 32 bytes in hex")
+    return secret

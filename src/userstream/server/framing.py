@@ -1,0 +1,143 @@
+"""WebSocket frames: headers of ours by arithmetic, the client's through the library's parser.
+
+The parser is made for whole messages only and dropped with them: kept, it would cost more
+memory than everything else of an idle connection.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum, auto
+from typing import NamedTuple
+
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import SERVER, Protocol, State
+
+from userstream.core.closing import End
+
+_SILENT = logging.getLogger("userstream.framing")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+_SILENT.disabled = True
+_MASK_BYTES = 4
+
+
+class Kind(Enum):
+    """Kinds of whole messages."""
+
+    TEXT = auto()
+    BINARY = auto()
+    PING = auto()
+    PONG = auto()
+    CLOSE = auto()
+
+
+class Message(NamedTuple):
+    """One whole message of a client."""
+
+    kind: Kind
+    data: bytes
+
+
+class Inbound(NamedTuple):
+    """What came out of some bytes: messages, bytes to answer with, and why to stop if so."""
+
+    messages: tuple[Message, ...]
+    answer: bytes = b""
+    end: End | None = None
+
+
+_KINDS = {Opcode.PING: Kind.PING, Opcode.PONG: Kind.PONG, Opcode.CLOSE: Kind.CLOSE}
+
+
+def text_header(length: int) -> bytes:
+    """Header of an unmasked text frame. Doc: RFC 6455 §5.2."""
+    return _header(0x81, length)
+
+
+def binary_header(length: int) -> bytes:
+    """Header of an unmasked binary frame. Doc: RFC 6455 §5.2."""
+    return _header(0x82, length)
+
+
+def _header(first: int, length: int) -> bytes:
+    if length < 126:
+        return bytes((first, length))
+    if length < 65_536:
+        return bytes((first, 126)) + length.to_bytes(2, "big")
+    return bytes((first, 127)) + length.to_bytes(8, "big")
+
+
+def ping_frame(payload: bytes = b"") -> bytes:
+    """A ping. Doc: RFC 6455 §5.5.2."""
+    return _header(0x89, len(payload)) + payload
+
+
+def close_frame(code: int, text: str) -> bytes:
+    """A close frame. Doc: RFC 6455 §5.5.1."""
+    payload = Close(code, text).serialize()
+    return _header(0x88, len(payload)) + payload
+
+
+def whole(data: bytes, most: int) -> int:
+    """How many of these bytes are whole messages; -1 where a message is longer than ``most``."""
+    at = done = message = 0
+    while len(data) - at >= 2:
+        first, length = data[at], data[at + 1] & 0x7F
+        head = 2 + (_MASK_BYTES if data[at + 1] & 0x80 else 0)
+        extended = {126: 2, 127: 8}.get(length, 0)
+        if extended:
+            if len(data) - at < 2 + extended:
+                break
+            length = int.from_bytes(data[at + 2 : at + 2 + extended], "big")
+            head += extended
+        control = first & 0x08
+        message = message if control else message + length
+        if max(message, length) > most:
+            return -1
+        if at + head + length > len(data):
+            break
+        at += head + length
+        if not control:
+            message = 0 if first & 0x80 else message or 1
+        if message == 0:
+            done = at
+    return done
+
+
+def parse(data: bytes, most: int) -> Inbound:
+    """The messages in bytes that end at the end of a message."""
+    protocol = Protocol(SERVER, state=State.OPEN, max_size=most, logger=_SILENT)
+    protocol.receive_data(data)
+    return read(protocol)
+
+
+def read(protocol: Protocol) -> Inbound:
+    """What the library made of the bytes it was given."""
+    messages: list[Message] = []
+    parts: list[bytes] = []
+    opcode = Opcode.TEXT
+    for frame in protocol.events_received():
+        if not isinstance(frame, Frame):
+            continue
+        if frame.opcode in _KINDS:
+            messages.append(Message(_KINDS[frame.opcode], bytes(frame.data)))
+            continue
+        if frame.opcode is not Opcode.CONT:
+            opcode, parts = frame.opcode, []
+        parts.append(bytes(frame.data))
+        if frame.fin:
+            kind = Kind.BINARY if opcode is Opcode.BINARY else Kind.TEXT
+            messages.append(Message(kind, b"".join(parts)))
+    answer = b"".join(protocol.data_to_send())
+    return Inbound(tuple(messages), answer, _reason(protocol))
+
+
+def _reason(protocol: Protocol) -> End | None:
+    failure = protocol.parser_exc
+    if failure is None:
+        return None
+    if isinstance(failure, PayloadTooBig):
+        return End.TOO_LARGE
+    return End.NOT_UTF8 if isinstance(failure, UnicodeDecodeError) else End.PROTOCOL

@@ -1,0 +1,150 @@
+"""The opening handshake of a stream: which venue, which listen keys, or why not."""
+
+from __future__ import annotations
+
+import http
+import logging
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote_plus
+
+from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
+
+from userstream.venue import ErrorForm, KeyPlace, Refusal, StreamPath, Venue
+
+if TYPE_CHECKING:
+    from userstream.core.listenkeys import KeyRecord
+    from userstream.core.mount import Mounts
+
+_SILENT = logging.getLogger("userstream.handshake")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
+_SILENT.disabled = True
+_PLAIN_FORM = ErrorForm(404, 404, "No venue is mounted here.")
+_BROKEN_FORM = ErrorForm(400, 400, "A WebSocket handshake is due: GET with an upgrade.")
+
+
+class Target(NamedTuple):
+    """Where a handshake wants to go: a venue, and the listen keys that it names."""
+
+    venue: Venue
+    keys: tuple[str, ...] = ()
+    wrapped: bool = False
+    """Whether frames name their stream: ``{"stream":…,"data":…}``."""
+
+
+class Refused(NamedTuple):
+    """A refused handshake: the venue's form, and for whom it is counted."""
+
+    form: ErrorForm
+    venue: Venue | None = None
+    refusal: Refusal | None = None
+    details: tuple[object, ...] = ()
+
+
+class Handshake:
+    """Reads one handshake, however its bytes are cut."""
+
+    __slots__ = ("_response", "protocol", "request", "size")
+
+    def __init__(self, message_bytes: int) -> None:
+        self.protocol = ServerProtocol(max_size=message_bytes, logger=_SILENT)
+        self.request: Request | None = None
+        self._response: Response
+        self.size = 0
+
+    def feed(self, data: bytes) -> bool:
+        """Takes bytes; whether the handshake can be decided now."""
+        self.size += len(data)
+        self.protocol.receive_data(data)
+        if self.protocol.handshake_exc is not None:
+            return True
+        if self.request is None:
+            for event in self.protocol.events:
+                if isinstance(event, Request):
+                    self.request = event
+                    self.protocol.events.remove(event)
+                    return True
+        return False
+
+    def is_upgrade(self) -> bool:
+        """Whether the request is a WebSocket handshake as RFC 6455 §4.2.1 has it."""
+        if self.request is None:
+            return False
+        self._response = self.protocol.accept(self.request)
+        return self._response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS
+
+    def accept(self) -> bytes:
+        """The bytes of the 101 answer; only after ``is_upgrade`` said yes."""
+        self.protocol.send_response(self._response)
+        return b"".join(self.protocol.data_to_send())
+
+
+def find_target(request: Request, mounts: Mounts) -> Target | Refused:
+    """The venue and the keys that a request line names."""
+    path, _, query = request.path.partition("?")
+    host = request.headers.get("Host", "") if len(request.headers.get_all("Host")) == 1 else ""
+    found = mounts.find(host, path)
+    if found is None:
+        return Refused(_PLAIN_FORM)
+    venue, rest = found
+    for place in venue.stream.paths:
+        target = _match(venue, place, rest, query)
+        if target is not None:
+            return target
+    return Refused(venue.errors[Refusal.NOT_FOUND], venue, Refusal.NOT_FOUND)
+
+
+def _match(venue: Venue, stream: StreamPath, path: str, query: str) -> Target | None:
+    if stream.place is KeyPlace.PATH:
+        key = path.removeprefix(stream.path)
+        if path.startswith(stream.path) and key and "/" not in key:
+            return Target(venue, (key,))
+        return None
+    if path.rstrip("/") != stream.path:
+        return None
+    if stream.place is KeyPlace.LATER:
+        return Target(venue)
+    name = "listenKey" if stream.place is KeyPlace.QUERY else "streams"
+    value = _parameter(query, name)
+    wrapped = stream.place is KeyPlace.STREAMS
+    if value is None:
+        return Target(venue, (), wrapped)
+    keys = tuple(dict.fromkeys(value.split("/"))) if wrapped else (value,)
+    return Target(venue, keys, wrapped)
+
+
+def _parameter(query: str, name: str) -> str | None:
+    for field in query.split("&"):
+        key, _, value = field.partition("=")
+        if key == name:
+            return unquote_plus(value)
+    return None
+
+
+def refusal_bytes(refused: Refused) -> bytes:
+    """A refused handshake as a whole HTTP response."""
+    form = refused.form
+    text = form.text.format(*refused.details) if refused.details else form.text
+    body = b'{"code":%d,"msg":"%b"}' % (form.code, text.replace('"', "'").encode())
+    phrase = http.HTTPStatus(form.status).phrase
+    head = (
+        f"HTTP/1.1 {form.status} {phrase}\r\n"
+        "Content-Type: application/json;charset=UTF-8\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def broken(venue: Venue | None = None) -> Refused:
+    """What a request gets that is not a WebSocket handshake."""
+    return Refused(_BROKEN_FORM, venue, Refusal.MALFORMED)
+
+
+class Opened(NamedTuple):
+    """A handshake that may go on: the venue, the live keys, and how frames are wrapped."""
+
+    venue: Venue
+    records: tuple[tuple[str, KeyRecord], ...]
+    wrapped: bool

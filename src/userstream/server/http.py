@@ -1,0 +1,124 @@
+"""HTTP listeners: uvicorn, with the deadline that it lacks.
+
+uvicorn waits for ever for a request that comes byte by byte; here a request that is not
+complete in time costs its connection, and so does a head that grows past its bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Generator
+from typing import Any, ClassVar
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from userstream.core.limits import Limits
+
+
+class _TimedProtocol(HttpToolsProtocol):
+    """Requests, or only their heads, must arrive in time."""
+
+    limits: ClassVar[Limits]
+    whole_request: ClassVar[bool]
+    _timer: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._start()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            if self._timer is None:
+                self._start()
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > 2 * self.limits.request_head_bytes:
+            self.transport.abort()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if not self.whole_request:
+            self._stop()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._stop()
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
+
+    def _start(self) -> None:
+        self._timer = self.loop.call_later(self.limits.handshake_s, self._late)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        self.transport.abort()
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield  # the process has one signal handler, and it is not uvicorn's
+
+
+class HttpListener:
+    """One ASGI application on one bound socket."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        *,
+        tls: tuple[str, str] | None = None,
+        whole_request: bool = True,
+    ) -> None:
+        files: dict[str, Any] = (
+            {"ssl_certfile": tls[0], "ssl_keyfile": tls[1]} if tls is not None else {}
+        )
+        config = uvicorn.Config(
+            app,
+            http=type(
+                "TimedProtocol",
+                (_TimedProtocol,),
+                {"limits": limits, "whole_request": whole_request},
+            ),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=int(limits.drain_s),
+            backlog=4096,
+            **files,
+        )
+        self._server = _Server(config)
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, sock: socket.socket) -> None:
+        """Serves on a bound socket; returns once it does."""
+        self._task = asyncio.create_task(self._server.serve(sockets=[sock]))
+        while not self._server.started:
+            if self._task.done():
+                self._task.result()
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        """Lets running requests finish, up to the drain time."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task

@@ -1,0 +1,40 @@
+"""Metrics, all named ``userstream_*``. Labels are venues and reasons, never keys or accounts."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+
+
+class Metrics:
+    """The series of one server."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.requests = Counter(
+            "userstream_requests", "REST requests by venue and status", ["venue", "status"],
+            registry=r,
+        )  # fmt: skip
+        self.handshakes = Counter(
+            "userstream_handshakes", "WebSocket handshakes by venue and outcome",
+            ["venue", "outcome"], registry=r,
+        )  # fmt: skip
+        self.ended = Counter(
+            "userstream_streams_ended", "Streams ended by venue and reason", ["venue", "reason"],
+            registry=r,
+        )  # fmt: skip
+        self.sockets = Gauge("userstream_sockets", "Open streams", registry=r)
+        self.listen_keys = Gauge("userstream_listen_keys", "Live listen keys", registry=r)
+        self.lines = Counter(
+            "userstream_published_lines", "Published lines by outcome", ["outcome"], registry=r
+        )
+        self.delivered = Counter(
+            "userstream_delivered_frames", "Frames handed to sockets", registry=r
+        )
+        self.pending = Gauge(
+            "userstream_append_queue_bytes", "Accepted and not yet committed", registry=r
+        )
+
+    def text(self) -> bytes:
+        """All series in Prometheus' text format."""
+        return generate_latest(self.registry)

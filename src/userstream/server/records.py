@@ -1,0 +1,134 @@
+"""What is stored under which key. Every value is JSON and carries its version.
+
+Keys sort so that one account's events lie together in the order of their ``seq``.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from userstream.core.epoch import Run
+from userstream.core.listenkeys import KeyRecord
+from userstream.core.publishing import Appended, Head
+from userstream.errors import StoreDamaged, StoreTooNew
+from userstream.events import AccountSnapshot, Envelope, Event
+
+RUN_KEY: Final = b"r"
+ACCOUNTS: Final = (b"a\0", b"a\1")
+LISTEN_KEYS: Final = (b"k\0", b"k\1")
+VERSION: Final = 1
+
+T = TypeVar("T")
+
+encode = msgspec.json.Encoder().encode
+_decode_event_record: msgspec.json.Decoder[EventRecord]
+
+
+class EventRecord(msgspec.Struct, gc=False):
+    """One event as it lies in the log; account, epoch and ``seq`` are in its key and folder."""
+
+    time_ms: int
+    source: str
+    n: int
+    event: Event
+    v: int = VERSION
+
+
+class PictureRecord(msgspec.Struct):
+    """The whole account after its last account event."""
+
+    picture: AccountSnapshot
+    v: int = VERSION
+
+
+_decode_event_record = msgspec.json.Decoder(EventRecord)
+
+
+def event_key(account: str, seq: int) -> bytes:
+    """Where an event lies."""
+    return b"e\0%b\0%b" % (account.encode(), seq.to_bytes(8, "big"))
+
+
+def head_key(account: str) -> bytes:
+    """Where an account's head lies."""
+    return b"h\0" + account.encode()
+
+
+def picture_key(account: str) -> bytes:
+    """Where an account's picture lies."""
+    return b"p\0" + account.encode()
+
+
+def listen_key_key(record: KeyRecord) -> bytes:
+    """Where a listen key's record lies."""
+    return b"k\0%b\0%b" % (record.venue.encode(), record.random.encode())
+
+
+def account_key(name: str) -> bytes:
+    """Where an account's API keys lie."""
+    return b"a\0" + name.encode()
+
+
+def encode_event(appended: Appended) -> bytes:
+    """The stored form of an accepted event; the event's own bytes are taken as they are."""
+    return b'{"v":%d,"time_ms":%d,"source":"%b","n":%d,"event":%b}' % (
+        VERSION,
+        appended.envelope.time_ms,
+        appended.source.encode(),
+        appended.n,
+        appended.raw,
+    )
+
+
+def decode_event(key: bytes, value: bytes, epoch: str) -> tuple[Envelope, EventRecord]:
+    """The envelope of a stored event.
+
+    Raises:
+        StoreDamaged: the bytes are not an event.
+        StoreTooNew: written by a later version.
+    """
+    record = decode(value, EventRecord)
+    _, account, _ = key.split(b"\0", 2)
+    seq = int.from_bytes(key[-8:], "big")
+    return Envelope(1, account.decode(), epoch, seq, record.time_ms, record.event), record
+
+
+def decode(value: bytes, kind: type[T]) -> T:
+    """A stored value.
+
+    Raises:
+        StoreDamaged: the bytes are not of that kind.
+        StoreTooNew: written by a later version.
+    """
+    try:
+        record = msgspec.json.decode(value, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as e:
+        raise StoreDamaged(f"a stored {kind.__name__} cannot be read: {e}") from None
+    version = getattr(record, "v", VERSION)
+    if version > VERSION:
+        raise StoreTooNew(
+            f"a stored {kind.__name__} has version {version}; this userstream knows {VERSION}"
+        )
+    return record
+
+
+__all__ = [
+    "ACCOUNTS",
+    "LISTEN_KEYS",
+    "RUN_KEY",
+    "EventRecord",
+    "Head",
+    "PictureRecord",
+    "Run",
+    "account_key",
+    "decode",
+    "decode_event",
+    "encode",
+    "encode_event",
+    "event_key",
+    "head_key",
+    "listen_key_key",
+    "picture_key",
+]

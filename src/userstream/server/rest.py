@@ -1,0 +1,99 @@
+"""The REST listener: every venue's listen-key calls, as ``RestGate`` decides them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from userstream.core import rest
+from userstream.core.limits import Limits
+from userstream.core.mount import Mounts
+from userstream.core.rest import Admitted, RestGate
+from userstream.server.accounts import Verifier
+from userstream.server.clock import Clock
+from userstream.server.keystore import KeyStore
+from userstream.server.logs import logger
+from userstream.server.metrics import Metrics
+from userstream.venue import Refusal
+
+_log = logger("rest")
+_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
+_NO_VENUE = rest.Response(404, b'{"code":404,"msg":"No venue is mounted here."}')
+
+
+class RestApp:
+    """The ASGI application of the REST port."""
+
+    def __init__(
+        self,
+        mounts: Mounts,
+        gates: Mapping[str, RestGate],
+        keys: KeyStore,
+        verifier: Verifier,
+        clock: Clock,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> None:
+        self._mounts = mounts
+        self._gates = gates
+        self._keys = keys
+        self._verifier = verifier
+        self._clock = clock
+        self._limits = limits
+        self._metrics = metrics
+        self.app = Starlette(routes=[Route("/{path:path}", self._serve, methods=_METHODS)])
+
+    async def _serve(self, request: Request) -> Response:
+        path = request.scope["path"]
+        found = self._mounts.find(request.headers.get("host", ""), path)
+        if found is None:
+            return _sent(_NO_VENUE)
+        venue, rest_path = found
+        gate = self._gates[venue.name]
+        try:
+            answer = await self._answer(gate, request, rest_path)
+        except ClientDisconnect:
+            raise
+        except Exception as e:  # noqa: BLE001 - a bug here must not show as a hang or a trace
+            _log.error("request failed", venue=venue.name, path=rest_path, exc_info=e)
+            answer = gate.refuse(Refusal.INTERNAL)
+        self._metrics.requests.labels(venue.name, str(answer.status)).inc()
+        return _sent(answer)
+
+    async def _answer(self, gate: RestGate, request: Request, path: str) -> rest.Response:
+        body = await self._body(request)
+        asked = rest.Request(
+            method=request.method,
+            path=path,
+            query=request.scope["query_string"],
+            headers=request.headers,
+            body=body,
+            address=request.client.host if request.client else "",
+        )
+        admitted = gate.admit(asked, self._clock.ms())
+        if not isinstance(admitted, Admitted):
+            return admitted
+        identity = await self._verifier.verify(admitted.credentials)
+        if isinstance(identity, Refusal):
+            return gate.refuse(identity, verdict=admitted.verdict)
+        return await self._keys.serve(gate, admitted, identity)
+
+    async def _body(self, request: Request) -> bytes:
+        most = self._limits.request_body_bytes
+        parts = bytearray()
+        async for chunk in request.stream():
+            parts += chunk
+            if len(parts) > most:  # the gate refuses it by its length
+                break
+        return bytes(parts)
+
+
+def _sent(answer: rest.Response) -> Response:
+    response = Response(answer.body, answer.status)
+    for name, value in answer.headers:
+        response.headers[name] = value
+    return response

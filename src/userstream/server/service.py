@@ -1,0 +1,171 @@
+"""The whole server: what is wired to what, in which order it starts, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import Self
+
+from userstream.core.listenkeys import KeyTable
+from userstream.core.mount import Mounts
+from userstream.core.rest import RestGate
+from userstream.core.tokens import Minter
+from userstream.errors import InvalidSettings
+from userstream.server.accounts import Accounts, Verifier
+from userstream.server.admin import AdminApp
+from userstream.server.admission import Admission
+from userstream.server.bus import LocalBus
+from userstream.server.clock import Clock
+from userstream.server.committer import Committer
+from userstream.server.edge import Edge
+from userstream.server.folder import open_folder
+from userstream.server.http import HttpListener
+from userstream.server.keystore import KeyStore
+from userstream.server.logs import logger
+from userstream.server.metrics import Metrics
+from userstream.server.rest import RestApp
+from userstream.server.settings import Settings, address_of, admin_token_of, bus_of
+from userstream.venue import Venue
+
+_log = logger("service")
+
+
+class Service:
+    """One server process. ``async with`` starts it and stops it gracefully.
+
+    Raises:
+        InvalidSettings: on entry, where a port is taken or a file cannot be used.
+        StoreError: on entry, where the data folder cannot be used.
+    """
+
+    def __init__(
+        self, settings: Settings, venues: Mapping[str, Venue], verifier: Verifier | None = None
+    ) -> None:
+        self.settings = settings
+        self._venues = venues
+        self._mounts = _mounts(settings, venues)
+        self._own_verifier = verifier
+        self._token = admin_token_of(settings)
+        self.clock = Clock(settings.clock_speed)
+        self.metrics = Metrics()
+        self.urls: dict[str, str] = {}
+        """Of the three listeners, with the ports that they got."""
+        self._exits = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as exits:
+            await self._start(exits)
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._admin.ready = False
+        await self._exits.aclose()
+        _log.info("stopped")
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await stop.wait()
+
+    async def _start(self, exits: contextlib.AsyncExitStack) -> None:
+        settings, limits, clock = self.settings, self.settings.limits, self.clock
+        tls = _tls(settings)
+        sockets = {
+            name: _bind(exits, name, getattr(settings, name))
+            for name in ("rest", "stream", "admin")
+        }
+        folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
+        exits.callback(folder.close)
+        committer = Committer(folder.store)
+        exits.push_async_callback(committer.close)
+        policies = {v.name: v.keys for v in self._venues.values()}
+        table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
+        self.keys = KeyStore(table, committer, clock)
+        self.accounts = Accounts(folder.secret, committer, folder.accounts())
+        self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+        admission = Admission(self._mounts, self.keys, clock, limits, lenient=settings.lenient_ws)
+        self.edge = Edge(admission, self.keys, clock, limits, self.metrics)
+        self.bus.subscribe(self.edge.deliver)
+        gates = {v.name: RestGate(v, table, limits) for v in self._venues.values()}
+        rest = RestApp(
+            self._mounts,
+            gates,
+            self.keys,
+            self._own_verifier or self.accounts,
+            clock,
+            limits,
+            self.metrics,
+        )
+        self._admin = AdminApp(
+            self.bus, self.accounts, self.keys, self.metrics, limits, self._token
+        )
+        files = (settings.tls_cert, settings.tls_key) if tls is not None else None
+        for name, app, whole in (("rest", rest.app, True), ("admin", self._admin.app, False)):
+            listener = HttpListener(app, limits, tls=files, whole_request=whole)
+            await listener.start(sockets[name])
+            exits.push_async_callback(listener.stop)
+        await self.edge.start(sockets["stream"], tls)
+        exits.push_async_callback(self.edge.stop)
+        self.keys.start()
+        exits.callback(self.keys.stop)
+        self._ready(sockets, secure=tls is not None)
+
+    def _ready(self, sockets: Mapping[str, socket.socket], *, secure: bool) -> None:
+        for name, sock in sockets.items():
+            scheme = ("ws" if name == "stream" else "http") + ("s" if secure else "")
+            host, port = sock.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            self.urls[name] = f"{scheme}://{shown}:{port}"
+        self._admin.ready = True
+        _log.info(
+            "serving",
+            epoch=self.bus.epoch,
+            bus=self.settings.bus,
+            ack_survives=self.bus.survives.value,
+            **self.urls,
+        )
+
+
+def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:
+    allowed = ", ".join(sorted(venues))
+    for what, name in (("venue", settings.venue), *settings.hosts.items()):
+        if name not in venues:
+            raise InvalidSettings(f"{what} is {name!r}; allowed are {allowed}")
+    hosts = {host.lower(): venues[name] for host, name in settings.hosts.items()}
+    return Mounts(venues, venues[settings.venue], hosts)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as e:
+        raise InvalidSettings(f"tls_cert and tls_key cannot be used: {e}") from None
+    return context
+
+
+def _bind(exits: contextlib.AsyncExitStack, name: str, text: str) -> socket.socket:
+    address = address_of(name, text)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    exits.callback(sock.close)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(4096)  # a port in use shows here and not later
+    except OSError as e:
+        raise InvalidSettings(
+            f"{name} cannot listen on {text}: {e.strerror}; choose another address with --{name}"
+        ) from None
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,181 @@
+"""Settings of a server: a TOML file, the environment, arguments; the later wins."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from userstream.core.limits import Limits
+from userstream.errors import InvalidSettings
+from userstream.markets import Markets, Symbol
+
+_PREFIX = "USERSTREAM_"
+
+
+class SymbolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One trading pair."""
+
+    base: str
+    quote: str
+    tick: str = "0.00000001"
+    lot: str = "0.00000001"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that an operator may say. Addresses are ``HOST:PORT``; port 0 takes a free one."""
+
+    rest: str = "127.0.0.1:8080"
+    """Where listen keys are made."""
+    stream: str = "127.0.0.1:9443"
+    """Where bots open their streams."""
+    admin: str = "127.0.0.1:8081"
+    """Where events are published; never public."""
+    admin_token: str = ""
+    admin_token_file: str = ""
+    """A file with the admin token on its first line, instead of ``admin_token``."""
+    bus: str = "file:userstream-data"
+    """``file:DIR``, or ``memory:``."""
+    durability: Literal["process-kill", "power-cut"] = "power-cut"
+    """What an acknowledged event survives in a folder."""
+    venue: str = "binance"
+    """The venue that is also at the root of both public ports."""
+    hosts: dict[str, str] = {}
+    """Host names and the venues that answer to them."""
+    venues: dict[str, dict[str, Any]] = {}
+    """Options of single venues."""
+    symbols: dict[str, SymbolSettings] = {}
+    coin_ids: dict[str, str] = {}
+    tls_cert: str = ""
+    tls_key: str = ""
+    lenient_ws: bool = False
+    """Whether a stream on an unknown listen key is accepted and stays silent."""
+    log: Literal["json", "text"] = "json"
+    clock_speed: float = 1.0
+    """Sandbox only: how many seconds pass in one."""
+    limits: Limits = Limits()
+
+
+class Address(NamedTuple):
+    """Where a listener listens."""
+
+    host: str
+    port: int
+
+
+def load_settings(
+    file: Path | None, environment: Mapping[str, str], arguments: Mapping[str, Any]
+) -> Settings:
+    """The settings of a process; an argument that is ``None`` was not given.
+
+    Raises:
+        InvalidSettings: the file cannot be read, or a value is not allowed; the message names it.
+    """
+    values: dict[str, Any] = {}
+    if file is not None:
+        values |= _from_file(file)
+    values |= _from_environment(environment)
+    values |= {k: v for k, v in arguments.items() if v is not None}
+    try:
+        settings = msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as e:
+        allowed = ", ".join(Settings.__struct_fields__)
+        raise InvalidSettings(f"settings: {e}; allowed are {allowed}") from None
+    for name in ("rest", "stream", "admin"):
+        address_of(name, getattr(settings, name))
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise InvalidSettings("tls_cert and tls_key go together")
+    bus_of(settings.bus)
+    _check_limits(settings.limits)
+    return settings
+
+
+def _check_limits(limits: Limits) -> None:
+    for name in Limits.__struct_fields__:
+        value = getattr(limits, name)
+        if value <= 0:
+            raise InvalidSettings(f"limits.{name} is {value}; a limit is above zero")
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise InvalidSettings(f"settings file {file} does not exist") from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise InvalidSettings(f"settings file {file} cannot be read: {e}") from None
+    except tomllib.TOMLDecodeError as e:
+        raise InvalidSettings(f"settings file {file} is not TOML: {e}") from None
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """``USERSTREAM_REST`` and so on, for every setting that is not a table."""
+    tables = {"hosts", "venues", "symbols", "coin_ids", "limits"}
+    return {
+        name: environment[_PREFIX + name.upper()]
+        for name in Settings.__struct_fields__
+        if name not in tables and _PREFIX + name.upper() in environment
+    }
+
+
+def address_of(name: str, text: str) -> Address:
+    """``HOST:PORT`` in parts; IPv6 hosts stand in brackets.
+
+    Raises:
+        InvalidSettings: it is not that.
+    """
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65_536):
+        raise InvalidSettings(f"{name} is {text!r}; allowed is HOST:PORT, such as 127.0.0.1:8080")
+    return Address(host.strip("[]"), int(port))
+
+
+def bus_of(text: str) -> Path | None:
+    """The data folder of a ``bus`` setting, ``None`` for memory.
+
+    Raises:
+        InvalidSettings: it is neither.
+    """
+    if text == "memory:":
+        return None
+    kind, _, path = text.partition(":")
+    if kind == "file" and path:
+        return Path(path)
+    raise InvalidSettings(f"bus is {text!r}; allowed are file:DIR and memory:")
+
+
+def markets_of(settings: Settings) -> Markets:
+    """The symbols and coin ids of the settings."""
+    symbols = {
+        name: Symbol(name=name, base=s.base, quote=s.quote, tick=s.tick, lot=s.lot)
+        for name, s in settings.symbols.items()
+    }
+    return Markets(symbols=symbols, coin_ids=dict(settings.coin_ids))
+
+
+def admin_token_of(settings: Settings) -> str:
+    """The admin token, from the settings or its file.
+
+    Raises:
+        InvalidSettings: there is none, or the file cannot be read.
+    """
+    token = settings.admin_token
+    if settings.admin_token_file:
+        try:
+            token = Path(settings.admin_token_file).read_text("utf-8").partition("\n")[0].strip()
+        except (OSError, UnicodeDecodeError) as e:
+            raise InvalidSettings(f"admin_token_file cannot be read: {e}") from None
+    if not token or not token.isascii():
+        raise InvalidSettings(
+            "an admin token is needed: set USERSTREAM_ADMIN_TOKEN, or admin_token_file"
+        )
+    return token
+
+
+def environment() -> Mapping[str, str]:
+    """The process's environment."""
+    return os.environ

@@ -1,0 +1,1 @@
+"""The stores: one in memory, one in a folder."""

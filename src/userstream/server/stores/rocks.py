@@ -1,0 +1,271 @@
+"""A store in a folder, on RocksDB."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rocksdict import Rdict, WriteBatch
+
+from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
+from userstream.server.store import Survives
+from userstream.server.stores import journal, tuning
+from userstream.server.stores.witness import Evidence, Witness, boot_id, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from userstream.server.store import Batch
+
+_DATABASE = "rocks"
+_ROOM = 1 << 20
+_ROOM_NAME = "room"
+
+
+class RocksStore:
+    """Keeps everything in ``folder``, which is created (mode 0700) when it is missing.
+
+    With ``synced`` each commit waits for the disk. ``write_buffer`` is in bytes; a full disk is
+    tried again when about that much is free. A key that a batch both puts and deletes is deleted.
+    A scan yields what was there when it was called.
+
+    What opening proves: everything acknowledged is there and checks out, or it is refused. Two
+    cases are outside that. Unsynced writes and a power cut: the latest commits may be gone, as a
+    whole and from the end. Synced writes, a power cut, and damage to the payload of the very last
+    commit in the log: that is what a write cut short looks like, so that commit is dropped.
+
+    Raises:
+        InvalidSettings: the folder is not a store, or this user may not write it.
+        StoreDamaged: acknowledged data is missing or fails a checksum; nothing was changed.
+        StoreTooNew: a later userstream wrote the folder.
+        StoreUnavailable: another process has the folder open, or the disk refuses.
+    """
+
+    def __init__(
+        self, folder: Path, synced: bool, *, write_buffer: int = tuning.WRITE_BUFFER
+    ) -> None:
+        self._folder = folder
+        self._database_folder = folder / _DATABASE
+        self._synced = synced
+        self._write_buffer = write_buffer
+        self._reading = tuning.read_options()
+        self._writing = tuning.write_options(synced=synced)
+        self._closed = False
+        self._refused = False
+        self._database: Rdict | None = None
+        self._witness = Witness(folder)
+        try:
+            self._database = self._open()
+        except BaseException:
+            self._witness.close()
+            raise
+
+    @property
+    def survives(self) -> Survives:
+        """A power cut when synced, else a kill of the process."""
+        return Survives.POWER_CUT if self._synced else Survives.PROCESS_KILL
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of a key, or ``None``.
+
+        Raises:
+            StoreDamaged: the bytes there fail their checksum.
+            StoreUnavailable: the disk refuses, or the store is closed.
+        """
+        database = self._readable()
+        try:
+            value: bytes | None = database.get(key, read_opt=self._reading)
+        except Exception as error:  # rocksdict has no narrower one
+            raise self._classified(error) from error
+        return value
+
+    def scan(self, start: bytes, stop: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
+        """Up to ``limit`` entries with ``start <= key < stop``, in the order of their keys.
+
+        Raises:
+            StoreDamaged: bytes there fail their checksum; nothing is shown.
+            StoreUnavailable: the disk refuses, or the store is closed.
+        """
+        database = self._readable()
+        entries: list[tuple[bytes, bytes]] = []
+        try:
+            cursor = database.iter(self._reading)
+            cursor.seek(start)
+            while len(entries) < limit and cursor.valid():
+                key = cursor.key()
+                if key >= stop:
+                    break
+                entries.append((key, cursor.value()))
+                cursor.next()
+            # A cursor that meets damage just ends; Rdict.items() never says so.
+            cursor.status()
+        except Exception as error:
+            raise self._classified(error) from error
+        return iter(entries)
+
+    def commit(self, batch: Batch) -> None:
+        """Writes a batch. When this returns, the writes survive what ``survives`` says.
+
+        Raises:
+            StoreDamaged: RocksDB met damage while it was tidying up; nothing of the batch is
+                visible.
+            StoreUnavailable: the disk refuses, or the store is closed; nothing of the batch is
+                visible, now or after a restart. The next commit tries to recover.
+        """
+        if self._refused and not self._closed:
+            self._heal()
+        database = self._readable()
+        writes = WriteBatch(raw_mode=True)
+        for key, value in batch.puts:
+            writes.put(key, value)
+        for key in batch.deletes:
+            writes.delete(key)
+        try:
+            database.write(writes, self._writing)
+        except Exception as error:
+            self._refuse()
+            raise self._classified(error) from error
+        self._witness.acknowledge(database.latest_sequence_number())
+
+    def close(self) -> None:
+        """Releases the folder. Everything committed is there at the next open."""
+        if self._closed:
+            return
+        self._closed = True
+        database, self._database = self._database, None
+        evidence = self._witness.evidence
+        # What fails here is found, and repaired or refused, by the next open.
+        with suppress(Exception):
+            if database is not None and not self._refused:
+                database.flush()
+                evidence = evidence._replace(clean=True)
+            if database is not None:
+                database.close()
+            self._witness.record(evidence)
+        self._witness.close()
+
+    def _readable(self) -> Rdict:
+        if self._closed:
+            raise StoreUnavailable(f"the store in {self._folder} is closed")
+        if self._database is None:
+            self._database = self._open_for_reading()
+        return self._database
+
+    def _open(self) -> Rdict:
+        """Recovers and opens for writing, once nothing acknowledged is missing."""
+        database: Rdict | None = None
+        try:
+            (self._folder / _ROOM_NAME).unlink(missing_ok=True)
+            recovered = self._recover()
+            database = self._attach(for_reading=False)
+            self._witness.record(
+                Evidence(recovered, boot_id(), clean=False, synced=self._synced, refused=False)
+            )
+        except OSError as error:
+            if database is not None:
+                database.close()
+            raise self._classified_at_open(error) from error
+        return database
+
+    def _recover(self) -> int:
+        """Brings the log to a state that RocksDB may open; returns its last sequence number."""
+        folder, evidence = self._database_folder, self._witness.evidence
+        if not (folder / "CURRENT").exists():
+            if evidence.acked:
+                raise self._damaged("its database is gone")
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)
+            return 0
+        manifest = journal.read_manifest(folder)
+        if evidence.refused:
+            journal.cut(folder, manifest, evidence.acked)
+        tail = journal.find_tail(folder, manifest)
+        if tail.hole and evidence.binding:
+            raise self._damaged(f"writes are missing after number {tail.last}")
+        if tail.hole:
+            journal.cut(folder, manifest, tail.last)
+        recovered = self._rehearse()
+        if evidence.binding:
+            if recovered < evidence.acked:
+                raise self._damaged(f"it ends at write {recovered} of {evidence.acked}")
+            if journal.has_commit_beyond(folder, manifest, recovered):
+                raise self._damaged(f"write {recovered + 1} fails its checksum")
+        return recovered
+
+    def _rehearse(self) -> int:
+        database = self._attach(for_reading=True)
+        try:
+            return database.latest_sequence_number()
+        finally:
+            database.close()
+
+    def _open_for_reading(self) -> Rdict:
+        """What is committed can be read while the disk is full."""
+        try:
+            folder = self._database_folder
+            journal.cut(folder, journal.read_manifest(folder), self._witness.evidence.acked)
+        except OSError as error:
+            raise self._classified_at_open(error) from error
+        return self._attach(for_reading=True)
+
+    def _attach(self, *, for_reading: bool) -> Rdict:
+        options = tuning.database_options(self._write_buffer)
+        path = os.fspath(self._database_folder)
+        try:
+            if for_reading:
+                return Rdict(path, options, access_type=tuning.rehearsal())
+            return Rdict(path, options)
+        except Exception as error:
+            raise self._classified_at_open(error) from error
+
+    def _refuse(self) -> None:
+        """Marks the batch, which the log may hold whole, as one that must not come back."""
+        self._refused = True
+        with suppress(OSError):
+            self._witness.record(self._witness.evidence._replace(refused=True))
+
+    def _heal(self) -> None:
+        """RocksDB refuses every write after a failed one, until it is opened anew."""
+        try:
+            self._find_room()
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{self._folder} cannot be written ({error.strerror}): free the disk; "
+                "the store then goes on by itself"
+            ) from error
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+        self._database = self._open()
+        self._refused = False
+
+    def _find_room(self) -> None:
+        """To open without room would fail half-way; so this looks first."""
+        path = self._folder / _ROOM_NAME
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(file, 0, self._write_buffer + _ROOM)
+            os.fsync(file)
+        finally:
+            os.close(file)
+            path.unlink()
+
+    def _damaged(self, what: str) -> StoreDamaged:
+        return StoreDamaged(f"{self._folder} is damaged ({what}): restore it from a backup")
+
+    def _classified(self, error: Exception) -> StoreError:
+        text = str(error)
+        if text.startswith("Corruption"):
+            return self._damaged(text)
+        return StoreUnavailable(f"{self._folder} cannot be read or written now ({text})")
+
+    def _classified_at_open(self, error: Exception) -> StoreError:
+        """A database that misses a file is damaged, one on a full disk is not."""
+        if isinstance(error, StoreError):
+            return error
+        text = str(error)
+        if "No such file" in text or not text.startswith(("IO error", "[Errno")):
+            return self._damaged(text)
+        return StoreUnavailable(f"{self._folder} cannot be opened now ({text})")

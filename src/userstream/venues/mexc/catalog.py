@@ -1,0 +1,59 @@
+"""MEXC's description of itself, which clients read before anything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from userstream.venues._decimals import plain, product
+
+if TYPE_CHECKING:
+    from userstream.markets import Markets, Symbol
+
+_ORDER_TYPES = ["LIMIT", "MARKET", "LIMIT_MAKER", "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"]
+
+
+def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
+    """Body of ``exchangeInfo``. Doc: spot v3 §Exchange Information."""
+    return {
+        "timezone": "CST",
+        "serverTime": now_ms,
+        "rateLimits": [],
+        "exchangeFilters": [],
+        "symbols": [_symbol_info(s) for s in markets.symbols.values()],
+    }
+
+
+def _symbol_info(s: Symbol) -> dict[str, Any]:
+    """One symbol.
+
+    Two names mislead: ``baseSizePrecision`` is the least quantity of an order and
+    ``quoteAmountPrecision`` its least amount. The steps are the two precisions in places.
+    """
+    base_places = len(plain(s.lot).partition(".")[2])
+    quote_places = len(plain(s.tick).partition(".")[2])
+    least_amount = plain(product(s.tick, s.lot))
+    return {
+        "symbol": s.name,
+        "status": "1",  # online; "ENABLED" until August 2024
+        "baseAsset": s.base,
+        "baseAssetPrecision": base_places,
+        "quoteAsset": s.quote,
+        "quotePrecision": quote_places,
+        "quoteAssetPrecision": quote_places,
+        "baseCommissionPrecision": base_places,
+        "quoteCommissionPrecision": quote_places,
+        "orderTypes": _ORDER_TYPES,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "permissions": ["SPOT"],
+        "filters": [],
+        "quoteAmountPrecision": least_amount,
+        "baseSizePrecision": plain(s.lot),
+        "maxQuoteAmount": "5000000",
+        "quoteAmountPrecisionMarket": least_amount,
+        "maxQuoteAmountMarket": "5000000",
+        "makerCommission": "0.002",
+        "takerCommission": "0.002",
+        "tradeSideType": "1",  # buy and sell
+    }
