@@ -21,8 +21,18 @@ setup: $(STAMP) ## Install everything into .venv
 sandbox: $(STAMP) ## Run a sandbox exchange (ARGS='--venue mexc' passes arguments on)
 	@$(BIN)/userstream sandbox run $(ARGS)
 
-test: $(STAMP) ## Run the tests with coverage (ARGS='-k binance' passes arguments on)
+test: $(STAMP) ## Run the tests; with ARGS='-k binance' only some, without coverage
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(if $(SLOW),,-m 'not slow')
+	$(BIN)/coverage report --include='*/core/*,*/venues/*' --fail-under=100
+	$(BIN)/coverage report --fail-under=95
+endif
+
+package: $(STAMP) ## Build wheel and sdist, and try both in clean venvs
+	.ci/package
 
 lint: $(STAMP) ## Format check, linter, types, import arrows
 	$(BIN)/ruff format --check .
@@ -41,4 +51,4 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
 		src/userstream/venues/mexc/push.proto
 
-.PHONY: help setup sandbox test lint lock proto
+.PHONY: help setup sandbox test lint lock package proto

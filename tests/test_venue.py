@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userstream.markets import Markets
-from userstream.venue import Auth, RestDialect, listen_key_expired, number_id
+from userstream.venue import Auth, ExpiryNotice, RestDialect, number_id
 from userstream.venues.binance import VENUE, Options, build
 
 
@@ -38,7 +38,9 @@ def test_a_derived_id_is_the_same_on_every_node() -> None:
 
 
 def test_the_expiry_notice_names_its_time_and_key() -> None:
-    notice = json.loads(listen_key_expired(5, "abc"))
+    notice = json.loads(ExpiryNotice.EVENT.frame(5, "abc") or b"")
+    assert json.loads(ExpiryNotice.EVENT_IN_ARRAY.frame(5, "abc") or b"") == [notice]
+    assert ExpiryNotice.NONE.frame(5, "abc") is None
     assert notice == {"e": "listenKeyExpired", "E": 5, "listenKey": "abc"}
     assert list(notice) == ["e", "E", "listenKey"]
 

@@ -192,11 +192,17 @@ class StreamPath(NamedTuple):
 
 
 class ExpiryNotice(Enum):
-    """Whether the end of a listen key is announced in the stream before the close."""
+    """How the end of a listen key is announced in the stream before the close."""
 
-    EVENT = auto()
-    """As ``listenKeyExpired``, in Binance's form of 2024-04-02."""
-    NONE = auto()
+    EVENT = '{"e":"listenKeyExpired","E":%d,"listenKey":"%s"}'
+    """Doc: Binance spot changelog 2024-04-02."""
+    EVENT_IN_ARRAY = '[{"e":"listenKeyExpired","E":%d,"listenKey":"%s"}]'
+    """For dialects whose frames are arrays."""
+    NONE = ""
+
+    def frame(self, time_ms: int, listen_key: str) -> bytes | None:
+        """The notice, or ``None`` where there is none."""
+        return (self.value % (time_ms, listen_key)).encode() if self.value else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,12 +286,6 @@ class Venue:
 
     def __repr__(self) -> str:
         return f"<Venue {self.name}>"
-
-
-def listen_key_expired(time_ms: int, listen_key: str) -> bytes:
-    """The notice that a listen key died. Doc: Binance spot changelog 2024-04-02."""
-    notice = '{"e":"listenKeyExpired","E":%d,"listenKey":"%s"}'
-    return (notice % (time_ms, listen_key)).encode()
 
 
 def number_id(text: str) -> int:

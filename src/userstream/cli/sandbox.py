@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from userstream.cli.serve import AdminPort, Rest, RootVenue, Stream, run_loop
+from userstream.venues import DEFAULT
 
 
 class _RunByDefault(TyperGroup):
@@ -33,7 +34,7 @@ def run(  # noqa: PLR0917 - options, all by name
     stream: Stream = "127.0.0.1:9443",
     admin: AdminPort = "127.0.0.1:8081",
     admin_token: Annotated[str, typer.Option(help="Admin token.")] = "sandbox",  # noqa: S107
-    venue: RootVenue = "binance",
+    venue: RootVenue = DEFAULT,
     data: Annotated[
         str, typer.Option(help="Folder for the data; without it, memory.", show_default=False)
     ] = "",

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
-from userstream.venues import load, names
+from userstream.venues import DEFAULT, load, names
 
 Rest = Annotated[str | None, typer.Option(help="HOST:PORT of the REST port.", show_default=False)]
 Stream = Annotated[
@@ -75,6 +76,8 @@ def serve(  # noqa: PLR0917 - options, all by name
         "tls_key": tls_key,
     }
     settings = load_settings(config, os.environ, arguments)
+    if not settings.venue:
+        settings = msgspec.structs.replace(settings, venue=DEFAULT)
     logs.configure(json=settings.log == "json")
     markets = markets_of(settings)
     venues = {name: load(name, settings.venues.get(name), markets) for name in names()}

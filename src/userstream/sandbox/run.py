@@ -22,7 +22,7 @@ from userstream.server import logs
 from userstream.server.service import Service
 from userstream.server.settings import load_settings
 from userstream.venue import KeyPlace, Venue
-from userstream.venues import load, names
+from userstream.venues import DEFAULT, load, names
 
 SOURCE = "sandbox"
 EXAMPLE = files("userstream.sandbox").joinpath("example.ndjson")
@@ -36,7 +36,7 @@ class SandboxOptions(NamedTuple):
     stream: str = "127.0.0.1:9443"
     admin: str = "127.0.0.1:8081"
     admin_token: str = "sandbox"  # noqa: S105 - a sandbox has no secrets
-    venue: str = "binance"
+    venue: str = DEFAULT
     data: str = ""
     accounts: tuple[str, ...] = ()
     clock_speed: float = 1.0

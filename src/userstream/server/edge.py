@@ -22,7 +22,7 @@ from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
-from userstream.venue import ExpiryNotice, Subscriber, Venue, listen_key_expired
+from userstream.venue import Subscriber, Venue
 
 _log = logger("edge")
 _KEY_ENDS = {End.EXPIRED, End.DELETED, End.REVOKED}
@@ -194,9 +194,8 @@ class Edge:
         session = connection.session
         if end not in _KEY_ENDS or session is None or not connection.bindings:
             return None
-        if session.venue.stream.expiry_notice is not ExpiryNotice.EVENT:
-            return None
-        return listen_key_expired(self.now_ms, self._name(connection.bindings[0]))
+        notice = session.venue.stream.expiry_notice
+        return notice.frame(self.now_ms, self._name(connection.bindings[0]))
 
     def ended(self, connection: Connection, end: End) -> None:
         """Unbinds a connection, and counts its end once."""

@@ -137,10 +137,10 @@ class Service:
 def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:
     allowed = ", ".join(sorted(venues))
     for what, name in (("venue", settings.venue), *settings.hosts.items()):
-        if name not in venues:
+        if name and name not in venues:
             raise InvalidSettings(f"{what} is {name!r}; allowed are {allowed}")
     hosts = {host.lower(): venues[name] for host, name in settings.hosts.items()}
-    return Mounts(venues, venues[settings.venue], hosts)
+    return Mounts(venues, venues.get(settings.venue), hosts)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

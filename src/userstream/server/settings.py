@@ -42,8 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``file:DIR``, or ``memory:``."""
     durability: Literal["process-kill", "power-cut"] = "power-cut"
     """What an acknowledged event survives in a folder."""
-    venue: str = "binance"
-    """The venue that is also at the root of both public ports."""
+    venue: str = ""
+    """The venue that is also at the root of both public ports; empty: none is."""
     hosts: dict[str, str] = {}
     """Host names and the venues that answer to them."""
     venues: dict[str, dict[str, Any]] = {}

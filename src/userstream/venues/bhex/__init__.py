@@ -124,6 +124,8 @@ _ERRORS = MappingProxyType(
         Refusal.API_KEY_MISSING: ErrorForm(
             401, -1002, "You are not authorized to execute this request."
         ),
+        # The broker's own SDK takes a 400 for a normal answer: a wrong sender gets 401.
+        Refusal.SIGNATURE: ErrorForm(401, -1022, "Signature for this request is not valid."),
         Refusal.PARAMETER_SURPLUS: ErrorForm(400, -1103, "An unknown parameter was sent."),
         Refusal.TOO_MANY_REQUESTS: ErrorForm(
             429,
@@ -159,6 +161,9 @@ _LOST_ORDER = frozenset(
 _LOST_ACCOUNT = frozenset({"time_ms", "cause", "commission_rates", "created_ms"})
 
 
+_NOTICES = {"object": ExpiryNotice.EVENT, "array": ExpiryNotice.EVENT_IN_ARRAY}
+
+
 def _stream(options: Options) -> StreamDialect:
     ping_every_ms, dead_after_ms = _PINGS[options.ping]
     return StreamDialect(
@@ -167,7 +172,7 @@ def _stream(options: Options) -> StreamDialect:
         ping_every_ms=ping_every_ms,
         dead_after_ms=dead_after_ms,
         json_ping_every_ms=options.json_ping_s * 1_000 or None,
-        expiry_notice=ExpiryNotice.EVENT if options.expiry_notice else ExpiryNotice.NONE,
+        expiry_notice=_NOTICES[options.frame] if options.expiry_notice else ExpiryNotice.NONE,
     )
 
 
