@@ -6,12 +6,12 @@ import sys
 
 import typer
 
-from userstream import __version__
 from userstream.cli.accounts import accounts
 from userstream.cli.publish import publish
 from userstream.cli.sandbox import sandbox
 from userstream.cli.serve import serve
 from userstream.errors import UserStreamError
+from userstream.version import VERSION
 
 app = typer.Typer(
     name="userstream",
@@ -28,7 +28,7 @@ app.add_typer(accounts, name="accounts")
 
 def _show_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"userstream {__version__}")
+        typer.echo(f"userstream {VERSION}")
         raise typer.Exit
 
 

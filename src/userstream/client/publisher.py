@@ -142,6 +142,8 @@ class Publisher:
                 answers = await self._post(body)
                 if len(answers) == len(lines):
                     return answers
+                if answers and answers[-1].error is not None:
+                    return answers + _unread(len(answers), len(lines))
                 why = f"{len(answers)} of {len(lines)} answers came"
             except httpx.TransportError as e:
                 why = f"{type(e).__name__}: {e}"
@@ -183,6 +185,12 @@ class Publisher:
             return [_decode_answer(text) for text in response.content.splitlines()]
         except msgspec.MsgspecError as e:
             raise PublishError(f"this is not a userstream server: {e}") from None
+
+
+def _unread(read: int, sent: int) -> list[Answer]:
+    """Answers to lines behind one after which the server reads nothing."""
+    problem = Problem("not_read", f"line {read} was refused, and nothing after it was read")
+    return [Answer(line=number, error=problem) for number in range(read + 1, sent + 1)]
 
 
 class _Busy(Exception):

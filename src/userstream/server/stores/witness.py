@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from userstream import __version__
 from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew, StoreUnavailable
+from userstream.version import VERSION
 
 NAME = "STORE"
 FORMAT = 1
@@ -189,7 +189,7 @@ def _read(file: int, folder: Path) -> Evidence:
         raise StoreDamaged(_damaged(folder))
     if version > FORMAT:
         raise StoreTooNew(
-            f"{folder} has store format {version}, userstream {__version__} reads format {FORMAT}: "
+            f"{folder} has store format {version}, userstream {VERSION} reads format {FORMAT}: "
             "run the later userstream that wrote it"
         )
     body, crc_bytes = data[_BODY_AT : -_CRC.size], data[-_CRC.size :]
