@@ -23,9 +23,10 @@ _SHOWN = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?")
 _WORD = re.compile(r"[\x21-\x7e]{1,64}")
 # One expression over all fields of a kind, since these run for every published event. The counts
 # are exact, so that a separator inside a field cannot pass for two fields.
-_TWELVE_AMOUNTS = re.compile(r"(?:[0-9]{1,20}(?:\.[0-9]{1,18})?;){12}")
-_TWELVE_SHOWN = re.compile(r"(?:[0-9]{1,40}(?:\.[0-9]{1,40})?;){12}")
-_TEN_WORDS = re.compile(r"(?:[\x21-\x7e]{1,64} ){10}")
+# Possessive: there is nothing to try again, and the matcher need not remember it.
+_TWELVE_AMOUNTS = re.compile(r"(?:[0-9]{1,20}+(?:\.[0-9]{1,18}+)?+;){12}+")
+_TWELVE_SHOWN = re.compile(r"(?:[0-9]{1,40}+(?:\.[0-9]{1,40}+)?+;){12}+")
+_TEN_WORDS = re.compile(r"(?:[\x21-\x7e]{1,64}+ ){10}+")
 _ORDER_AMOUNTS = (
     "quantity",
     "quote_quantity",

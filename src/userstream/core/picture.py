@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 
 import msgspec
 
 from userstream.events import AccountSnapshot, AccountUpdate, Balance
+
+_EXACT = Context(prec=80)
 
 EMPTY = AccountSnapshot(time_ms=0)
 """The picture of an account of which nothing was published."""
@@ -49,6 +51,5 @@ def _with_changes(balance: Balance, before: Balance | None) -> Balance:
 
 
 def _minus(after: str, before: str) -> str:
-    with localcontext(prec=80):
-        change = Decimal(after) - Decimal(before)
+    change = _EXACT.subtract(Decimal(after), Decimal(before))
     return format(change, "f") if change else "0"

@@ -26,9 +26,8 @@ from userstream.server.framing import (
     close_frame,
     parse,
     ping_frame,
-    read,
+    split,
     text_header,
-    whole,
 )
 from userstream.server.handshake import Handshake, Opened, Refused, refusal_bytes
 
@@ -93,7 +92,7 @@ class Connection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self.address = peer[0] if peer else ""
         limits = self._edge.limits
-        self._handshake = Handshake(limits.message_bytes)
+        self._handshake = Handshake(limits.request_head_bytes)
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(limits.handshake_s, self.abort)
         if not self._edge.opened(self):
@@ -161,7 +160,9 @@ class Connection(asyncio.Protocol):
         transport.write(b"".join(out) if len(out) > 1 else out[0])
 
     def tick(self) -> None:
-        """The session's deadline has come."""
+        """The session's deadline has come, unless an earlier one took its place."""
+        if self.armed_ms is None or self.armed_ms > self._edge.now_ms:
+            return
         self.armed_ms = None
         if self.session is not None and self._transport is not None:
             self.handle(Tick())
@@ -178,37 +179,35 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _close(self, end: End) -> None:
-        notice = self._edge.notice(self, end)
         self._edge.ended(self, end)
         code, text, _ = end.value
         if code is None or self._paused:
             self.out = None
             self.abort()
             return
-        if notice is not None:
-            self.send(text_header(len(notice)) + notice)
         self.send(close_frame(code, text))
         self.flush()
+        self._abort_later()
+
+    def _abort_later(self) -> None:
+        """A peer that does not read, or does not answer, cannot keep the connection open."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._edge.limits.close_s, self.abort)
 
     def _closing(self, data: bytes) -> None:
         """Ours was sent; the client's close frame, or anything unreadable, ends it."""
-        self._inbound += data
         most = self._edge.limits.message_bytes
-        size = whole(self._inbound, most)
-        inbound = parse(self._inbound[:size], most) if size > 0 else Inbound(())
-        self._inbound = self._inbound[max(size, 0) :]
+        parts = split(self._inbound + data, most)
+        ready, self._inbound = parts or (b"", b"")
+        inbound = parse(ready, most) if ready else Inbound(())
         closed = any(m.kind is Kind.CLOSE for m in inbound.messages)
-        too_much = size < 0 or len(self._inbound) > most + 14
-        if (closed or inbound.end or too_much) and self._transport is not None:
+        if (closed or inbound.end or parts is None) and self._transport is not None:
             self._transport.close()
 
     # ── handshake and frames ────────────────────────────────────────────────────────────────────
 
     def _shake(self, handshake: Handshake, data: bytes) -> None:
-        ready = handshake.feed(data)
-        if not ready and handshake.size <= self._edge.limits.request_head_bytes:
+        if not handshake.feed(data):
             return
         opened = self._edge.decide(self, handshake)
         transport = self._transport
@@ -230,27 +229,21 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer)
         self.session = self._edge.begin(self, opened)
         self._edge.arm(self)
-        early = read(handshake.protocol)
-        rest = bytes(handshake.protocol.reader.buffer)
-        self._take(early)
-        if rest:
-            self.data_received(rest)
+        if handshake.rest:
+            self._frames(handshake.rest)
 
     def _frames(self, data: bytes) -> None:
         most = self._edge.limits.message_bytes
         if self._inbound:
             data = self._inbound + data
-        size = whole(data, most)
-        if size < 0:
+        parts = split(data, most)
+        if parts is None:
             self._inbound = b""
             self.handle(Ended(End.TOO_LARGE))
             return
-        if size < len(data):
-            self._inbound = data[size:]
-        elif self._inbound:
-            self._inbound = b""
-        if size:
-            self._take(parse(data[:size], most))
+        ready, self._inbound = parts
+        if ready:
+            self._take(parse(ready, most))
 
     def _take(self, inbound: Inbound) -> None:
         for kind, data in inbound.messages:
@@ -284,6 +277,7 @@ class Connection(asyncio.Protocol):
         self._edge.ended(self, End.CLIENT)
         self.send(answer)
         self.flush()
+        self._abort_later()
         if self._transport is not None:
             self._transport.close()
 

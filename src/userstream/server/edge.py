@@ -19,13 +19,13 @@ from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
 from userstream.server.fanout import Binding, Fanout, wrap_of
 from userstream.server.handshake import Handshake, Opened, Refused
+from userstream.server.framing import text_header
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.venue import Subscriber, Venue
 
 _log = logger("edge")
-_KEY_ENDS = {End.EXPIRED, End.DELETED, End.REVOKED}
 
 
 class Edge:
@@ -73,7 +73,11 @@ class Edge:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self), sock=sock, ssl=tls, backlog=4096
+            lambda: Connection(self),
+            sock=sock,
+            ssl=tls,
+            backlog=4096,
+            ssl_handshake_timeout=self.limits.handshake_s if tls is not None else None,
         )
 
     async def stop(self) -> None:
@@ -149,7 +153,9 @@ class Edge:
             channels = connection.bindings[0].channels if connection.bindings else None
             return Subscriber(channels or frozenset(), bool(connection.bindings), lambda _: False)
         names = frozenset(self._name(b) for b in connection.bindings)
-        return Subscriber(names, bool(names), lambda key: self._find(venue, key) is not None)
+        return Subscriber(
+            names, bool(names), lambda key: key in names or self._may_join(venue, key)
+        )
 
     def rebind(self, connection: Connection, channels: frozenset[str]) -> None:
         """Subscribes a connection to channels, or to listen keys where the venue has none."""
@@ -189,14 +195,6 @@ class Edge:
             asyncio.get_running_loop().call_soon(self._flush)
         self._dirty.append(connection)
 
-    def notice(self, connection: Connection, end: End) -> bytes | None:
-        """What the dialect says in the stream before this close."""
-        session = connection.session
-        if end not in _KEY_ENDS or session is None or not connection.bindings:
-            return None
-        notice = session.venue.stream.expiry_notice
-        return notice.frame(self.now_ms, self._name(connection.bindings[0]))
-
     def ended(self, connection: Connection, end: End) -> None:
         """Unbinds a connection, and counts its end once."""
         accounts = sorted({b.account for b in connection.bindings})
@@ -220,6 +218,11 @@ class Edge:
 
     def _key_ended(self, record: KeyRecord, end: End) -> None:
         for binding in self._fanout.of_key((record.venue, record.random)):
+            name = self._name(binding)
+            notice = binding.venue.stream.expiry_notice.frame(self.now_ms, name)
+            if notice is not None:
+                notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
+                binding.connection.send(text_header(len(notice)) + notice)
             binding.connection.end(end)
 
     def _failed(self, binding: Binding, error: Exception) -> None:
@@ -236,6 +239,11 @@ class Edge:
 
     def _name(self, binding: Binding) -> str:
         return self._keys.key_of(binding.key)
+
+    def _may_join(self, venue: Venue, key: str) -> bool:
+        record = self._find(venue, key)
+        most = venue.keys.max_sockets or self.limits.sockets_per_key
+        return record is not None and len(self._fanout.of_key((venue.name, record.random))) < most
 
     def _find(self, venue: Venue, key: str) -> KeyRecord | None:
         return self._keys.table.find(venue.name, key, self.now_ms)

@@ -21,6 +21,7 @@ _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 _SILENT.disabled = True
 _MASK_BYTES = 4
+_LONGEST_HEAD = 14
 
 
 class Kind(Enum):
@@ -80,9 +81,15 @@ def close_frame(code: int, text: str) -> bytes:
     return _header(0x88, len(payload)) + payload
 
 
-def whole(data: bytes, most: int) -> int:
-    """How many of these bytes are whole messages; -1 where a message is longer than ``most``."""
-    at = done = message = 0
+def split(data: bytes, most: int) -> tuple[bytes, bytes] | None:
+    """Frames that can be read now, and the beginning of a message that is not whole.
+
+    Control frames may stand between the fragments of a message and do not wait for it. ``None``
+    where a message is longer than ``most``, or its fragments take twice as much.
+    """
+    ready: list[bytes] = []
+    begun: list[bytes] = []
+    at = message = 0
     while len(data) - at >= 2:
         first, length = data[at], data[at + 1] & 0x7F
         head = 2 + (_MASK_BYTES if data[at + 1] & 0x80 else 0)
@@ -95,26 +102,29 @@ def whole(data: bytes, most: int) -> int:
         control = first & 0x08
         message = message if control else message + length
         if max(message, length) > most:
-            return -1
-        if at + head + length > len(data):
+            return None
+        end = at + head + length
+        if end > len(data):
             break
-        at += head + length
-        if not control:
-            message = 0 if first & 0x80 else message or 1
-        if message == 0:
-            done = at
-    return done
+        frame = data[at:end]
+        at = end
+        if control:
+            ready.append(frame)
+            continue
+        begun.append(frame)
+        if first & 0x80:
+            ready += begun
+            begun = []
+            message = 0
+    begun.append(data[at:])
+    kept = b"".join(begun)
+    return None if len(kept) > 2 * most + _LONGEST_HEAD else (b"".join(ready), kept)
 
 
 def parse(data: bytes, most: int) -> Inbound:
-    """The messages in bytes that end at the end of a message."""
+    """The messages in whole frames."""
     protocol = Protocol(SERVER, state=State.OPEN, max_size=most, logger=_SILENT)
     protocol.receive_data(data)
-    return read(protocol)
-
-
-def read(protocol: Protocol) -> Inbound:
-    """What the library made of the bytes it was given."""
     messages: list[Message] = []
     parts: list[bytes] = []
     opcode = Opcode.TEXT

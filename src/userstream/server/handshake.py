@@ -20,6 +20,7 @@ _SILENT = logging.getLogger("userstream.handshake")
 _SILENT.addHandler(logging.NullHandler())
 _SILENT.propagate = False
 _SILENT.disabled = True
+_END_OF_HEAD = b"\r\n\r\n"
 _PLAIN_FORM = ErrorForm(404, 404, "No venue is mounted here.")
 _BROKEN_FORM = ErrorForm(400, 400, "A WebSocket handshake is due: GET with an upgrade.")
 
@@ -45,39 +46,46 @@ class Refused(NamedTuple):
 class Handshake:
     """Reads one handshake, however its bytes are cut."""
 
-    __slots__ = ("_response", "protocol", "request", "size")
+    __slots__ = ("_protocol", "_response", "_room", "_tail", "request", "rest")
 
-    def __init__(self, message_bytes: int) -> None:
-        self.protocol = ServerProtocol(max_size=message_bytes, logger=_SILENT)
-        self.request: Request | None = None
+    def __init__(self, head_bytes: int) -> None:
+        self._protocol = ServerProtocol(logger=_SILENT)
         self._response: Response
-        self.size = 0
+        self._room = head_bytes
+        self._tail = b""
+        self.request: Request | None = None
+        """The request; ``None`` where it was no HTTP, or too long."""
+        self.rest = b""
+        """What came behind the request: frames of a client in a hurry."""
 
     def feed(self, data: bytes) -> bool:
         """Takes bytes; whether the handshake can be decided now."""
-        self.size += len(data)
-        self.protocol.receive_data(data)
-        if self.protocol.handshake_exc is not None:
+        seen = self._tail + data
+        end = seen.find(_END_OF_HEAD)
+        size = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._tail)
+        self._tail = seen[1 - len(_END_OF_HEAD) :]
+        self._room -= size
+        if self._room < 0:
             return True
-        if self.request is None:
-            for event in self.protocol.events:
-                if isinstance(event, Request):
-                    self.request = event
-                    self.protocol.events.remove(event)
-                    return True
-        return False
+        self._protocol.receive_data(data[:size])
+        if self._protocol.handshake_exc is not None:
+            return True
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self.request, self.rest = event, data[size:]
+        return self.request is not None
 
     def is_upgrade(self) -> bool:
         """Whether the request is a WebSocket handshake as RFC 6455 §4.2.1 has it."""
         if self.request is None:
             return False
-        self._response = self.protocol.accept(self.request)
+        self._response = self._protocol.accept(self.request)
         return self._response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS
 
     def accept(self) -> bytes:
         """The bytes of the 101 answer; only after ``is_upgrade`` said yes."""
-        self.protocol.send_response(self._response)
-        return b"".join(self.protocol.data_to_send())
+        self._protocol.send_response(self._response)
+        return b"".join(self._protocol.data_to_send())
 
 
 def find_target(request: Request, mounts: Mounts) -> Target | Refused:

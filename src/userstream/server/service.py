@@ -54,6 +54,7 @@ class Service:
         self.metrics = Metrics()
         self.urls: dict[str, str] = {}
         """Of the three listeners, with the ports that they got."""
+        self._listeners: list[HttpListener] = []
         self._exits = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -108,15 +109,19 @@ class Service:
             self.bus, self.accounts, self.keys, self.metrics, limits, self._token
         )
         files = (settings.tls_cert, settings.tls_key) if tls is not None else None
+        exits.push_async_callback(self._stop_listeners)
         for name, app, whole in (("rest", rest.app, True), ("admin", self._admin.app, False)):
             listener = HttpListener(app, limits, tls=files, whole_request=whole)
             await listener.start(sockets[name])
-            exits.push_async_callback(listener.stop)
+            self._listeners.append(listener)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
         self.keys.start()
         exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
+
+    async def _stop_listeners(self) -> None:
+        await asyncio.gather(*(listener.stop() for listener in self._listeners))
 
     def _ready(self, sockets: Mapping[str, socket.socket], *, secure: bool) -> None:
         for name, sock in sockets.items():

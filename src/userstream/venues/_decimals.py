@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from decimal import ROUND_DOWN, Context, Decimal
 
-_DIGITS = 80  # products of two 38-digit amounts stay exact
+_EXACT = Context(prec=80, rounding=ROUND_DOWN)  # products of two 38-digit amounts stay exact
+_ZERO = Decimal(0)
 
 
 def places(text: str | None, count: int) -> str:
@@ -37,21 +38,18 @@ def plain(value: str | Decimal | None) -> str:
 
 def product(a: str | None, b: str | None) -> Decimal:
     """``a`` times ``b``, exactly; an absent factor is zero."""
-    with localcontext(prec=_DIGITS):
-        return Decimal(a or 0) * Decimal(b or 0)
+    return _EXACT.multiply(Decimal(a or 0), Decimal(b or 0))
 
 
 def difference(a: str | None, b: str | None) -> Decimal:
     """``a`` minus ``b``, exactly, not below zero; an absent term is zero."""
-    with localcontext(prec=_DIGITS):
-        return max(Decimal(a or 0) - Decimal(b or 0), Decimal(0))
+    return max(_EXACT.subtract(Decimal(a or 0), Decimal(b or 0)), _ZERO)
 
 
 def quotient(a: str | None, b: str | None, count: int) -> Decimal:
     """``a`` divided by ``b``, cut to ``count`` places; zero where ``b`` is."""
     divisor = Decimal(b or 0)
     if not divisor:
-        return Decimal(0)
-    with localcontext(prec=_DIGITS) as context:
-        context.rounding = "ROUND_DOWN"
-        return (Decimal(a or 0) / divisor).quantize(Decimal(1).scaleb(-count))
+        return _ZERO
+    whole = _EXACT.divide(Decimal(a or 0), divisor)
+    return _EXACT.quantize(whole, Decimal(1).scaleb(-count))

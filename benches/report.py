@@ -1,0 +1,3 @@
+"""placeholder"""
+def table(rows): return ""
+def write_report(rows): pass

@@ -1,0 +1,137 @@
+"""``python -m benches.run``: every peer, interleaved, on this machine. See README.md."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benches import tools
+from benches.peers import PEERS
+from benches.process import Failed
+from benches.report import table, write_report
+from benches.trial import Row, Trial, phases
+
+RESULTS = tools.HERE / "results"
+
+
+def main() -> int:
+    """Runs, stores the rows, writes the report."""
+    asked = _arguments()
+    try:
+        _check_machine()
+        for name in ("load", "publish", "limit"):
+            tools.program(name)
+        rows = _run(asked)
+    except Failed as e:
+        print(f"bench: {e}", file=sys.stderr)
+        return 1
+    if asked.json:
+        print("\n".join(json.dumps(row) for row in rows))
+    else:
+        print(table(rows))
+    if asked.report:
+        write_report(rows)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("peers", nargs="*", help=f"of {', '.join(PEERS)}")
+    parser.add_argument("--quick", action="store_true", help="one short repetition, no idle round")
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
+    parser.add_argument("--connections", type=int, default=1000)
+    parser.add_argument("--rates", type=int, nargs="*", default=[5_000, 20_000])
+    parser.add_argument("--no-idle", action="store_true", help="leave out memory after pings")
+    parser.add_argument("--data", type=Path, default=tools.BUILD, help="folder of the durable bus")
+    parser.add_argument("--json", action="store_true", help="rows as JSON lines, no table")
+    parser.add_argument("--no-store", action="store_true", help="keep no results file")
+    parser.add_argument("--report", action="store_true", help="write docs/performance.md anew")
+    asked = parser.parse_args()
+    unknown = set(asked.peers) - set(PEERS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; peers are {', '.join(PEERS)}")
+    if asked.quick:
+        asked.repetitions, asked.seconds, asked.no_idle = 1, 1.0, True
+    asked.peers = asked.peers or list(PEERS)
+    return asked
+
+
+def _check_machine() -> None:
+    if sys.platform != "linux" or (os.cpu_count() or 1) < 2:
+        raise Failed("Linux and two cores are needed: one for the server, one for the load")
+
+
+def _run(asked: argparse.Namespace) -> list[Row]:
+    tools.BUILD.mkdir(exist_ok=True)
+    rows = [_machine(asked)]
+    total = asked.repetitions * len(asked.peers)
+    done = 0
+    began = time.monotonic()
+    for repetition in range(asked.repetitions):
+        for name in asked.peers:
+            done += 1
+            _say(f"{done}/{total} {name}, {time.monotonic() - began:.0f} s so far")
+            idle = not asked.no_idle
+            rows += _trial(name, repetition, asked, idle=idle)
+    if not asked.no_store:
+        RESULTS.mkdir(exist_ok=True)
+        file = RESULTS / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d-%H%M}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        _say(f"stored in {os.path.relpath(file)}")
+    return rows
+
+
+def _trial(name: str, repetition: int, asked: argparse.Namespace, *, idle: bool) -> list[Row]:
+    place = {"peer": name, "repetition": repetition, "connections": asked.connections}
+    rows: list[Row] = []
+    try:
+        with Trial(PEERS[name], asked.connections, asked.data) as trial:
+            for row in phases(trial, asked.seconds, asked.rates, idle=idle):
+                rows.append(place | row)
+                _say("  " + ", ".join(f"{k} {v}" for k, v in row.items()))
+    except (Failed, OSError, subprocess.CalledProcessError) as e:
+        _say(f"  {name} failed: {e}")
+        rows.append({**place, "phase": "failed", "error": str(e)})
+    return rows
+
+
+def _machine(asked: argparse.Namespace) -> Row:
+    model = next(
+        (x.split(":")[1].strip() for x in Path("/proc/cpuinfo").read_text().splitlines()
+         if x.startswith("model name")),
+        platform.machine(),
+    )  # fmt: skip
+    return {
+        "phase": "machine",
+        "date": f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "file_system": _file_system(asked.data),
+        "seconds": asked.seconds,
+        "repetitions": asked.repetitions,
+        "versions": tools.versions(),
+    }
+
+
+def _file_system(folder: Path) -> str:
+    out = subprocess.run(
+        ["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True, check=False
+    )
+    return out.stdout.strip()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

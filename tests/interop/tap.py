@@ -1,0 +1,104 @@
+"""A tap on a port: passes every byte on as it is, and remembers what went by."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import threading
+import time
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+_REQUEST = re.compile(rb"(GET|POST|PUT|DELETE) (/[^ ?]*)\S* HTTP/1\.[01]\r\n")
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})")
+
+
+class Call(NamedTuple):
+    """One HTTP request that went by, without its query, and the status that came back."""
+
+    method: str
+    path: str
+    status: int
+
+
+class Tap:
+    """Listens on a free port of its own, in a thread of its own, in front of ``url``."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._target = (parts.hostname, parts.port)
+        self._flows: list[tuple[bytearray, bytearray]] = []
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(
+            asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        )
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"{parts.scheme}://127.0.0.1:{port}"
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def calls(self) -> list[Call]:
+        """The requests so far that were answered, connection by connection."""
+        found: list[Call] = []
+        for sent, received in self._flows:
+            pairs = zip(_REQUEST.findall(bytes(sent)), _STATUS.findall(bytes(received)))
+            found += [Call(m.decode(), p.decode(), int(status)) for (m, p), status in pairs]
+        return found
+
+    def wait_for_call(self, method: str, status: int = 200, *, more_than: int = 0) -> None:
+        """Waits for more than so many requests of that method with that answer."""
+        self._wait(
+            lambda: sum(c.method == method and c.status == status for c in self.calls())
+            > more_than,
+            f"{method} answered {status}",
+        )
+
+    def wait_for(self, text: bytes) -> None:
+        """Waits until the server has sent these bytes."""
+        self._wait(lambda: any(text in received for _, received in self._flows), repr(text))
+
+    def _wait(self, condition: object, what: str) -> None:
+        assert callable(condition)
+        last = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < last, f"{what} did not come; went by: {self.calls()}"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Cuts what is open."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _stop(self) -> None:
+        self._server.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        flow = (bytearray(), bytearray())
+        self._flows.append(flow)
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
+            try:
+                await asyncio.gather(
+                    _pump(reader, far_writer, flow[0]), _pump(far_reader, writer, flow[1])
+                )
+            finally:
+                far_writer.close()
+        writer.close()
+
+
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: bytearray
+) -> None:
+    while data := await reader.read(65_536):
+        seen += data
+        writer.write(data)
+        await writer.drain()
+    if writer.can_write_eof():
+        writer.write_eof()
