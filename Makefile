@@ -52,3 +52,33 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		src/userstream/venues/mexc/push.proto
 
 .PHONY: help setup sandbox test lint lock package proto
+
+# Clients that we did not write, locked by files that name no registry. They have a venv and a
+# node_modules of their own: their dependencies are not ours.
+INTEROP := tests/interop
+
+$(INTEROP)/.venv/.installed: $(INTEROP)/requirements.lock | $(STAMP)
+	$(BIN)/python -m venv --clear $(INTEROP)/.venv
+	$(INTEROP)/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
+$(INTEROP)/node_modules/.installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && npm --version >/dev/null || { echo "node 20 or later and npm are needed"; exit 1; }
+	cd $(INTEROP) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
+	@touch $@
+
+interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
+	USERSTREAM_INTEROP=1 $(BIN)/python -m pytest $(INTEROP) -m interop $(ARGS)
+
+interop-lock: $(STAMP) ## Write the locks of make interop anew
+	cd $(INTEROP) && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in --universal --python-version 3.11 \
+		--no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+	cd $(INTEROP) && rm -f package-lock.json && npm install --package-lock-only --omit-lockfile-registry-resolved \
+		--loglevel=error --no-audit --no-fund
+
+.PHONY: interop interop-lock
+
+bench: $(STAMP) ## Measure this server beside others, about ten minutes (ARGS='--quick')
+	@$(BIN)/python -m benches.run $(ARGS)
+
+.PHONY: bench

@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from benches.process import Failed
 
@@ -77,7 +78,7 @@ def _answers(port: int, address: str, requests: list[bytes]) -> Iterator[bytes]:
                 yield _answer(reader)
 
 
-def _answer(reader) -> bytes:
+def _answer(reader: BinaryIO) -> bytes:
     status = reader.readline()
     size = 0
     while (line := reader.readline()).strip():

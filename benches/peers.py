@@ -13,7 +13,9 @@ listen: "127.0.0.1:{publish}"
 ping_interval: "20m"
 max_connections: 100000
 write_deadline: "30s"
-websocket {{ listen: "127.0.0.1:{port}", no_tls: true, compression: false, handshake_timeout: "60s" }}
+websocket {{
+  listen: "127.0.0.1:{port}", no_tls: true, compression: false, handshake_timeout: "60s"
+}}
 """
 
 

@@ -79,7 +79,7 @@ def _run(asked: argparse.Namespace) -> list[Row]:
         for name in asked.peers:
             done += 1
             _say(f"{done}/{total} {name}, {time.monotonic() - began:.0f} s so far")
-            idle = not asked.no_idle
+            idle = not asked.no_idle and repetition == 0  # memory hardly varies
             rows += _trial(name, repetition, asked, idle=idle)
     if not asked.no_store:
         RESULTS.mkdir(exist_ok=True)

@@ -59,7 +59,9 @@ class Trial:
         shutil.rmtree(self._scratch)
         shutil.rmtree(self._data, ignore_errors=True)
 
-    def _start(self, core: int, command: list[str], env: dict[str, str] | None = None):
+    def _start(
+        self, core: int, command: list[str], env: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
         process = start(core, command, self._out, env)
         self._started.append(process)
         return process

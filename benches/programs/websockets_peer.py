@@ -16,6 +16,7 @@ async def main(port: int) -> None:
     frames: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
 
     async def handle(socket: ServerConnection) -> None:
+        assert socket.request is not None
         account = int(socket.request.path.rsplit("/", 1)[1])
         sockets[account] = socket
         try:
@@ -39,9 +40,7 @@ async def main(port: int) -> None:
             rest = rest[at:]
 
     await asyncio.start_server(publisher, "127.0.0.1", port + 1000, limit=1 << 19)
-    async with serve(
-        handle, "127.0.0.1", port, compression=None, backlog=4096, open_timeout=60
-    ):
+    async with serve(handle, "127.0.0.1", port, compression=None, backlog=4096, open_timeout=60):
         while True:
             account, text = await frames.get()
             await sockets[account].send(text)

@@ -8,7 +8,7 @@ import importlib
 import inspect
 import sys
 import textwrap
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
@@ -53,10 +53,7 @@ def _name(statement: ast.AnnAssign) -> str:
 
 @functools.cache
 def _hints(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    module = sys.modules[struct.__module__]
-    from typing import get_type_hints
-
-    return get_type_hints(struct, vars(module), include_extras=True)
+    return get_type_hints(struct, vars(sys.modules[struct.__module__]), include_extras=True)
 
 
 def _text(statement: ast.stmt | None) -> str:

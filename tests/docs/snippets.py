@@ -117,15 +117,19 @@ class Site(NamedTuple):
 
 
 _PRELUDE = """\
-set -eu -o pipefail
-mkfifo never; exec 9<>never 8>&1  # an input that never ends
-trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
-started() { for _ in $(seq 200); do [ -s "$1" ] && return; sleep 0.05; done; echo "silent: $1"; exit 1; }
-shows() {
-  for _ in $(seq 200); do cat out.* 2>/dev/null | grep -qF -- "$1" && return; sleep 0.05; done
-  echo "line $2: nothing shows $1"; exit 1
-}
+set -eum -o pipefail
+mkfifo never && exec 9<>never  # an input that never ends
+stop() { for job in $(jobs -p); do kill -- "-$job" || true; done; wait; }
+trap stop EXIT
 exec >out.shell 2>&1
+started() {
+  for _ in $(seq 200); do if [ -s "$1" ]; then return; fi; sleep 0.05; done
+  echo "line $2: it says nothing"; exit 1
+}
+shows() {
+  for _ in $(seq 200); do if grep -qF -- "$1" out.*; then return; fi; sleep 0.05; done
+  echo "line $2: nothing shows what it should"; exit 1
+}
 """
 
 
@@ -147,7 +151,7 @@ def script(page: str, site: Site) -> str:
             parts.append(f"echo '── line {block.line}'\n{code}")
         else:
             file = f"out.{block.line}"
-            parts.append(f"(\n{code}) <&9 >{file} 2>&1 &\nstarted {file}\n")
+            parts.append(f"(\n{code}) <&9 >{file} 2>&1 &\nstarted {file} {block.line}\n")
     return "".join(parts)
 
 
@@ -162,16 +166,19 @@ def tried(page: str, site: Site, **environment: str) -> str:
     bash = shutil.which("bash")
     assert bash is not None
     paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
+    with subprocess.Popen(
         [bash, "-c", script(page, site)],
         cwd=site.folder,
-        env={**os.environ, "PATH": paths, "NO_COLOR": "1", "PYTHONWARNINGS": "error", **environment},
+        env={**os.environ, "PATH": paths, "NO_COLOR": "1", **environment},
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=50,
-        check=False,
-    )
+        stderr=subprocess.PIPE,
+    ) as process:
+        try:
+            _, complaints = process.communicate(timeout=45)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            raise
     written = b"".join(p.read_bytes() for p in sorted(site.folder.glob("out.*")))
-    text = written.decode("utf-8", "replace") + done.stderr.decode("utf-8", "replace")
-    assert done.returncode == 0, text
+    text = (written + complaints).decode("utf-8", "replace")
+    assert process.returncode == 0, text
     return text

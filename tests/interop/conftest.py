@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from tests.interop.driven import PROGRAMS, PYTHON, Driven
 from tests.interop.exchange import Exchange
 
 SWITCH = "USERSTREAM_INTEROP"
-Drive = Callable[..., Driven]
+Drive = Callable[[str, Exchange], Driven]
+Shown = Callable[[str, str, str, Exchange], None]
 
 
 class Row(NamedTuple):
@@ -53,9 +55,11 @@ def pytest_terminal_summary(
     if not rows:
         return
     terminalreporter.write_sep("=", "clients")
-    wide = max(len(r.client) for r in rows)
+    client, version = max(len(r.client) for r in rows), max(len(r.version) for r in rows)
     for r in rows:
-        terminalreporter.write_line(f"{r.client:<{wide}}  {r.version:<9} {r.seconds:4.1f} s  {r.did}")
+        terminalreporter.write_line(
+            f"{r.client:<{client}}  {r.version:<{version}}  {r.seconds:4.1f} s  {r.did}"
+        )
 
 
 @pytest.fixture
@@ -102,12 +106,16 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
 
 @pytest.fixture
-def shown(request: pytest.FixtureRequest) -> Callable[[str, str, str], None]:
+def shown(request: pytest.FixtureRequest) -> Shown:
     """Adds a line to the table: client, version, what it did."""
     started = time.monotonic()
 
-    def add(client: str, version: str, did: str) -> None:
-        row = Row(client, version, did, time.monotonic() - started)
+    def add(client: str, version: str, did: str, exchange: Exchange) -> None:
+        calls = Counter(
+            c.method for c in exchange.rest.calls() if c.path.endswith("Stream") and c.status == 200
+        )
+        counted = ", ".join(f"{m} {calls[m]}" for m in ("POST", "GET", "PUT", "DELETE") if calls[m])
+        row = Row(client, version, f"{did} ({counted})", time.monotonic() - started)
         request.config.stash[_rows].append(row)
 
     return add

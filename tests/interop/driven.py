@@ -90,8 +90,10 @@ class Driven:
 
     def left(self, kind: str) -> list[dict[str, Any]]:
         """What else it has said of that kind, once it has ended."""
-        while (line := self._lines.get(timeout=10)) is not None:
-            if line.startswith('{"kind"'):
+        self._reader.join(10)
+        while not self._lines.empty():
+            line = self._lines.get()
+            if line is not None and line.startswith('{"kind"'):
                 self._kept.append(json.loads(line))
         return [kept for kept in self._kept if kept["kind"] == kind]
 

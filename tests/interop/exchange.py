@@ -49,9 +49,7 @@ class Exchange:
         """``userstream serve`` with options of that venue, in TOML."""
         config = folder / "server.toml"
         config.write_text(f"[venues.{venue}]\n{options}\n")
-        exchange = cls(
-            ["serve", f"--venue={venue}", f"--config={config}", "--bus=memory:"], folder
-        )
+        exchange = cls(["serve", f"--venue={venue}", f"--config={config}", "--bus=memory:"], folder)
         exchange._run("accounts", "add", ACCOUNT, API_KEY, f"--secret={API_SECRET}")
         exchange.publish(SNAPSHOT)
         return exchange
@@ -68,11 +66,14 @@ class Exchange:
     def close(self) -> None:
         """Stops the server gracefully."""
         self._process.terminate()
-        rest, _ = self._process.communicate(timeout=20)
+        try:
+            rest, _ = self._process.communicate(timeout=20)
+        finally:
+            self._process.kill()
+            self.rest.close()
+            self.stream.close()
         self._log.write(rest)
         self._log.close()
-        self.rest.close()
-        self.stream.close()
         assert self._process.returncode == 0, rest.decode()
 
     def _urls(self) -> dict[str, str]:
@@ -116,7 +117,7 @@ def _order(**fields: str | int | bool) -> dict[str, Any]:
     }
 
 
-_FILL = {
+_FILL: dict[str, str | int | bool] = {
     "order_id": "288274001",
     "client_order_id": "firstOrder",
     "execution": "TRADE",

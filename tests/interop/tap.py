@@ -7,6 +7,7 @@ import contextlib
 import re
 import threading
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -42,15 +43,17 @@ class Tap:
         """The requests so far that were answered, connection by connection."""
         found: list[Call] = []
         for sent, received in self._flows:
-            pairs = zip(_REQUEST.findall(bytes(sent)), _STATUS.findall(bytes(received)))
+            requests, answers = _REQUEST.findall(bytes(sent)), _STATUS.findall(bytes(received))
+            pairs = zip(requests, answers, strict=False)  # the last may have no answer yet
             found += [Call(m.decode(), p.decode(), int(status)) for (m, p), status in pairs]
         return found
 
     def wait_for_call(self, method: str, status: int = 200, *, more_than: int = 0) -> None:
         """Waits for more than so many requests of that method with that answer."""
         self._wait(
-            lambda: sum(c.method == method and c.status == status for c in self.calls())
-            > more_than,
+            lambda: (
+                sum(c.method == method and c.status == status for c in self.calls()) > more_than
+            ),
             f"{method} answered {status}",
         )
 
@@ -58,8 +61,7 @@ class Tap:
         """Waits until the server has sent these bytes."""
         self._wait(lambda: any(text in received for _, received in self._flows), repr(text))
 
-    def _wait(self, condition: object, what: str) -> None:
-        assert callable(condition)
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
         last = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < last, f"{what} did not come; went by: {self.calls()}"
@@ -74,10 +76,10 @@ class Tap:
 
     async def _stop(self) -> None:
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         flow = (bytearray(), bytearray())

@@ -173,16 +173,16 @@ async def running(
     *,
     venues: Mapping[str, Venue] | None = None,
     limits: Limits | None = None,
-    store: Any = None,
     accounts: tuple[str, ...] = ("alice", "bob"),
     ca: Any = None,
+    verifier: Any = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server on free ports, in memory unless ``bus`` says otherwise."""
     found = venues or {name: load(name, None, SANDBOX_MARKETS) for name in names()}
     addresses = dict.fromkeys(("rest", "stream", "admin"), "127.0.0.1:0")
-    values = addresses | {"bus": "memory:", "admin_token": TOKEN, "limits": limits or Limits()}
-    service = Service(Settings(**(values | settings)), found)
+    values = addresses | {"bus": "memory:", "venue": "binance", "admin_token": TOKEN}
+    service = Service(Settings(limits=limits or Limits(), **(values | settings)), found, verifier)
     verify = ca if ca is not None else _NO_TLS
     async with service, contextlib.AsyncExitStack() as exits:
         rest = await exits.enter_async_context(_client(service.urls["rest"], verify))

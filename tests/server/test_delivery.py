@@ -120,4 +120,7 @@ async def test_a_frame_that_cannot_be_made_ends_the_stream_and_not_the_server(ve
         await server.publish()
         assert (await rest_of(broken))[1:] == (1011, "internal error")
         assert await take(fine, 1)
-        assert metric(server.service, "userstream_streams_ended_total", venue=venue, reason="internal") == 1
+        assert (
+            metric(server.service, "userstream_streams_ended_total", venue=venue, reason="internal")
+            == 1
+        )

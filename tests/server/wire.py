@@ -29,6 +29,8 @@ class Wire:
         self.buffer = b""
 
     async def send(self, data: bytes) -> None:
+        if self.writer.is_closing():
+            return
         with contextlib.suppress(ConnectionError):
             self.writer.write(data)
             await self.writer.drain()

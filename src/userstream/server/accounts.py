@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -66,6 +67,8 @@ class Accounts:
         self._hash_key = hmac.digest(secret, b"userstream api key hash", hashlib.sha256)
         self._seal = AESGCM(hmac.digest(secret, b"userstream api secret seal", hashlib.sha256))
         self._committer = committer
+        # A change builds on what the one before it stored.
+        self._changing = asyncio.Lock()
         self._records: dict[str, AccountRecord] = {}
         self._by_hash: dict[str, tuple[str, ApiKey]] = {}
         for record in records:
@@ -91,13 +94,14 @@ class Accounts:
             if not (1 <= len(value) <= 128 and value.isascii() and value.isprintable()):
                 raise InvalidSettings(f"an {what} is 1 to 128 printable ASCII characters")
         digest = self._hash(api_key)
-        owner = self._by_hash.get(digest)
-        if owner is not None and owner[0] != name:
-            raise InvalidSettings("this API key belongs to another account")
         key = ApiKey(digest, self._sealed(api_secret, digest) if api_secret else None)
-        record = self._records.get(name, AccountRecord(name))
-        others = tuple(k for k in record.api_keys if k.hash != digest)
-        await self._store(msgspec.structs.replace(record, api_keys=(*others, key)))
+        async with self._changing:
+            owner = self._by_hash.get(digest)
+            if owner is not None and owner[0] != name:
+                raise InvalidSettings("this API key belongs to another account")
+            record = self._records.get(name, AccountRecord(name))
+            others = tuple(k for k in record.api_keys if k.hash != digest)
+            await self._store(msgspec.structs.replace(record, api_keys=(*others, key)))
         return key
 
     async def revoke(self, name: str, fingerprint: str | None = None) -> list[str]:
@@ -107,14 +111,15 @@ class Accounts:
             InvalidSettings: no such account or key.
             StoreError: nothing was revoked.
         """
-        record = self._records.get(name)
-        if record is None:
-            raise InvalidSettings(f"there is no account {name[:70]!r}")
-        gone = [k for k in record.api_keys if fingerprint in {None, k.fingerprint}]
-        if not gone:
-            raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
-        left = tuple(k for k in record.api_keys if k not in gone)
-        await self._store(msgspec.structs.replace(record, api_keys=left))
+        async with self._changing:
+            record = self._records.get(name)
+            if record is None:
+                raise InvalidSettings(f"there is no account {name[:70]!r}")
+            gone = [k for k in record.api_keys if fingerprint in {None, k.fingerprint}]
+            if not gone:
+                raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
+            left = tuple(k for k in record.api_keys if k not in gone)
+            await self._store(msgspec.structs.replace(record, api_keys=left))
         return [k.fingerprint for k in gone]
 
     async def verify(self, credentials: Credentials) -> Identity | Refusal:

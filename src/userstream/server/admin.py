@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -80,6 +80,8 @@ class AdminApp:
                 return _error(400, "invalid", str(e))
             except StoreError as e:
                 return _error(503, "unavailable", str(e))
+            except ClientDisconnect:
+                return _error(400, "disconnected", "the request is not complete")  # for nobody
 
         return checked
 

@@ -194,14 +194,24 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._edge.limits.close_s, self.abort)
 
+    def _hang_up(self, transport: asyncio.Transport) -> None:
+        """Ends our half first: to close while the client still sends would take the answer away."""
+        if not transport.can_write_eof():
+            transport.close()
+            return
+        transport.write_eof()
+        self._abort_later()
+
     def _closing(self, data: bytes) -> None:
-        """Ours was sent; the client's close frame, or anything unreadable, ends it."""
+        """Ours was sent; the client's close frame ends it, and nothing else counts.
+
+        To hang up while the client still sends would take our close frame from it.
+        """
         most = self._edge.limits.message_bytes
-        parts = split(self._inbound + data, most)
-        ready, self._inbound = parts or (b"", b"")
+        ready, self._inbound = split(self._inbound + data, most) or (b"", b"")
         inbound = parse(ready, most) if ready else Inbound(())
         closed = any(m.kind is Kind.CLOSE for m in inbound.messages)
-        if (closed or inbound.end or parts is None) and self._transport is not None:
+        if closed and self._transport is not None:
             self._transport.close()
 
     # ── handshake and frames ────────────────────────────────────────────────────────────────────
@@ -219,7 +229,7 @@ class Connection(asyncio.Protocol):
             self._timer = None
         if isinstance(opened, Refused):
             transport.write(refusal_bytes(opened))
-            transport.close()
+            self._hang_up(transport)
             return
         self._open(handshake, opened)
 
@@ -247,9 +257,12 @@ class Connection(asyncio.Protocol):
 
     def _take(self, inbound: Inbound) -> None:
         for kind, data in inbound.messages:
-            if self.session is None or self.session.end is not None:
+            if self.session is None:
                 return
-            if kind is Kind.TEXT:
+            if self.session.end is not None:
+                if kind is Kind.CLOSE and self._transport is not None:
+                    self._transport.close()
+            elif kind is Kind.TEXT:
                 self._text(data)
             elif kind is Kind.BINARY:
                 self.handle(BinaryIn())
@@ -260,7 +273,7 @@ class Connection(asyncio.Protocol):
                 self.handle(ControlIn(kind is Kind.PONG))
         if inbound.end is not None:
             self.handle(Ended(inbound.end))
-        elif inbound.answer and self._transport is not None:
+        elif inbound.answer and self.session is not None and self.session.end is None:
             self.send(inbound.answer)
 
     def _text(self, data: bytes) -> None:

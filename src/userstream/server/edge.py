@@ -18,8 +18,8 @@ from userstream.server.admission import Admission
 from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
 from userstream.server.fanout import Binding, Fanout, wrap_of
-from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.framing import text_header
+from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics

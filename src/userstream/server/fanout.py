@@ -75,8 +75,25 @@ class Fanout:
         by_account = self._by_account
         for appended in events:
             bindings = by_account.get(appended.envelope.account)
-            if bindings is not None:
+            if bindings is None:
+                continue
+            if len(bindings) == 1:
+                self._deliver_alone(appended, bindings[0])
+            else:
                 self._deliver(appended, bindings)
+
+    def _deliver_alone(self, appended: Appended, binding: Binding) -> None:
+        """The usual account has one socket: nothing is kept for a second one."""
+        channels, wrap = binding.channels, binding.wrap
+        try:
+            frames = binding.venue.encode(appended.envelope, appended.picture)
+        except Exception as e:  # noqa: BLE001 - as below
+            self._failed(binding, e)
+            return
+        for frame in frames:
+            if channels is None or frame.channel in channels:
+                self.frames += 1
+                binding.connection.send(_framed(frame) if wrap is None else _wrapped(wrap, frame))
 
     def _deliver(self, appended: Appended, bindings: tuple[Binding, ...]) -> None:
         venue: Venue | None = None

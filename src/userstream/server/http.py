@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import socket
 from collections.abc import Generator
 from typing import Any, ClassVar
@@ -102,7 +103,7 @@ class HttpListener:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=int(limits.drain_s),
+            timeout_graceful_shutdown=math.ceil(limits.drain_s),
             backlog=4096,
             **files,
         )

@@ -54,6 +54,8 @@ class KeyStore:
         try:
             await self._store(served, served.record)
         except StoreError:
+            if served.change is Change.DELETED:  # in force, though a restart would forget it
+                self._tell(served.record, End.DELETED)
             return gate.refuse(Refusal.UNAVAILABLE, verdict=admitted.verdict)
         if served.change is Change.DELETED:
             self._tell(served.record, End.DELETED)

@@ -42,7 +42,8 @@ class Publishing:
     def __init__(self, bus: Bus, limits: Limits, metrics: Metrics) -> None:
         self._bus = bus
         self._limits = limits
-        self._metrics = metrics
+        self._refused = metrics.lines.labels("refused")
+        self._acknowledged = metrics.lines.labels("acknowledged")
 
     async def __call__(self, request: Request) -> Response:
         """Answers a publishing request; refused before a byte is read where the queue is full."""
@@ -76,9 +77,9 @@ class Publishing:
             reader.cancel()
 
     def _written(self, ticket: Ticket) -> bytes:
-        refused = sum(isinstance(o, Refused) for o in ticket.outcomes)
-        self._metrics.lines.labels("refused").inc(refused)
-        self._metrics.lines.labels("acknowledged").inc(len(ticket.outcomes) - refused)
+        refused = sum([type(o) is Refused for o in ticket.outcomes])
+        self._refused.inc(refused)
+        self._acknowledged.inc(len(ticket.outcomes) - refused)
         first = ticket.first_line
         return b"".join([answer(first + i, o) for i, o in enumerate(ticket.outcomes)])
 
@@ -107,17 +108,16 @@ class Publishing:
                 tickets.put_nowait(ticket)
                 if self._bus.pending_bytes >= limits.append_queue_bytes:
                     await ticket.committed()
-            if len(lines) > room or total > limits.publish_bytes or len(rest) > limits.event_bytes:
-                tickets.put_nowait(self._too_much(submission, total, len(rest)))
+            if len(lines) > room or total > limits.publish_bytes:
+                tickets.put_nowait(self._too_much(submission, total))
                 return
+            rest = rest[: limits.event_bytes + 1]  # of a line that is too long, enough to say so
         if rest.strip():
             tickets.put_nowait(self._bus.append(submission, [rest]))
 
-    def _too_much(self, submission: Submission, total: int, rest: int) -> Ticket:
+    def _too_much(self, submission: Submission, total: int) -> Ticket:
         limits = self._limits
-        if rest > limits.event_bytes:
-            why = f"a line is at most {limits.event_bytes} bytes"
-        elif total > limits.publish_bytes:
+        if total > limits.publish_bytes:
             why = f"a request is at most {limits.publish_bytes} bytes"
         else:
             why = f"a request is at most {limits.lines_per_request} lines"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from userstream.core import rest
 from userstream.core.limits import Limits
@@ -21,7 +21,6 @@ from userstream.server.metrics import Metrics
 from userstream.venue import Refusal
 
 _log = logger("rest")
-_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 _NO_VENUE = rest.Response(404, b'{"code":404,"msg":"No venue is mounted here."}')
 
 
@@ -45,7 +44,12 @@ class RestApp:
         self._clock = clock
         self._limits = limits
         self._metrics = metrics
-        self.app = Starlette(routes=[Route("/{path:path}", self._serve, methods=_METHODS)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever its method."""
+        with contextlib.suppress(ClientDisconnect):
+            response = await self._serve(Request(scope, receive))
+            await response(scope, receive, send)
 
     async def _serve(self, request: Request) -> Response:
         path = request.scope["path"]

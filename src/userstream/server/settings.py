@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings
 from userstream.markets import Markets, Symbol
 
+MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
 
 
@@ -90,6 +92,10 @@ def load_settings(
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise InvalidSettings("tls_cert and tls_key go together")
     bus_of(settings.bus)
+    if not 0 < settings.clock_speed <= MAX_CLOCK_SPEED:
+        raise InvalidSettings(
+            f"clock_speed is {settings.clock_speed}; allowed is above 0, up to {MAX_CLOCK_SPEED}"
+        )
     _check_limits(settings.limits)
     return settings
 
@@ -97,7 +103,7 @@ def load_settings(
 def _check_limits(limits: Limits) -> None:
     for name in Limits.__struct_fields__:
         value = getattr(limits, name)
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise InvalidSettings(f"limits.{name} is {value}; a limit is above zero")
 
 

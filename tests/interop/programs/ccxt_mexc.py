@@ -48,7 +48,6 @@ async def main():
     gone = await exchange.spotPrivateDeleteUserDataStream({"listenKey": key})
     await exchange.close()
     tell("closed", same=gone["listenKey"] == key)
-    await exchange.close()
 
 
 asyncio.run(main())

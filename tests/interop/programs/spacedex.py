@@ -20,7 +20,7 @@ key = session.post(URL).json()["listenKey"]
 app = websocket.WebSocketApp(
     os.environ["STREAM_URL"] + "/ws/" + key,
     on_open=lambda _: tell("opened"),
-    on_message=lambda _, text: tell("event", text=text),
+    on_message=lambda _, text: tell("text", text=text),
     on_close=lambda _, code, reason: tell("ended", code=code, reason=reason),
 )
 # docs: end

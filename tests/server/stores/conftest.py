@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -66,9 +67,20 @@ class Site(NamedTuple):
         return next((self.folder / "rocks").glob("MANIFEST-*"))
 
     def copy(self, target: Path) -> Site:
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(self.folder, target)
-        return Site(target)
+        """A copy of one moment: taken again when files came or went meanwhile."""
+        while True:
+            before = self._sizes()
+            shutil.rmtree(target, ignore_errors=True)
+            with suppress(shutil.Error):
+                shutil.copytree(self.folder, target)
+                if before == self._sizes() == Site(target)._sizes():
+                    return Site(target)
+
+    def _sizes(self) -> dict[str, int]:
+        files = [path for path in self.folder.rglob("*") if path.name != "LOG"]
+        with suppress(FileNotFoundError):
+            return {str(path.relative_to(self.folder)): path.stat().st_size for path in files}
+        return {}
 
     def open(self, *, synced: bool = True, write_buffer: int = 1 << 20) -> RocksStore:
         return RocksStore(self.folder, synced, write_buffer=write_buffer)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from userstream.errors import StoreDamaged
+from userstream.server.store import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,6 +142,20 @@ def test_a_torn_last_record_is_cut_off(
     store.close()
 
 
+@pytest.mark.parametrize("left_over", range(8))
+def test_a_record_may_end_anywhere_in_a_block(left_over: int, site: Site, tmp_path: Path) -> None:
+    store = site.open()
+    around = 7 + 12 + 1 + 2 + 3  # both headers, the kind, the key and the length of the value
+    value = bytes(32768 - around - left_over)
+    store.commit(Batch([(b"k", value)]))
+    assert site.log.stat().st_size == 32768 - left_over
+    store.commit(Batch([(b"l", b"1"), (b"m", b"2")]))
+    again = site.copy(tmp_path / "left").open()
+    assert dict(again.scan(b"", b"z", 9)) == {b"k": value, b"l": b"1", b"m": b"2"}
+    again.close()
+    store.close()
+
+
 def test_what_was_acknowledged_is_no_torn_tail(site: Site, ledger: Ledger, tmp_path: Path) -> None:
     ledger.commit(store := site.open(synced=False), range(1, 4))
     data = site.log.read_bytes()
@@ -177,7 +192,7 @@ def test_two_logs_are_one_row(two_logs: Site, ledger: Ledger) -> None:
 
 def test_a_lost_log_is_damage(two_logs: Site) -> None:
     min((two_logs.folder / "rocks").glob("*.log")).unlink()
-    with pytest.raises(StoreDamaged, match="missing after number 0"):
+    with pytest.raises(StoreDamaged, match="it ends at write 0"):
         two_logs.open()
 
 

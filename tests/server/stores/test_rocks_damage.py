@@ -28,11 +28,12 @@ HEAD = 60
 @pytest.fixture
 def left(site: Site, ledger: Ledger, tmp_path: Path) -> Site:
     """Tables, a manifest and a log with the last commits, as a kill leaves them."""
-    store = site.open(write_buffer=64 << 10)
-    ledger.commit(store, range(1, HEAD - 19))
-    store.close()
+    for numbers in (range(1, 21), range(21, 41)):
+        store = site.open()
+        ledger.commit(store, numbers)
+        store.close()
     store = site.open()
-    ledger.commit(store, range(HEAD - 19, HEAD + 1))
+    ledger.commit(store, range(41, HEAD + 1))
     copy = site.copy(tmp_path / "left")
     store.close()
     return copy
@@ -124,7 +125,7 @@ def test_damage_before_the_last_commit_is_found_without_the_witness(
     starts = [fragment.start for fragment in journal.fragments(left.log.read_bytes())]
     headers = [start + byte for start in starts for byte in range(7) if start < end]
     power_cut()
-    for at in chance.sample(headers, 30) + [chance.randrange(end) for _ in range(10)]:
+    for at in [*chance.choices(headers, k=30), *(chance.randrange(end) for _ in range(10))]:
         damaged = left.copy(tmp_path / "damaged")
         forget(damaged)
         flip(damaged.log, at, chance.randrange(8))
@@ -170,7 +171,6 @@ def test_a_lost_file_is_damage(left: Site, suffix: str) -> None:
     for path in (left.folder / "rocks").iterdir():
         if suffix in path.name:
             path.unlink()
-            break
     with pytest.raises(StoreDamaged, match="No such file"):
         left.open()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import shutil
 import subprocess
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,9 @@ import pytest
 
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.store import Batch
+from userstream.server.stores import journal, rocks
 from userstream.server.stores.rocks import RocksStore
+from userstream.server.stores.witness import Witness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -65,37 +68,24 @@ def test_heals_when_there_is_room_again(
     size: str, disk: Path, ledger: Ledger, rounds: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(7)
-    store = RocksStore(disk / "data", True, write_buffer=256 << 10)
-    ledger.commit(store, range(1, 20))
-    acked = 19
-    for _ in range(rounds(5, 50)):
+    for turn in range(rounds(5, 50)):
+        folder = disk / f"data{turn}"
+        store = RocksStore(folder, turn % 2 == 0, write_buffer=256 << 10)
+        ledger.commit(store, range(1, chance.randrange(2, 400)))
         ballast = fill(disk, chance.randrange(1 << 20))
-        acked = commit_until_refused(store, ledger, acked + 1)
+        acked = commit_until_refused(store, ledger, ledger.head(store) + 1)
         assert ledger.head(store) == acked
         with pytest.raises(StoreUnavailable, match="goes on by itself"):
             store.commit(ledger.batch(acked + 1))
         assert ledger.head(store) == acked
         ballast.unlink()
-        if disk_is_nearly_full(disk):
-            acked = clear(store, acked)
         store.commit(ledger.batch(acked + 1))
-        acked += 1
-        assert ledger.head(store) == acked
+        assert ledger.head(store) == acked + 1
         store.close()
-        store = RocksStore(disk / "data", True, write_buffer=256 << 10)
-        assert ledger.head(store) == acked
-    store.close()
-
-
-def disk_is_nearly_full(disk: Path) -> bool:
-    room = os.statvfs(disk)
-    return room.f_bavail * room.f_frsize < 6 << 20
-
-
-def clear(store: RocksStore, acked: int) -> int:
-    keys = [key for key, _ in store.scan(b"", b"\xff", 1 << 30)]
-    store.commit(Batch(deletes=keys))
-    return 0
+        store = RocksStore(folder, True, write_buffer=256 << 10)
+        assert ledger.head(store) == acked + 1
+        store.close()
+        shutil.rmtree(folder)
 
 
 def test_opening_on_a_full_disk_can_be_tried_again(disk: Path, ledger: Ledger) -> None:
@@ -122,83 +112,120 @@ def test_a_read_only_disk_is_a_setting(disk: Path, ledger: Ledger) -> None:
 
 
 class FailingSync:
-    """A database whose next write gets into the log as a whole and is then reported as failed."""
+    """A database whose next write gets into the log as a whole, and then the sync fails."""
 
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, log: Path, written: bytes) -> None:
         self.database = database
+        self.log = log
+        self.written = written
 
-    def write(self, writes: Any, options: Any) -> None:
-        self.database.write(writes, options)
-        raise OSError(errno.EIO, "IO error: fsync")
+    def write(self, *_: object) -> None:
+        with self.log.open("ab") as file:
+            file.write(self.written)
+        raise OSError("IO error: fsync")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.database, name)
 
 
-def fail_sync(store: RocksStore) -> None:
-    store._database = FailingSync(store._database)  # type: ignore[assignment]
-
-
-def test_a_refused_batch_is_gone_when_the_store_heals(
-    opened: RocksStore, ledger: Ledger, site: Site
-) -> None:
-    ledger.commit(opened, range(1, 4))
-    fail_sync(opened)
+@pytest.fixture
+def failing(site: Site, ledger: Ledger, tmp_path: Path) -> Iterator[RocksStore]:
+    """A store with the batches 1 to 3 that refused one more, which is in its log."""
+    store = site.open()
+    ledger.commit(store, range(1, 4))
+    double = site.copy(tmp_path / "double")
+    (other := double.open()).commit(Batch([(b"refused", b"")]))
+    store._database = FailingSync(  # type: ignore[assignment]
+        store._database, site.log, double.log.read_bytes()
+    )
     with pytest.raises(StoreUnavailable, match="fsync"):
-        opened.commit(Batch([(b"refused", b"")]))
-    ledger.commit(opened, range(4, 6))
-    assert ledger.head(opened) == 5
+        store.commit(Batch([(b"refused", b"")]))
+    other.close()
+    yield store
+    store.close()
+
+
+def test_the_refused_batch_of_these_tests_is_in_the_log(
+    failing: RocksStore, site: Site, tmp_path: Path
+) -> None:
+    left = site.copy(tmp_path / "left")
+    witness = Witness(left.folder)
+    witness.record(witness.evidence._replace(refused=False))
+    witness.close()
+    store = left.open()
+    assert store.get(b"refused") == b""
+    store.close()
+
+
+def test_a_refused_batch_is_gone_when_the_store_heals(failing: RocksStore, ledger: Ledger) -> None:
+    assert ledger.head(failing) == 3
+    ledger.commit(failing, range(4, 6))
+    assert ledger.head(failing) == 5
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["killed", "closed"])
 def test_a_refused_batch_is_gone_after_a_restart(
-    closed: bool, opened: RocksStore, ledger: Ledger, site: Site, tmp_path: Path
+    closed: bool, failing: RocksStore, ledger: Ledger, site: Site, tmp_path: Path
 ) -> None:
-    ledger.commit(opened, range(1, 4))
-    fail_sync(opened)
-    with pytest.raises(StoreUnavailable):
-        opened.commit(Batch([(b"refused", b"")]))
     if closed:
-        opened.close()
+        failing.close()
     store = site.copy(tmp_path / "left").open()
     assert ledger.head(store) == 3
     store.close()
 
 
 def test_reads_go_on_while_it_cannot_be_opened_for_writing(
-    opened: RocksStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    failing: RocksStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.commit(opened, range(1, 4))
-    fail_sync(opened)
-    with pytest.raises(StoreUnavailable):
-        opened.commit(Batch([(b"refused", b"")]))
-    record = type(opened._witness).record
-
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(type(opened._witness), "record", refuse)
-    for _ in range(2):
-        with pytest.raises(StoreUnavailable, match="cannot be opened now"):
-            opened.commit(ledger.batch(4))
-        assert ledger.head(opened) == 3
-    monkeypatch.setattr(type(opened._witness), "record", record)
-    opened.commit(ledger.batch(4))
-    assert ledger.head(opened) == 4
+    with monkeypatch.context() as patch:
+        patch.setattr(Witness, "record", refuse)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="cannot be opened now"):
+                failing.commit(ledger.batch(4))
+            assert ledger.head(failing) == 3
+    failing.commit(ledger.batch(4))
+    assert ledger.head(failing) == 4
 
 
 def test_a_disk_that_cannot_be_read_is_unavailable(
-    opened: RocksStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    failing: RocksStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger.commit(opened, range(1, 4))
-    fail_sync(opened)
-
     def refuse(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("userstream.server.stores.journal.read_manifest", refuse)
-    for _ in range(2):
-        with pytest.raises(StoreUnavailable):
-            opened.commit(ledger.batch(4))
-    with pytest.raises(StoreUnavailable, match="Input/output error"):
-        opened.get(b"head")
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "read_manifest", refuse)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                failing.commit(ledger.batch(4))
+        with pytest.raises(StoreUnavailable, match="Input/output error"):
+            failing.get(b"head")
+    failing.commit(ledger.batch(4))
+    assert ledger.head(failing) == 4
+
+
+class Stalled:
+    """A database that is always behind with tidying up."""
+
+    def __init__(self, database: Any) -> None:
+        self.database = database
+
+    def write(self, *_: object) -> None:
+        raise OSError("Result incomplete: Write stall")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.database, name)
+
+
+def test_does_not_wait_for_ever(
+    opened: RocksStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rocks, "_PATIENCE", 0.05)
+    opened._database = Stalled(opened._database)  # type: ignore[assignment]
+    with pytest.raises(StoreUnavailable, match="stall"):
+        opened.commit(ledger.batch(1))
+    opened.commit(ledger.batch(1))
+    assert ledger.head(opened) == 1

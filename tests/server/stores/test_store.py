@@ -158,6 +158,25 @@ def test_any_thread_may_use_it(store: Store) -> None:
     assert len(everything(store)) == 400
 
 
+def test_a_reader_beside_the_writer_sees_whole_batches(store: Store) -> None:
+    done = threading.Event()
+    seen: set[int] = set()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.add(len({value for _, value in store.scan(b"", b"z", 9)}))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(500):
+        turn, other = (b"a", b"b") if number % 2 else (b"b", b"a")
+        value = b"%d" % number
+        store.commit(Batch([(turn, value), (b"c", value)], deletes=[other]))
+    done.set()
+    reader.join()
+    assert seen <= {0, 1}
+
+
 KEYS = st.binary(max_size=3)
 BATCHES = st.builds(
     Batch,

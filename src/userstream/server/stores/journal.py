@@ -2,9 +2,10 @@
 
 Found by experiment with 9.8: its recovery stops at the first record that does not check out and
 drops the rest, in every mode that can open a log whose tail was torn by a kill or a power cut; it
-does not miss a log that is gone; and a flipped bit in the type or length of a record near the end
-of the manifest makes whole tables disappear. So before it may change anything, the same bytes are
-read here.
+does not miss a log that is gone; a flipped bit in the type or length of a record near the end of
+the manifest makes whole tables disappear; and a flipped bit in the type of a record in the log
+(1 to 5) makes it loop for ever. So the same bytes are read here first, and it is shown only logs
+whose headers make sense to their end.
 
 Both files are blocks of 32 KiB with fragments ``crc32c(4) length(2) type(1) payload``. A record of
 the write-ahead log begins with the sequence number of its first write (8) and their count (4).
@@ -53,9 +54,14 @@ class Manifest(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """The last sequence number of the unbroken row of commits; ``hole``: later ones follow."""
+    """Where the unbroken row of commits ends, going by their headers.
+
+    ``last`` is its last sequence number, ``settled`` the one before its last commit: that one may
+    have been cut short, those before it were finished. ``hole`` says that later commits follow.
+    """
 
     last: int
+    settled: int
     hole: bool
 
 
@@ -91,15 +97,20 @@ def commits(data: bytes) -> Iterator[Commit]:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Checks the current manifest byte for byte; an unfinished last record is allowed.
+    """Checks the current manifest byte for byte, and cuts off a last record that was not finished.
+
+    The logs still hold what such a record was about: they are removed after it.
 
     Raises:
         StoreDamaged: anything else does not check out.
-        OSError: a file is missing or cannot be read.
+        OSError: a file is missing, or the disk refuses.
     """
-    path = folder / (folder / "CURRENT").read_text(encoding="ascii", errors="replace").strip()
+    name = (folder / "CURRENT").read_bytes()
+    if not re.fullmatch(rb"MANIFEST-\d{6,20}\n", name):
+        raise StoreDamaged(f"{folder / 'CURRENT'} is damaged")
+    path = folder / name.decode().strip()
     data = path.read_bytes()
-    oldest_log = sequence = end = 0
+    oldest_log = sequence = end = stop = 0
     record = b""
     for start, stop, kind in fragments(data):
         if masked_crc32c(data[start + 6 : stop]) != data[start : start + 4]:
@@ -109,9 +120,10 @@ def read_manifest(folder: Path) -> Manifest:
             fields = _leading_fields(record)
             oldest_log = fields.get(2, oldest_log)
             sequence = fields.get(4, sequence)
-        end = stop
-    if whole_but_for_one_bit(data, end):
-        raise StoreDamaged(f"{path} is damaged at byte {end}")
+            end = stop
+    if not end or _whole_but_for_one_bit(data, _next_header(stop)):
+        raise StoreDamaged(f"{path} is damaged at byte {stop}")
+    _truncate(path, end, len(data))
     return Manifest(oldest_log, sequence)
 
 
@@ -143,7 +155,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     return value, at
 
 
-def whole_but_for_one_bit(data: bytes, at: int) -> bool:
+def _whole_but_for_one_bit(data: bytes, at: int) -> bool:
     """Whether the fragment at a refused header is all there under another type or length.
 
     It is then damage to something that was finished, not the torn end of a write.
@@ -169,46 +181,49 @@ def find_tail(folder: Path, manifest: Manifest) -> Tail:
     Raises:
         OSError: a log cannot be read.
     """
-    last = manifest.sequence
+    last = settled = manifest.sequence
     for log in _logs(folder, manifest):
         for commit in commits(log.read_bytes()):
             if commit.first > last + 1:
-                return Tail(last, hole=True)
-            last = max(commit.last, last)
-    return Tail(last, hole=False)
+                return Tail(last, settled, hole=True)
+            if commit.last > last:
+                settled, last = last, commit.last
+    return Tail(last, settled, hole=False)
 
 
-def has_commit_beyond(folder: Path, manifest: Manifest, recovered: int) -> bool:
-    """Whether the logs show that the commit after ``recovered`` had been finished once.
+def has_remains(folder: Path, manifest: Manifest, last: int) -> bool:
+    """Whether behind a header that makes no sense lies proof that more than ``last`` was finished.
 
-    Commits are written one after the other, so a later one proves that; so does a fragment that
-    only lacks one bit of its header.
+    Commits are written one after the other, so the head of a later one proves it; so does a
+    fragment that is whole but for one bit of its header.
 
     Raises:
         OSError: a log cannot be read.
     """
     for log in _logs(folder, manifest):
         data = log.read_bytes()
-        rows = list(commits(data))
-        if any(commit.first > recovered + 1 for commit in rows):
-            return True
-        end = max((fragment.stop for fragment in fragments(data)), default=0)
-        end += _BLOCK - end % _BLOCK if _BLOCK - end % _BLOCK < _HEADER else 0
-        if whole_but_for_one_bit(data, end) or _later_commit(data, end, recovered):
+        at = _next_header(max((fragment.stop for fragment in fragments(data)), default=0))
+        if _whole_but_for_one_bit(data, at) or _later_commit(data, at, last):
             return True
     return False
 
 
-def _later_commit(data: bytes, at: int, recovered: int) -> bool:
-    """Looks at every offset from ``at`` for the head of a commit later than the lost one."""
-    high = {(recovered + ahead).to_bytes(8, "little")[3:] for ahead in (0, 1 << 24)}
+def _next_header(stop: int) -> int:
+    """Where the header after a fragment is: none fits into the last six bytes of a block."""
+    left = _BLOCK - stop % _BLOCK
+    return stop + left if left < _HEADER else stop
+
+
+def _later_commit(data: bytes, at: int, last: int) -> bool:
+    """Looks at every offset from ``at`` for the head of a commit later than the one after last."""
+    high = {(last + ahead).to_bytes(8, "little")[3:] for ahead in (0, 1 << 24)}
     numbers = b"|".join(re.escape(part) for part in high)
     for match in re.finditer(b"(?s)[\x01\x02](?=...(?:" + numbers + b"))", data[at:]):
         kind_at = at + match.start()
         start = kind_at - _HEADER + 1
         stop = kind_at + 1 + int.from_bytes(data[kind_at - 2 : kind_at], "little")
         sequence = int.from_bytes(data[kind_at + 1 : kind_at + 9], "little")
-        if start < at or stop > len(data) or sequence <= recovered + 1:
+        if start < at or stop > len(data) or sequence <= last + 1:
             continue
         if masked_crc32c(data[kind_at:stop]) == data[start : start + 4]:
             return True
@@ -228,10 +243,14 @@ def cut(folder: Path, manifest: Manifest, after: int) -> None:
             if commit.last > after:
                 break
             stop = commit.stop
-        if stop < len(data):
-            with log.open("r+b") as file:
-                file.truncate(stop)
-                os.fsync(file.fileno())
+        _truncate(log, stop, len(data))
+
+
+def _truncate(path: Path, stop: int, size: int) -> None:
+    if stop < size:
+        with path.open("r+b") as file:
+            file.truncate(stop)
+            os.fsync(file.fileno())
 
 
 def _logs(folder: Path, manifest: Manifest) -> list[Path]:

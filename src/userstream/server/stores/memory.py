@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ class MemoryStore:
         self._values: dict[bytes, bytes] = {}
         self._order: list[bytes] | None = None
         self._closed = False
+        self._turn = threading.Lock()
 
     @property
     def survives(self) -> Survives:
@@ -38,8 +40,9 @@ class MemoryStore:
         Raises:
             StoreUnavailable: after ``close``.
         """
-        self._refuse_if_closed()
-        return self._values.get(key)
+        with self._turn:
+            self._refuse_if_closed()
+            return self._values.get(key)
 
     def scan(self, start: bytes, stop: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
         """Up to ``limit`` entries with ``start <= key < stop``, in the order of their keys.
@@ -47,13 +50,13 @@ class MemoryStore:
         Raises:
             StoreUnavailable: after ``close``.
         """
-        self._refuse_if_closed()
-        if self._order is None:
-            self._order = sorted(self._values)
-        order = self._order
-        keys = order[bisect_left(order, start) : bisect_left(order, stop)]
-        values = self._values
-        return iter([(key, values[key]) for key in islice(keys, max(limit, 0))])
+        with self._turn:
+            self._refuse_if_closed()
+            if self._order is None:
+                self._order = sorted(self._values)
+            order, values = self._order, self._values
+            keys = order[bisect_left(order, start) : bisect_left(order, stop)]
+            return iter([(key, values[key]) for key in islice(keys, max(limit, 0))])
 
     def commit(self, batch: Batch) -> None:
         """Makes a batch visible.
@@ -61,18 +64,20 @@ class MemoryStore:
         Raises:
             StoreUnavailable: after ``close``.
         """
-        self._refuse_if_closed()
-        self._order = None
-        values = self._values
-        values.update(batch.puts)
-        for key in batch.deletes:
-            values.pop(key, None)
+        with self._turn:
+            self._refuse_if_closed()
+            self._order = None
+            values = self._values
+            values.update(batch.puts)
+            for key in batch.deletes:
+                values.pop(key, None)
 
     def close(self) -> None:
         """Forgets everything."""
-        self._closed = True
-        self._values = {}
-        self._order = None
+        with self._turn:
+            self._closed = True
+            self._values = {}
+            self._order = None
 
     def _refuse_if_closed(self) -> None:
         if self._closed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
     from userstream.server.store import Batch
 
 _DATABASE = "rocks"
-_ROOM = 1 << 20
+_ROOM = 1 << 20  # bytes
+_PATIENCE = 10.0  # seconds
 _ROOM_NAME = "room"
 
 
@@ -38,7 +41,8 @@ class RocksStore:
 
     Raises:
         InvalidSettings: the folder is not a store, or this user may not write it.
-        StoreDamaged: acknowledged data is missing or fails a checksum; nothing was changed.
+        StoreDamaged: acknowledged data is missing or fails a checksum; what is left of it was not
+            changed.
         StoreTooNew: a later userstream wrote the folder.
         StoreUnavailable: another process has the folder open, or the disk refuses.
     """
@@ -52,6 +56,7 @@ class RocksStore:
         self._write_buffer = write_buffer
         self._reading = tuning.read_options()
         self._writing = tuning.write_options(synced=synced)
+        self._turn = threading.Lock()  # reads, and whatever exchanges the database
         self._closed = False
         self._refused = False
         self._database: Rdict | None = None
@@ -74,11 +79,12 @@ class RocksStore:
             StoreDamaged: the bytes there fail their checksum.
             StoreUnavailable: the disk refuses, or the store is closed.
         """
-        database = self._readable()
-        try:
-            value: bytes | None = database.get(key, read_opt=self._reading)
-        except Exception as error:  # rocksdict has no narrower one
-            raise self._classified(error) from error
+        with self._turn:
+            database = self._readable()
+            try:
+                value: bytes | None = database.get(key, read_opt=self._reading)
+            except Exception as error:  # rocksdict has no narrower one
+                raise self._classified(error) from error
         return value
 
     def scan(self, start: bytes, stop: bytes, limit: int) -> Iterator[tuple[bytes, bytes]]:
@@ -88,22 +94,28 @@ class RocksStore:
             StoreDamaged: bytes there fail their checksum; nothing is shown.
             StoreUnavailable: the disk refuses, or the store is closed.
         """
-        database = self._readable()
+        with self._turn:
+            database = self._readable()
+            try:
+                return iter(self._entries(database, start, stop, limit))
+            except Exception as error:
+                raise self._classified(error) from error
+
+    def _entries(
+        self, database: Rdict, start: bytes, stop: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
         entries: list[tuple[bytes, bytes]] = []
-        try:
-            cursor = database.iter(self._reading)
-            cursor.seek(start)
-            while len(entries) < limit and cursor.valid():
-                key = cursor.key()
-                if key >= stop:
-                    break
-                entries.append((key, cursor.value()))
-                cursor.next()
-            # A cursor that meets damage just ends; Rdict.items() never says so.
-            cursor.status()
-        except Exception as error:
-            raise self._classified(error) from error
-        return iter(entries)
+        cursor = database.iter(self._reading)
+        cursor.seek(start)
+        while len(entries) < limit and cursor.valid():
+            key = cursor.key()
+            if key >= stop:
+                break
+            entries.append((key, cursor.value()))
+            cursor.next()
+        # A cursor that meets damage just ends; Rdict.items() never says so.
+        cursor.status()
+        return entries
 
     def commit(self, batch: Batch) -> None:
         """Writes a batch. When this returns, the writes survive what ``survives`` says.
@@ -114,37 +126,60 @@ class RocksStore:
             StoreUnavailable: the disk refuses, or the store is closed; nothing of the batch is
                 visible, now or after a restart. The next commit tries to recover.
         """
-        if self._refused and not self._closed:
-            self._heal()
-        database = self._readable()
+        with self._turn:
+            if self._refused and not self._closed:
+                self._heal()
+            database = self._readable()
         writes = WriteBatch(raw_mode=True)
         for key, value in batch.puts:
             writes.put(key, value)
         for key in batch.deletes:
             writes.delete(key)
         try:
-            database.write(writes, self._writing)
+            self._write(database, writes)
         except Exception as error:
             self._refuse()
             raise self._classified(error) from error
         self._witness.acknowledge(database.latest_sequence_number())
 
+    def _write(self, database: Rdict, writes: WriteBatch) -> None:
+        """Waits here while too much is to be tidied up: RocksDB would wait for a full disk too."""
+        patience = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                database.write(writes, self._writing)
+            except Exception as error:
+                stalled = str(error).startswith("Result incomplete")
+                failing = database.property_int_value("rocksdb.background-errors")
+                if not stalled or failing or time.monotonic() > patience:
+                    raise
+            else:
+                return
+            time.sleep(0.001)
+
     def close(self) -> None:
         """Releases the folder. Everything committed is there at the next open."""
-        if self._closed:
-            return
-        self._closed = True
+        with self._turn:
+            if self._closed:
+                return
+            self._closed = True
+            evidence = self._witness.evidence
+            # What fails here is found, and repaired or refused, by the next open.
+            with suppress(Exception):
+                if self._database is not None and not self._refused:
+                    self._database.flush()
+                    evidence = evidence._replace(clean=True)
+            self._detach()
+            with suppress(OSError):
+                self._witness.record(evidence)
+            self._witness.close()
+
+    def _detach(self) -> None:
+        """Closes the database, which it is even when the last flush fails."""
         database, self._database = self._database, None
-        evidence = self._witness.evidence
-        # What fails here is found, and repaired or refused, by the next open.
-        with suppress(Exception):
-            if database is not None and not self._refused:
-                database.flush()
-                evidence = evidence._replace(clean=True)
-            if database is not None:
+        if database is not None:
+            with suppress(Exception):
                 database.close()
-            self._witness.record(evidence)
-        self._witness.close()
 
     def _readable(self) -> Rdict:
         if self._closed:
@@ -182,17 +217,19 @@ class RocksStore:
         if evidence.refused:
             journal.cut(folder, manifest, evidence.acked)
         tail = journal.find_tail(folder, manifest)
-        if tail.hole and evidence.binding:
-            raise self._damaged(f"writes are missing after number {tail.last}")
-        if tail.hole:
-            journal.cut(folder, manifest, tail.last)
+        if evidence.binding:
+            self._check(tail.last, max(evidence.acked, tail.settled))
+            if tail.hole or journal.has_remains(folder, manifest, tail.last):
+                raise self._damaged(f"writes are missing after number {tail.last}")
+        journal.cut(folder, manifest, tail.last)
         recovered = self._rehearse()
         if evidence.binding:
-            if recovered < evidence.acked:
-                raise self._damaged(f"it ends at write {recovered} of {evidence.acked}")
-            if journal.has_commit_beyond(folder, manifest, recovered):
-                raise self._damaged(f"write {recovered + 1} fails its checksum")
+            self._check(recovered, max(evidence.acked, tail.settled))
         return recovered
+
+    def _check(self, last: int, finished: int) -> None:
+        if last < finished:
+            raise self._damaged(f"it ends at write {last} of {finished}")
 
     def _rehearse(self) -> int:
         database = self._attach(for_reading=True)
@@ -204,8 +241,8 @@ class RocksStore:
     def _open_for_reading(self) -> Rdict:
         """What is committed can be read while the disk is full."""
         try:
-            folder = self._database_folder
-            journal.cut(folder, journal.read_manifest(folder), self._witness.evidence.acked)
+            folder, acked = self._database_folder, self._witness.evidence.acked
+            journal.cut(folder, journal.read_manifest(folder), acked)
         except OSError as error:
             raise self._classified_at_open(error) from error
         return self._attach(for_reading=True)
@@ -235,9 +272,7 @@ class RocksStore:
                 f"{self._folder} cannot be written ({error.strerror}): free the disk; "
                 "the store then goes on by itself"
             ) from error
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        self._detach()
         self._database = self._open()
         self._refused = False
 

@@ -21,6 +21,7 @@ from rocksdict import (
 WRITE_BUFFER = 16 << 20
 _CACHE = 32 << 20
 _MIB = 1 << 20
+_STOP = 36  # tables not yet merged into the first level
 
 
 def database_options(write_buffer: int) -> Options:
@@ -42,6 +43,11 @@ def database_options(write_buffer: int) -> Options:
     options.set_compression_type(DBCompressionType.lz4())
     options.set_bytes_per_sync(_MIB)
     options.set_max_background_jobs(2)
+    # No slowing down before a stop: with no_slowdown both look the same.
+    options.set_level_zero_slowdown_writes_trigger(_STOP)
+    options.set_level_zero_stop_writes_trigger(_STOP)
+    options.set_soft_pending_compaction_bytes_limit(0)
+    options.set_hard_pending_compaction_bytes_limit(0)
     # Retention deletes whole runs of keys; without this a scan walks over what they leave behind.
     options.add_compact_on_deletion_collector_factory(4096, 2048, 0.5)
     options.set_block_based_table_factory(_tables())
@@ -83,6 +89,7 @@ def write_options(*, synced: bool) -> WriteOptions:
     """Options that sync the log before a write returns, or leave that to the system."""
     options = WriteOptions()
     options.sync = synced
+    options.no_slowdown = True  # RocksStore waits instead: it notices when that would be for ever
     return options
 
 

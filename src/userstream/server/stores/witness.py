@@ -61,7 +61,8 @@ class Evidence(NamedTuple):
 def boot_id() -> bytes:
     """16 bytes that change when the machine restarts; zeros where the system has none."""
     try:
-        return uuid.UUID(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")).bytes
+        text = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
+        return uuid.UUID(text.strip()).bytes
     except (OSError, ValueError):
         return _UNKNOWN_BOOT
 
