@@ -80,6 +80,8 @@ def serve(  # noqa: PLR0917 - options, all by name
         settings = msgspec.structs.replace(settings, venue=DEFAULT)
     logs.configure(json=settings.log == "json")
     markets = markets_of(settings)
+    for name in settings.venues:
+        load(name, settings.venues[name], markets)  # a misspelt venue is an error, not nothing
     venues = {name: load(name, settings.venues.get(name), markets) for name in names()}
 
     async def main() -> None:

@@ -15,9 +15,12 @@ from userstream.events import (
     ACCOUNT,
     AccountSnapshot,
     AccountUpdate,
+    Balance,
+    CommissionRates,
     Envelope,
     Event,
     OrderUpdate,
+    Permissions,
 )
 from userstream.schema import check
 
@@ -46,14 +49,30 @@ class _Order(OrderUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True,
     pass
 
 
+class _Balance(Balance, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+    pass
+
+
+class _Permissions(Permissions, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+    pass
+
+
+class _Rates(CommissionRates, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+    pass
+
+
 class _Update(AccountUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True,
               tag="account_update"):  # fmt: skip
-    pass
+    balances: tuple[_Balance, ...] = ()
+    permissions: _Permissions | None = None
+    commission_rates: _Rates | None = None
 
 
 class _Snapshot(AccountSnapshot, forbid_unknown_fields=True, frozen=True, kw_only=True,
                 tag="account_snapshot"):  # fmt: skip
-    pass
+    balances: tuple[_Balance, ...] = ()
+    permissions: _Permissions | None = None
+    commission_rates: _Rates | None = None
 
 
 _decode_line = msgspec.json.Decoder(Line).decode

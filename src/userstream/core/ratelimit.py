@@ -15,8 +15,8 @@ class Verdict(NamedTuple):
     used: int
     refusal: Refusal | None = None
     retry_after_s: int = 0
-    until_ms: int = 0
-    """End of a ban."""
+    detail: int = 0
+    """What the venue's text names: the limit, or the end of the ban in ms."""
 
 
 class _Address:
@@ -60,7 +60,7 @@ class RateLimiter:
         if address.refusals > self._limits.ban_after_refusals:
             return self._ban(address, now_ms)
         left_ms = (window + 1) * self._window_ms - now_ms
-        return Verdict(address.used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000))
+        return Verdict(address.used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000), self._weight)
 
     def _address(self, key: str) -> _Address:
         address = self._seen.get(key)
@@ -81,6 +81,5 @@ class RateLimiter:
 
     def _banned(self, address: _Address, now_ms: int) -> Verdict:
         left_ms = address.banned_until_ms - now_ms
-        return Verdict(
-            address.used, Refusal.BANNED, -(-left_ms // 1000), until_ms=address.banned_until_ms
-        )
+        retry_after_s = -(-left_ms // 1000)
+        return Verdict(address.used, Refusal.BANNED, retry_after_s, address.banned_until_ms)

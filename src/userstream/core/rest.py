@@ -113,7 +113,7 @@ class RestGate:
         key = f"{request.address} {request.path}" if self._rest.per_endpoint else request.address
         verdict = self._limiter.take(key, weight, now_ms)
         if verdict.refusal is not None:
-            return self._limited(verdict)
+            return self._limited(verdict.refusal, verdict)
         if route is None:
             known = request.path in self._paths
             return self.refuse(Refusal.METHOD if known else Refusal.NOT_FOUND, verdict=verdict)
@@ -154,10 +154,8 @@ class RestGate:
         headers = (_JSON, *self._weight(verdict)) if verdict else (_JSON,)
         return Response(form.status, body, headers, refusal)
 
-    def _limited(self, verdict: Verdict) -> Response:
-        banned = verdict.refusal is Refusal.BANNED
-        detail = verdict.until_ms if banned else self._rest.weight_per_window
-        response = self.refuse(verdict.refusal or Refusal.BANNED, detail, verdict=verdict)
+    def _limited(self, refusal: Refusal, verdict: Verdict) -> Response:
+        response = self.refuse(refusal, verdict.detail, verdict=verdict)
         wait = ("retry-after", str(verdict.retry_after_s))
         return response._replace(headers=(*response.headers, wait))
 
@@ -208,9 +206,11 @@ class RestGate:
         signature = parameters.get("signature") if auth.signature is not Need.NONE else None
         if auth.signature is Need.REQUIRED and signature is None:
             raise Refusing(Refusal.SIGNATURE_MISSING, "signature")
-        must = auth.timestamp is Need.REQUIRED or (
-            signature is not None and auth.timestamp is Need.OPTIONAL
-        )
+        # Where both are optional they come together: one alone is half a signed request.
+        together = auth.timestamp is auth.signature is Need.OPTIONAL
+        if together and signature is None and "timestamp" in parameters:
+            raise Refusing(Refusal.SIGNATURE_MISSING, "signature")
+        must = auth.timestamp is Need.REQUIRED or (together and signature is not None)
         if must and not parameters.get("timestamp"):
             raise Refusing(Refusal.PARAMETER_MISSING, "timestamp")
         if auth.timestamp is not Need.NONE and "timestamp" in parameters:

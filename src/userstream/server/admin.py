@@ -104,10 +104,7 @@ class AdminApp:
         if not (start.isascii() and start.isdigit() and len(start) < 20):
             raise InvalidSettings("from is a seq: a whole number, 1 or more")
         stored = self._bus.history(account, int(start), _PAGE)
-        lines = [
-            {"account": account, "epoch": self._bus.epoch, "seq": s.seq, **_plain(s.record)}
-            for s in stored
-        ]
+        lines = [{"account": account, "seq": s.seq, **_plain(s.record)} for s in stored]
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         return Response(body, media_type="application/x-ndjson")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from userstream.core.limits import Limits
 from userstream.core.listenkeys import KeyRecord
 from userstream.core.mount import Mounts
-from userstream.core.ratelimit import RateLimiter
+from userstream.core.ratelimit import RateLimiter, Verdict
 from userstream.server.clock import Clock
 from userstream.server.fanout import Fanout
 from userstream.server.handshake import Handshake, Opened, Refused, Target, broken, find_target
@@ -37,8 +37,9 @@ class Admission:
         target = find_target(request, self._mounts)
         if isinstance(target, Refused):
             return target
-        if self._connects.take(address, 1, self._clock.ms()).refusal is not None:
-            return _refused(target, Refusal.TOO_MANY_REQUESTS, self._limits.connects_per_ip)
+        verdict = self._connects.take(address, 1, self._clock.ms())
+        if verdict.refusal is not None:
+            return _limited(target, verdict.refusal, verdict)
         if not handshake.is_upgrade():
             return broken(target.venue)
         return self._keyed(target, address, fanout)
@@ -47,7 +48,10 @@ class Admission:
         venue = target.venue
         most = venue.keys.max_sockets or self._limits.sockets_per_key
         records: list[tuple[str, KeyRecord]] = []
-        for key in target.keys[: self._limits.max_parameters]:
+        if len(target.keys) > self._limits.max_parameters:
+            most_keys = self._limits.max_parameters
+            return _refused(target, Refusal.PARAMETER_SURPLUS, most_keys, len(target.keys))
+        for key in target.keys:
             record = self._keys.table.find(venue.name, key, self._clock.ms())
             if record is None:
                 return self._unknown(target, address)
@@ -57,11 +61,17 @@ class Admission:
         return Opened(venue, tuple(records), target.wrapped)
 
     def _unknown(self, target: Target, address: str) -> Opened | Refused:
-        if self._bad_keys.take(address, 1, self._clock.ms()).refusal is not None:
-            return _refused(target, Refusal.TOO_MANY_REQUESTS, self._limits.bad_keys_per_ip)
+        verdict = self._bad_keys.take(address, 1, self._clock.ms())
+        if verdict.refusal is not None:
+            return _limited(target, verdict.refusal, verdict)
         if self._lenient:
             return Opened(target.venue, (), target.wrapped)
         return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
+
+
+def _limited(target: Target, refusal: Refusal, verdict: Verdict) -> Refused:
+    refused = _refused(target, refusal, verdict.detail)
+    return refused._replace(retry_after_s=verdict.retry_after_s)
 
 
 def _refused(target: Target, refusal: Refusal, *details: object) -> Refused:

@@ -160,7 +160,7 @@ class LocalBus:
         )
         found = []
         for key, value in entries:
-            envelope, record = decode_event(key, value, self.epoch)
+            envelope, record = decode_event(key, value)
             found.append(Stored(envelope.seq, record))
         return found
 

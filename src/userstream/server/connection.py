@@ -181,12 +181,17 @@ class Connection(asyncio.Protocol):
     def _close(self, end: End) -> None:
         self._edge.ended(self, end)
         code, text, _ = end.value
-        if code is None or self._paused:
+        transport = self._transport
+        if code is None or transport is None:
             self.out = None
             self.abort()
             return
-        self.send(close_frame(code, text))
-        self.flush()
+        if self._paused:  # what waits here is lost to this socket; the reason may still arrive
+            self.out = None
+            transport.write(close_frame(code, text))
+        else:
+            self.send(close_frame(code, text))
+            self.flush()
         self._abort_later()
 
     def _abort_later(self) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http
 import logging
+from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
+import msgspec
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
@@ -41,6 +43,7 @@ class Refused(NamedTuple):
     venue: Venue | None = None
     refusal: Refusal | None = None
     details: tuple[object, ...] = ()
+    retry_after_s: int | None = None
 
 
 class Handshake:
@@ -134,10 +137,11 @@ def refusal_bytes(refused: Refused) -> bytes:
     """A refused handshake as a whole HTTP response."""
     form = refused.form
     text = form.text.format(*refused.details) if refused.details else form.text
-    body = b'{"code":%d,"msg":"%b"}' % (form.code, text.replace('"', "'").encode())
+    body = msgspec.json.encode({"code": form.code, "msg": text})
+    wait = "" if refused.retry_after_s is None else f"Retry-After: {refused.retry_after_s}\r\n"
     phrase = http.HTTPStatus(form.status).phrase
     head = (
-        f"HTTP/1.1 {form.status} {phrase}\r\n"
+        f"HTTP/1.1 {form.status} {phrase}\r\nDate: {formatdate(usegmt=True)}\r\n{wait}"
         "Content-Type: application/json;charset=UTF-8\r\n"
         f"Content-Length: {len(body)}\r\n"
         "Cache-Control: no-store\r\nConnection: close\r\n\r\n"

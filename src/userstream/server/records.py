@@ -9,9 +9,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from userstream.core.epoch import Run
 from userstream.core.listenkeys import KeyRecord
-from userstream.core.publishing import Appended, Head
+from userstream.core.publishing import Appended
 from userstream.errors import StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot, Envelope, Event
 
@@ -23,12 +22,12 @@ VERSION: Final = 1
 T = TypeVar("T")
 
 encode = msgspec.json.Encoder().encode
-_decode_event_record: msgspec.json.Decoder[EventRecord]
 
 
 class EventRecord(msgspec.Struct, gc=False):
-    """One event as it lies in the log; account, epoch and ``seq`` are in its key and folder."""
+    """One event as it lies in the log; account and ``seq`` are in its key."""
 
+    epoch: str
     time_ms: int
     source: str
     n: int
@@ -41,9 +40,6 @@ class PictureRecord(msgspec.Struct):
 
     picture: AccountSnapshot
     v: int = VERSION
-
-
-_decode_event_record = msgspec.json.Decoder(EventRecord)
 
 
 def event_key(account: str, seq: int) -> bytes:
@@ -73,8 +69,9 @@ def account_key(name: str) -> bytes:
 
 def encode_event(appended: Appended) -> bytes:
     """The stored form of an accepted event; the event's own bytes are taken as they are."""
-    return b'{"v":%d,"time_ms":%d,"source":"%b","n":%d,"event":%b}' % (
+    return b'{"v":%d,"epoch":"%b","time_ms":%d,"source":"%b","n":%d,"event":%b}' % (
         VERSION,
+        appended.envelope.epoch.encode(),
         appended.envelope.time_ms,
         appended.source.encode(),
         appended.n,
@@ -82,7 +79,7 @@ def encode_event(appended: Appended) -> bytes:
     )
 
 
-def decode_event(key: bytes, value: bytes, epoch: str) -> tuple[Envelope, EventRecord]:
+def decode_event(key: bytes, value: bytes) -> tuple[Envelope, EventRecord]:
     """The envelope of a stored event.
 
     Raises:
@@ -92,7 +89,7 @@ def decode_event(key: bytes, value: bytes, epoch: str) -> tuple[Envelope, EventR
     record = decode(value, EventRecord)
     _, account, _ = key.split(b"\0", 2)
     seq = int.from_bytes(key[-8:], "big")
-    return Envelope(1, account.decode(), epoch, seq, record.time_ms, record.event), record
+    return Envelope(1, account.decode(), record.epoch, seq, record.time_ms, record.event), record
 
 
 def decode(value: bytes, kind: type[T]) -> T:
@@ -112,23 +109,3 @@ def decode(value: bytes, kind: type[T]) -> T:
             f"a stored {kind.__name__} has version {version}; this userstream knows {VERSION}"
         )
     return record
-
-
-__all__ = [
-    "ACCOUNTS",
-    "LISTEN_KEYS",
-    "RUN_KEY",
-    "EventRecord",
-    "Head",
-    "PictureRecord",
-    "Run",
-    "account_key",
-    "decode",
-    "decode_event",
-    "encode",
-    "encode_event",
-    "event_key",
-    "head_key",
-    "listen_key_key",
-    "picture_key",
-]

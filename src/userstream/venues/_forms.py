@@ -58,7 +58,7 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.TOO_LARGE: ErrorForm(413, -1020, _UNSUPPORTED),
         Refusal.MALFORMED: ErrorForm(400, -1100, _ILLEGAL),
         Refusal.UNAVAILABLE: ErrorForm(
-            503, -1001, "Internal error; unable to process your request. Please try again."
+            500, -1001, "Internal error; unable to process your request. Please try again."
         ),
         Refusal.INTERNAL: ErrorForm(
             500, -1000, "An unknown error occured while processing the request."

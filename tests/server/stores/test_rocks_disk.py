@@ -68,7 +68,7 @@ def test_heals_when_there_is_room_again(
     size: str, disk: Path, ledger: Ledger, rounds: Callable[[int, int], int]
 ) -> None:
     chance = random.Random(7)
-    for turn in range(rounds(5, 50)):
+    for turn in range(rounds(4, 50)):
         folder = disk / f"data{turn}"
         store = RocksStore(folder, turn % 2 == 0, write_buffer=256 << 10)
         ledger.commit(store, range(1, chance.randrange(2, 400)))
@@ -218,6 +218,29 @@ class Stalled:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.database, name)
+
+
+def test_waits_for_what_is_to_be_tidied_up(site: Site, ledger: Ledger) -> None:
+    store = site.open(synced=False, write_buffer=64 << 10)
+    stalls: list[Exception] = []
+    database = store._database
+
+    class Watched:
+        def write(self, writes: Any, options: Any) -> None:
+            try:
+                database.write(writes, options)  # type: ignore[union-attr]
+            except Exception as error:
+                stalls.append(error)
+                raise
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(database, name)
+
+    store._database = Watched()  # type: ignore[assignment]
+    ledger.commit(store, range(1, 1001))
+    assert ledger.head(store) == 1000
+    assert stalls
+    store.close()
 
 
 def test_does_not_wait_for_ever(

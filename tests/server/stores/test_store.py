@@ -195,7 +195,7 @@ STEPS = st.lists(
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=STEPS)
 def test_behaves_like_a_sorted_dictionary(

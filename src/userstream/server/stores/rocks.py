@@ -41,8 +41,7 @@ class RocksStore:
 
     Raises:
         InvalidSettings: the folder is not a store, or this user may not write it.
-        StoreDamaged: acknowledged data is missing or fails a checksum; what is left of it was not
-            changed.
+        StoreDamaged: acknowledged data is missing or fails a checksum; its rest was not changed.
         StoreTooNew: a later userstream wrote the folder.
         StoreUnavailable: another process has the folder open, or the disk refuses.
     """
@@ -130,24 +129,19 @@ class RocksStore:
             if self._refused and not self._closed:
                 self._heal()
             database = self._readable()
-        writes = WriteBatch(raw_mode=True)
-        for key, value in batch.puts:
-            writes.put(key, value)
-        for key in batch.deletes:
-            writes.delete(key)
         try:
-            self._write(database, writes)
+            self._write(database, batch)
         except Exception as error:
             self._refuse()
             raise self._classified(error) from error
         self._witness.acknowledge(database.latest_sequence_number())
 
-    def _write(self, database: Rdict, writes: WriteBatch) -> None:
+    def _write(self, database: Rdict, batch: Batch) -> None:
         """Waits here while too much is to be tidied up: RocksDB would wait for a full disk too."""
         patience = time.monotonic() + _PATIENCE
         while True:
             try:
-                database.write(writes, self._writing)
+                database.write(_writes(batch), self._writing)  # even a failed write uses it up
             except Exception as error:
                 stalled = str(error).startswith("Result incomplete")
                 failing = database.property_int_value("rocksdb.background-errors")
@@ -222,7 +216,9 @@ class RocksStore:
             if tail.hole or journal.has_remains(folder, manifest, tail.last):
                 raise self._damaged(f"writes are missing after number {tail.last}")
         journal.cut(folder, manifest, tail.last)
-        recovered = self._rehearse()
+        rehearsal = self._attach(for_reading=True)
+        recovered = rehearsal.latest_sequence_number()
+        rehearsal.close()
         if evidence.binding:
             self._check(recovered, max(evidence.acked, tail.settled))
         return recovered
@@ -230,13 +226,6 @@ class RocksStore:
     def _check(self, last: int, finished: int) -> None:
         if last < finished:
             raise self._damaged(f"it ends at write {last} of {finished}")
-
-    def _rehearse(self) -> int:
-        database = self._attach(for_reading=True)
-        try:
-            return database.latest_sequence_number()
-        finally:
-            database.close()
 
     def _open_for_reading(self) -> Rdict:
         """What is committed can be read while the disk is full."""
@@ -304,3 +293,12 @@ class RocksStore:
         if "No such file" in text or not text.startswith(("IO error", "[Errno")):
             return self._damaged(text)
         return StoreUnavailable(f"{self._folder} cannot be opened now ({text})")
+
+
+def _writes(batch: Batch) -> WriteBatch:
+    writes = WriteBatch(raw_mode=True)
+    for key, value in batch.puts:
+        writes.put(key, value)
+    for key in batch.deletes:
+        writes.delete(key)
+    return writes
