@@ -73,8 +73,8 @@ interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/node_modules/.installed
 interop-lock: $(STAMP) ## Write the locks of make interop anew
 	cd $(INTEROP) && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
-	cd $(INTEROP) && rm -f package-lock.json && npm install --package-lock-only --omit-lockfile-registry-resolved \
-		--loglevel=error --no-audit --no-fund
+	cd $(INTEROP) && rm -rf package-lock.json node_modules && npm install --omit-lockfile-registry-resolved \
+		--loglevel=error --no-audit --no-fund --ignore-scripts
 
 .PHONY: interop interop-lock
 

@@ -17,6 +17,8 @@ class Run(msgspec.Struct, frozen=True):
     boot_id: str
     clean: bool
     """Whether that process closed the folder itself."""
+    power_safe: bool = False
+    """Whether all that was acknowledged until then survives a power cut."""
     v: int = 1
 
 
@@ -36,12 +38,13 @@ def next_run(last: Run | None, *, boot_id: str, power_safe: bool, entropy: bytes
     """The run that begins now, with a new epoch where acked events may have been lost.
 
     That is: in a new folder, and after an unclean end before a reboot unless every commit was
-    on the disk. A kill of the process alone loses nothing that was acknowledged.
+    on the disk. A kill of the process alone loses nothing that was acknowledged. ``power_safe``
+    is how this run commits; what the last one left is judged by how that one did. An empty
+    ``boot_id`` (the system has none) is the same as no other.
     """
     if last is None:
-        epoch = new_epoch(entropy)
-    elif last.clean or last.boot_id == boot_id or power_safe:
-        epoch = last.epoch
-    else:
-        epoch = new_epoch(entropy)
-    return Run(epoch, boot_id, clean=False)
+        return Run(new_epoch(entropy), boot_id, clean=False, power_safe=power_safe)
+    whole = last.clean or last.power_safe
+    if whole or (last.boot_id == boot_id and boot_id):
+        return Run(last.epoch, boot_id, clean=False, power_safe=power_safe and whole)
+    return Run(new_epoch(entropy), boot_id, clean=False, power_safe=power_safe)

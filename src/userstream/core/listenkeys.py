@@ -11,6 +11,9 @@ import msgspec
 from userstream.core.tokens import Minter
 from userstream.venue import KeyPolicy, OnCreate, Refusal
 
+_FEW = 64
+"""Deadlines of keys that are gone, which are not worth a clean-up."""
+
 
 class KeyRecord(msgspec.Struct, frozen=True, gc=False):
     """One live listen key as it is stored: its random part, never the key itself."""
@@ -30,6 +33,9 @@ class Issued(NamedTuple):
     key: str
     record: KeyRecord
     new: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Issued {self.record.venue} {self.record.account}>"
 
 
 class KeyTable:
@@ -51,8 +57,14 @@ class KeyTable:
         self._owned: dict[tuple[str, str], list[str]] = {}
         self._expiries: list[tuple[int, str, str]] = []
         for record in records:
-            if record.venue in policies:
-                self._put(record)
+            policy = policies.get(record.venue)
+            if policy is None:
+                continue
+            key = minter.key(record.venue, policy, record.random)
+            if minter.check(record.venue, policy, key) is None:
+                # Made when the policy had another length: nobody could use it any more.
+                record = msgspec.structs.replace(record, expires_ms=0)  # noqa: PLW2901
+            self._put(record)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -60,7 +72,11 @@ class KeyTable:
     def create(
         self, venue: str, account: str, api_key: str, entropy: bytes, now_ms: int
     ) -> Issued | Refusal:
-        """The account's key: a new one, or the live one, extended, where the venue shares it."""
+        """The account's key: a new one, or the live one, extended, where the venue shares it.
+
+        Raises:
+            ValueError: the entropy is that of a key in the table: it is not random.
+        """
         policy = self._policies[venue]
         live = self._live(venue, account, now_ms)
         if live and policy.on_create is OnCreate.REUSE:
@@ -68,6 +84,8 @@ class KeyTable:
         if len(live) >= policy.max_per_account:
             return Refusal.LISTEN_KEYS_EXHAUSTED
         random = self._minter.random_part(policy, entropy)
+        if (venue, random) in self._records:
+            raise ValueError("the same random bytes twice")
         record = KeyRecord(venue, random, account, (api_key,), now_ms + policy.life_ms)
         self._put(record)
         return self._issued(record)._replace(new=True)
@@ -137,6 +155,7 @@ class KeyTable:
             owned.remove(record.random)
             if not owned:
                 del self._owned[record.venue, record.account]
+            self._compact()
 
     def _put(self, record: KeyRecord) -> None:
         place = (record.venue, record.random)
@@ -144,6 +163,12 @@ class KeyTable:
             self._owned.setdefault((record.venue, record.account), []).append(record.random)
             heapq.heappush(self._expiries, (record.expires_ms, *place))
         self._records[place] = record
+
+    def _compact(self) -> None:
+        """Drops the deadlines of keys that are gone, once they are the greater part."""
+        if len(self._expiries) > 2 * len(self._records) + _FEW:
+            self._expiries = [(r.expires_ms, *place) for place, r in self._records.items()]
+            heapq.heapify(self._expiries)
 
     def _extend(self, record: KeyRecord, now_ms: int, api_key: str | None = None) -> Issued:
         life_ms = self._policies[record.venue].life_ms

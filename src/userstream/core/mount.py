@@ -21,7 +21,8 @@ class Mounts:
 
         A host name that is mounted wins, then a path prefix, then the root.
         """
-        name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+        before, colon, port = host.rpartition(":")
+        name = before if colon and (not port or port.isdigit()) else host
         name = name.lower().rstrip(".")
         by_host = (self.hosts or {}).get(name)
         if by_host is None and name.endswith(".localhost"):

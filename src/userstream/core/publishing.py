@@ -271,11 +271,15 @@ _decode_named = msgspec.json.Decoder(_Named).decode
 
 
 def _account_of(text: bytes) -> str | None:
-    """The account of a line that is wrong elsewhere, so that later lines of it are blocked."""
+    """The account of a line that is wrong elsewhere, so that later lines of it are blocked.
+
+    A name that no account can have may be a damaged one: then nobody knows whose line it was.
+    """
     try:
-        return _decode_named(text).account
+        name = _decode_named(text).account
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return name if ACCOUNT.fullmatch(name) else None
 
 
 class Submission:

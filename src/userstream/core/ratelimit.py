@@ -24,15 +24,16 @@ class _Address:
 
     def __init__(self) -> None:
         self.window = -1
-        self.used = 0
+        self.used: dict[str, int] = {}
         self.refusals = 0
         self.bans = 0
         self.banned_until_ms = 0
 
 
 class RateLimiter:
-    """Counts weight per key (an address, or address and route) in windows of fixed length.
+    """Counts weight per address, or per address and pool, in windows of fixed length.
 
+    A ban is the address's, whichever pool it overdrew.
     Doc: Binance rest-api.md §Limits: ignoring 429 leads to a ban of two minutes, up to three days.
     """
 
@@ -45,41 +46,43 @@ class RateLimiter:
     def __len__(self) -> int:
         return len(self._seen)
 
-    def take(self, key: str, weight: int, now_ms: int) -> Verdict:
-        """Counts a request of that weight."""
-        address = self._address(key)
-        if now_ms < address.banned_until_ms:
-            return self._banned(address, now_ms)
+    def take(self, name: str, weight: int, now_ms: int, pool: str = "") -> Verdict:
+        """Counts a request of that weight. Pools are few: never what a client may make up."""
+        address = self._address(name)
         window = now_ms // self._window_ms
         if window != address.window:
-            address.window, address.used, address.refusals = window, 0, 0
-        if address.used + weight <= self._weight:
-            address.used += weight
-            return Verdict(address.used)
+            address.window, address.refusals = window, 0
+            address.used.clear()
+        used = address.used.get(pool, 0)
+        if now_ms < address.banned_until_ms:
+            return _banned(address, used, now_ms)
+        if used + weight <= self._weight:
+            address.used[pool] = used + weight
+            return Verdict(used + weight)
         address.refusals += 1
         if address.refusals > self._limits.ban_after_refusals:
-            return self._ban(address, now_ms)
+            self._ban(address, now_ms)
+            return _banned(address, used, now_ms)
         left_ms = (window + 1) * self._window_ms - now_ms
-        return Verdict(address.used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000), self._weight)
+        return Verdict(used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000), self._weight)
 
-    def _address(self, key: str) -> _Address:
-        address = self._seen.get(key)
+    def _address(self, name: str) -> _Address:
+        address = self._seen.get(name)
         if address is None:
-            address = self._seen[key] = _Address()
+            address = self._seen[name] = _Address()
             if len(self._seen) > self._limits.tracked_addresses:
                 self._seen.popitem(last=False)
         else:
-            self._seen.move_to_end(key)
+            self._seen.move_to_end(name)
         return address
 
-    def _ban(self, address: _Address, now_ms: int) -> Verdict:
+    def _ban(self, address: _Address, now_ms: int) -> None:
         seconds = min(self._limits.ban_s << min(address.bans, 20), self._limits.max_ban_s)
         address.bans += 1
         address.refusals = 0
         address.banned_until_ms = now_ms + seconds * 1000
-        return self._banned(address, now_ms)
 
-    def _banned(self, address: _Address, now_ms: int) -> Verdict:
-        left_ms = address.banned_until_ms - now_ms
-        retry_after_s = -(-left_ms // 1000)
-        return Verdict(address.used, Refusal.BANNED, retry_after_s, address.banned_until_ms)
+
+def _banned(address: _Address, used: int, now_ms: int) -> Verdict:
+    left_ms = address.banned_until_ms - now_ms
+    return Verdict(used, Refusal.BANNED, -(-left_ms // 1000), address.banned_until_ms)

@@ -36,6 +36,9 @@ class Request(NamedTuple):
     body: bytes
     address: str
 
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
 
 class Response(NamedTuple):
     """One HTTP response. ``refusal`` is for logs and metrics, not for the wire."""
@@ -44,6 +47,9 @@ class Response(NamedTuple):
     body: bytes
     headers: tuple[tuple[str, str], ...] = (_JSON,)
     refusal: Refusal | None = None
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {self.refusal.name if self.refusal else 'good'}>"
 
 
 class Credentials(NamedTuple):
@@ -73,6 +79,9 @@ class Admitted(NamedTuple):
     parameters: Mapping[str, str]
     credentials: Credentials
     verdict: Verdict
+
+    def __repr__(self) -> str:
+        return f"<Admitted {self.route.call.name}>"
 
 
 class Change(Enum):
@@ -109,9 +118,10 @@ class RestGate:
     def admit(self, request: Request, now_ms: int) -> Admitted | Response:
         """Checks a request up to its credentials; start-up calls are answered at once."""
         route = self._routes.get((request.method, request.path))
+        # Whatever is no route shares a pool: a made-up path must not open a window of its own.
+        pool = f"{route.method} {route.path}" if route and self._rest.per_endpoint else ""
         weight = route.weight if route else 1
-        key = f"{request.address} {request.path}" if self._rest.per_endpoint else request.address
-        verdict = self._limiter.take(key, weight, now_ms)
+        verdict = self._limiter.take(request.address, weight, now_ms, pool)
         if verdict.refusal is not None:
             return self._limited(verdict.refusal, verdict)
         if route is None:
@@ -172,7 +182,7 @@ class RestGate:
             request.query, request.body, json_body=self._rest.json_body, limits=self._limits
         )
         wanted = {"listenKey"} if route.call in {Call.RENEW, Call.DELETE} else set()
-        if self._rest.refuse_surplus and len(parameters) > len(wanted & parameters.keys()):
+        if self._rest.refuse_surplus and len(parameters) > len(wanted):
             raise Refusing(Refusal.PARAMETER_SURPLUS, len(wanted), len(parameters))
         if wanted:
             self._check_listen_key(parameters)
@@ -182,9 +192,8 @@ class RestGate:
     def _api_key(self, headers: Mapping[str, str]) -> str:
         auth = self._rest.auth
         for name in (auth.header, *auth.other_headers):
-            value = headers.get(name.lower())
-            if value is not None and value.strip():
-                key = value.strip()
+            key = headers.get(name.lower(), "").strip(" \t")
+            if key:
                 if len(key) not in _API_KEY_LENGTH or not (key.isascii() and key.isprintable()):
                     raise Refusing(Refusal.API_KEY_MALFORMED)
                 return key

@@ -30,6 +30,8 @@ class Minter:
 
     def random_part(self, policy: KeyPolicy, entropy: bytes) -> str:
         """The random half of a new key, from ``ENTROPY_BYTES`` random bytes."""
+        if len(entropy) < ENTROPY_BYTES:
+            raise ValueError(f"a listen key needs {ENTROPY_BYTES} random bytes")
         return _digits(entropy, policy.alphabet.value, policy.length // 2)
 
     def key(self, venue: str, policy: KeyPolicy, random: str) -> str:

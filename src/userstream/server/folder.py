@@ -82,7 +82,7 @@ def _begin(store: Store, secret: bytes) -> Folder:
     last = decode(stored, Run) if stored is not None else None
     run = next_run(
         last,
-        boot_id=_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "unknown",
+        boot_id=_BOOT_ID.read_text().strip() if _BOOT_ID.exists() else "",
         power_safe=store.survives is Survives.POWER_CUT,
         entropy=secrets.token_bytes(ENTROPY_BYTES),
     )

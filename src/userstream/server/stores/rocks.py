@@ -169,10 +169,9 @@ class RocksStore:
             self._witness.close()
 
     def _detach(self) -> None:
-        """Closes the database, which it is even when the last flush fails."""
         database, self._database = self._database, None
         if database is not None:
-            with suppress(Exception):
+            with suppress(Exception):  # it is closed even when its last flush fails
                 database.close()
 
     def _readable(self) -> Rdict:
@@ -194,7 +193,8 @@ class RocksStore:
             )
         except OSError as error:
             if database is not None:
-                database.close()
+                with suppress(Exception):
+                    database.close()
             raise self._classified_at_open(error) from error
         return database
 
@@ -229,8 +229,8 @@ class RocksStore:
 
     def _open_for_reading(self) -> Rdict:
         """What is committed can be read while the disk is full."""
+        folder, acked = self._database_folder, self._witness.evidence.acked
         try:
-            folder, acked = self._database_folder, self._witness.evidence.acked
             journal.cut(folder, journal.read_manifest(folder), acked)
         except OSError as error:
             raise self._classified_at_open(error) from error
@@ -238,11 +238,10 @@ class RocksStore:
 
     def _attach(self, *, for_reading: bool) -> Rdict:
         options = tuning.database_options(self._write_buffer)
-        path = os.fspath(self._database_folder)
         try:
-            if for_reading:
-                return Rdict(path, options, access_type=tuning.rehearsal())
-            return Rdict(path, options)
+            return Rdict(
+                os.fspath(self._database_folder), options, access_type=tuning.access(for_reading)
+            )
         except Exception as error:
             raise self._classified_at_open(error) from error
 

@@ -93,6 +93,6 @@ def write_options(*, synced: bool) -> WriteOptions:
     return options
 
 
-def rehearsal() -> AccessType:
-    """Recovers in memory and changes nothing in the folder but RocksDB's own diary."""
-    return AccessType.read_only(False)
+def access(for_reading: bool) -> AccessType:
+    """To read means to recover in memory, and to change nothing but RocksDB's own diary."""
+    return AccessType.read_only(False) if for_reading else AccessType.read_write()
