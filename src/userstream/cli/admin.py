@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated, Any
 
 import httpx
@@ -35,7 +34,6 @@ def call(method: str, url: str, token: str, path: str, **request: Any) -> Any:  
             url.rstrip("/") + path,
             headers={"authorization": f"Bearer {token}"},
             timeout=30.0,
-            verify=os.environ.get("SSL_CERT_FILE") or True,
             **request,
         )
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as e:

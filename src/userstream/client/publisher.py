@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
@@ -71,7 +72,7 @@ class Publisher:
         token: the admin token.
         source: who publishes; one source at a time may publish for an account.
         give_up_s: how long to retry while the server cannot be reached or is busy.
-        verify: a file of certificate authorities, or ``True`` for the system's.
+        verify: a file of certificate authorities, a context, or ``True`` for the system's.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Publisher:
         token: str,
         source: str = "publisher",
         give_up_s: float = 60.0,
-        verify: str | bool = True,
+        verify: ssl.SSLContext | str | bool = True,
     ) -> None:
         self._source = source
         self._give_up_s = give_up_s
@@ -89,7 +90,7 @@ class Publisher:
             base_url=url,
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(30.0, connect=5.0),
-            verify=verify,
+            verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
         )
 
     def __repr__(self) -> str:
@@ -145,6 +146,8 @@ class Publisher:
                 if answers and answers[-1].error is not None:
                     return answers + _unread(len(answers), len(lines))
                 why = f"{len(answers)} of {len(lines)} answers came"
+            except httpx.UnsupportedProtocol as e:
+                raise PublishError(f"{self._http.base_url}: {e}") from None
             except httpx.TransportError as e:
                 why = f"{type(e).__name__}: {e}"
             except _Busy as busy:
@@ -178,7 +181,7 @@ class Publisher:
         response = await self._http.post("/_events", content=body)
         if response.status_code in _BUSY:
             wait = response.headers.get("retry-after", "1")
-            raise _Busy(response.status_code, float(wait) if wait.isdigit() else 1.0)
+            raise _Busy(response.status_code, float(wait) if wait.isdecimal() else 1.0)
         if response.status_code != httpx.codes.OK:
             raise PublishError(f"HTTP {response.status_code}: {response.text[:200]}")
         try:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import json
+from collections.abc import Iterable, Sized
 from urllib.parse import unquote_plus
-
-import msgspec
 
 from userstream.core.limits import Limits
 from userstream.core.signing import Refused
 from userstream.venue import Refusal
 
-_decode = msgspec.json.Decoder().decode
 LEGAL = "^[\\x20-\\x7E]{0,256}$"
 
 
@@ -37,7 +34,7 @@ def read_parameters(
     """
     from_query = _merge(_pairs(query, limits))
     if json_body and body.lstrip()[:1] == b"{":
-        from_body = _merge(_members(body))
+        from_body = _merge(_members(body, limits))
     else:
         from_body = _merge(_pairs(body, limits))
     return from_body | from_query
@@ -47,8 +44,7 @@ def _pairs(text: bytes, limits: Limits) -> list[tuple[str, str]]:
     if not text.strip():
         return []
     fields = text.split(b"&")
-    if len(fields) > limits.max_parameters:
-        raise Refusing(Refusal.PARAMETER_SURPLUS, limits.max_parameters, len(fields))
+    _count(fields, limits)
     pairs = []
     for field in fields:
         if field:
@@ -62,21 +58,33 @@ def _text(raw: bytes) -> str:
         text = unquote_plus(raw.decode("ascii"), errors="strict")
     except UnicodeDecodeError:
         text = "\0"
-    if not text.isprintable() or len(text) > 256:
+    return _legal(text)
+
+
+def _legal(text: str) -> str:
+    if not (text.isascii() and text.isprintable()) or len(text) > 256:
         raise Refusing(Refusal.MALFORMED, "query or body", LEGAL)
     return text
 
 
-def _members(body: bytes) -> list[tuple[str, str]]:
+def _count(parameters: Sized, limits: Limits) -> None:
+    if len(parameters) > limits.max_parameters:
+        raise Refusing(Refusal.PARAMETER_SURPLUS, limits.max_parameters, len(parameters))
+
+
+def _members(body: bytes, limits: Limits) -> list[tuple[str, str]]:
     try:
-        value: Any = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        # Pairs, not a dictionary: of a name that comes twice a dictionary shows one value only.
+        members: list[tuple[str, object]] = json.loads(body.decode(), object_pairs_hook=list)
+    except (ValueError, RecursionError):
         raise Refusing(Refusal.MALFORMED, "body", "a JSON object") from None
+    _count(members, limits)
     pairs = []
-    for name, member in value.items():
+    for name, member in members:
+        _legal(name)
         if isinstance(member, bool) or not isinstance(member, str | int):
-            raise Refusing(Refusal.PARAMETER_ILLEGAL, name[:64], "text or a whole number")
-        pairs.append((name[:256], str(member)))
+            raise Refusing(Refusal.PARAMETER_ILLEGAL, name, "text or a whole number")
+        pairs.append((name, _legal(str(member))))
     return pairs
 
 

@@ -174,4 +174,4 @@ def _program(name: str) -> str:
     path = Path(sys.executable).with_name(name)
     with contextlib.suppress(ValueError):
         path = path.relative_to(Path.cwd())
-    return shlex.quote(str(path))
+    return shlex.quote(str(path) if path.parent.name else f"./{path}")

@@ -22,6 +22,7 @@ from userstream.errors import StoreError
 from userstream.events import AccountSnapshot
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
+from userstream.server.logs import logger
 from userstream.server.records import (
     EventRecord,
     PictureRecord,
@@ -35,6 +36,7 @@ from userstream.server.records import (
 )
 from userstream.server.store import Store, Survives
 
+_log = logger("bus")
 Outcome = Appended | Duplicate | Refused
 Subscriber = Callable[[Sequence[Appended]], None]
 
@@ -195,7 +197,10 @@ class LocalBus:
             self._undo(error, ticket, submission)
         elif appended:
             for deliver in self._subscribers:
-                deliver(appended)
+                try:
+                    deliver(appended)
+                except Exception as e:  # noqa: BLE001 - the events are stored, and acknowledged
+                    _log.error("a subscriber failed", exc_info=e)
         ticket.settle()
 
     def _undo(self, error: StoreError, ticket: Ticket, submission: Submission) -> None:

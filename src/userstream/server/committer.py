@@ -8,7 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from userstream.errors import StoreError
+from userstream.server.logs import logger
 from userstream.server.store import Batch, Store, Survives
+
+_log = logger("committer")
 
 
 class Write(NamedTuple):
@@ -94,7 +97,10 @@ class Committer:
                 error = StoreError(f"the store failed: {error!r}")
         for write in group:
             self.pending_bytes -= write.size
-            write.done(error)
+            try:
+                write.done(error)
+            except Exception as e:  # noqa: BLE001 - whoever waits behind it must be told too
+                _log.error("a write's end could not be told", exc_info=e)
         if self._waiting:
             self._start()
         else:

@@ -75,6 +75,30 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         yield  # the process has one signal handler, and it is not uvicorn's
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, but a TLS handshake has a deadline too."""
+        await self.lifespan.startup()
+        config = self.config
+        protocol: Any = config.http_protocol_class
+
+        def connected() -> asyncio.Protocol:
+            made: asyncio.Protocol = protocol(
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return made
+
+        self.servers = [
+            await asyncio.get_running_loop().create_server(
+                connected,
+                sock=sock,
+                ssl=config.ssl,
+                backlog=config.backlog,
+                ssl_handshake_timeout=protocol.limits.handshake_s if config.ssl else None,
+            )
+            for sock in sockets or []
+        ]
+        self.started = True
+
 
 class HttpListener:
     """One ASGI application on one bound socket."""

@@ -27,6 +27,17 @@ def configure(*, json: bool, stream: TextIO = sys.stderr, level: int = logging.I
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
+    root = logging.getLogger()
+    root.handlers = [_Bridge(max(level, logging.WARNING))]
+
+
+class _Bridge(logging.Handler):
+    """What libraries say through ``logging``, in the same form as all else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger(part=record.name).log(
+            record.levelno, record.getMessage().strip(), exc_info=record.exc_info or None
+        )
 
 
 def logger(part: str) -> structlog.typing.FilteringBoundLogger:

@@ -61,7 +61,7 @@ class RocksStore:
         self._database: Rdict | None = None
         self._witness = Witness(folder)
         try:
-            self._database = self._open()
+            self._open()
         except BaseException:
             self._witness.close()
             raise
@@ -120,8 +120,7 @@ class RocksStore:
         """Writes a batch. When this returns, the writes survive what ``survives`` says.
 
         Raises:
-            StoreDamaged: RocksDB met damage while it was tidying up; nothing of the batch is
-                visible.
+            StoreDamaged: RocksDB met damage while tidying up; nothing of the batch is visible.
             StoreUnavailable: the disk refuses, or the store is closed; nothing of the batch is
                 visible, now or after a restart. The next commit tries to recover.
         """
@@ -181,22 +180,18 @@ class RocksStore:
             self._database = self._open_for_reading()
         return self._database
 
-    def _open(self) -> Rdict:
+    def _open(self) -> None:
         """Recovers and opens for writing, once nothing acknowledged is missing."""
-        database: Rdict | None = None
         try:
             (self._folder / _ROOM_NAME).unlink(missing_ok=True)
             recovered = self._recover()
-            database = self._attach(for_reading=False)
+            self._database = self._attach(for_reading=False)
             self._witness.record(
                 Evidence(recovered, boot_id(), clean=False, synced=self._synced, refused=False)
             )
         except OSError as error:
-            if database is not None:
-                with suppress(Exception):
-                    database.close()
+            self._detach()
             raise self._classified_at_open(error) from error
-        return database
 
     def _recover(self) -> int:
         """Brings the log to a state that RocksDB may open; returns its last sequence number."""
@@ -238,10 +233,9 @@ class RocksStore:
 
     def _attach(self, *, for_reading: bool) -> Rdict:
         options = tuning.database_options(self._write_buffer)
+        access = tuning.access(for_reading)
         try:
-            return Rdict(
-                os.fspath(self._database_folder), options, access_type=tuning.access(for_reading)
-            )
+            return Rdict(os.fspath(self._database_folder), options, access_type=access)
         except Exception as error:
             raise self._classified_at_open(error) from error
 
@@ -261,7 +255,7 @@ class RocksStore:
                 "the store then goes on by itself"
             ) from error
         self._detach()
-        self._database = self._open()
+        self._open()
         self._refused = False
 
     def _find_room(self) -> None:

@@ -1,0 +1,196 @@
+"""Orders and fills: as they are asked for, as the exchange keeps them, as they are shown."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from userstream.sandbox.exchange.amounts import ZERO, minus, plus, text, times
+
+if TYPE_CHECKING:
+    from userstream.sandbox.exchange.filters import Listing
+
+
+class Side(StrEnum):
+    """Which way an order goes."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    """What an order does. ``LIMIT_MAKER`` is what other venues call post-only."""
+
+    LIMIT = "LIMIT"
+    MARKET = "MARKET"
+    LIMIT_MAKER = "LIMIT_MAKER"
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
+
+
+class TimeInForce(StrEnum):
+    """What becomes of the part that does not match at once."""
+
+    GTC = "GTC"
+    """It rests."""
+    IOC = "IOC"
+    """It expires."""
+    FOK = "FOK"
+    """The whole order expires unless it can be filled whole."""
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An order as it is asked for. Quantities in base, ``quote_quantity`` and prices in quote.
+
+    A market order has one of ``quantity`` and ``quote_quantity``, every other a ``quantity``.
+    ``time_in_force`` is for the types with a limit price other than ``LIMIT_MAKER``, GTC unless
+    said.
+    """
+
+    symbol: str
+    side: Side
+    order_type: OrderType
+    quantity: Decimal | None = None
+    quote_quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+    client_order_id: str | None = None
+
+
+class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An order at one moment. Amounts are exact; times in ms."""
+
+    order_id: int
+    account: str
+    symbol: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce | None
+    client_order_id: str | None
+    price: Decimal | None
+    stop_price: Decimal | None
+    quantity: Decimal
+    """Base. Of a market order by quote amount: what that amount could buy or sell for."""
+    quote_quantity: Decimal | None
+    status: str
+    working: bool
+    """False for a stop that has not triggered."""
+    cumulative_quantity: Decimal
+    cumulative_quote: Decimal
+    locked: Decimal
+    """What the order holds back: quote of a buy, base of a sell."""
+    created_ms: int
+    updated_ms: int
+
+
+class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One side of a fill; the other side has the same ``trade_id``."""
+
+    trade_id: int
+    account: str
+    symbol: str
+    order_id: int
+    counter_order_id: int
+    client_order_id: str | None
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    quote: Decimal
+    commission: Decimal
+    commission_asset: str
+    maker: bool
+    self_trade: bool
+    time_ms: int
+
+
+class Order:
+    """An order while it lives. Only the exchange holds one; it changes with every fill."""
+
+    __slots__ = (
+        "account", "budget", "client_order_id", "created_ms", "left", "listing", "locked",
+        "order_id", "order_type", "price", "price_text", "quantity", "quantity_text",
+        "quote_quantity", "quote_text", "side", "spent", "status", "stop_price", "stop_text",
+        "time_in_force", "updated_ms", "working",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        account: str,
+        listing: Listing,
+        request: OrderRequest,
+        *,
+        quantity: Decimal,
+        budget: Decimal,
+        now_ms: int,
+    ) -> None:
+        self.order_id = 0
+        self.account = account
+        self.listing = listing
+        self.side = request.side
+        self.order_type = request.order_type
+        self.time_in_force = request.time_in_force
+        self.client_order_id = request.client_order_id
+        self.quantity = self.left = quantity
+        self.quantity_text = text(quantity)
+        self.quote_quantity = request.quote_quantity
+        self.quote_text = _text(request.quote_quantity)
+        self.price = request.price
+        self.price_text = _text(request.price)
+        self.stop_price = request.stop_price
+        self.stop_text = _text(request.stop_price)
+        self.budget = budget
+        self.spent = self.locked = ZERO
+        self.status = "NEW"
+        self.working = request.stop_price is None
+        self.created_ms = self.updated_ms = now_ms
+
+    @property
+    def filled(self) -> Decimal:
+        """Base quantity of all fills."""
+        return minus(self.quantity, self.left)
+
+    def principal(self) -> Decimal:
+        """What the rest of the order may still cost, fees aside: base of a sell, quote of a buy."""
+        if self.side is Side.SELL:
+            return self.left
+        if self.price is None:
+            return minus(self.budget, self.spent)
+        return times(self.left, self.price)
+
+    def fill(self, quantity: Decimal, quote: Decimal, now_ms: int) -> None:
+        """Books a fill."""
+        self.left = minus(self.left, quantity)
+        self.spent = plus(self.spent, quote)
+        self.status = "PARTIALLY_FILLED" if self.left else "FILLED"
+        self.updated_ms = now_ms
+
+    def state(self) -> OrderState:
+        """The order as it stands."""
+        return OrderState(
+            order_id=self.order_id,
+            account=self.account,
+            symbol=self.listing.symbol,
+            side=self.side,
+            order_type=self.order_type,
+            time_in_force=self.time_in_force,
+            client_order_id=self.client_order_id,
+            price=self.price,
+            stop_price=self.stop_price,
+            quantity=self.quantity,
+            quote_quantity=self.quote_quantity,
+            status=self.status,
+            working=self.working,
+            cumulative_quantity=self.filled,
+            cumulative_quote=self.spent,
+            locked=self.locked,
+            created_ms=self.created_ms,
+            updated_ms=self.updated_ms,
+        )
+
+
+def _text(value: Decimal | None) -> str | None:
+    return None if value is None else text(value)

@@ -1,0 +1,93 @@
+"""The command as people run it: another process, its output, its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+BIN = Path(sys.executable).parent
+TOKEN = "token-of-the-tests"
+FREE = ("--rest", "127.0.0.1:0", "--stream", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "HOME": os.environ.get("HOME", "/"),
+    "COLUMNS": "100",
+    "NO_COLOR": "1",
+    "USERSTREAM_ADMIN_TOKEN": TOKEN,
+}
+
+
+def run(*arguments: str, text: str = "", env: dict[str, str] | None = None, cwd: Any = None) -> Any:
+    """Runs a command to its end."""
+    return subprocess.run(
+        [str(BIN / "userstream"), *arguments], input=text, capture_output=True, text=True,
+        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=30, check=False,
+    )  # fmt: skip
+
+
+class Process(NamedTuple):
+    """A server that runs in another process."""
+
+    popen: subprocess.Popen[bytes]
+    urls: dict[str, str]
+    epoch: str
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Signals it and waits for its end."""
+        self.popen.send_signal(number)
+        return self.popen.wait(20)
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Process]:
+    """``userstream serve`` on free ports, once it is ready."""
+    popen = subprocess.Popen(
+        [str(BIN / "userstream"), "serve", *FREE, *arguments],
+        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT | (env or {}),
+    )  # fmt: skip
+    try:
+        first = json.loads(read_line(popen))
+        assert first["event"] == "serving", first
+        urls = {name: first[name] for name in ("rest", "stream", "admin")}
+        yield Process(popen, urls, first["epoch"])
+    finally:
+        popen.kill()
+        popen.wait()
+        assert popen.stderr is not None
+        popen.stderr.close()
+
+
+def read_line(popen: subprocess.Popen[bytes], stream: Any = None) -> bytes:
+    """The next line of a process, or its failure."""
+    stream = stream or popen.stderr
+    last = time.monotonic() + 20
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([stream], [], [], max(last - time.monotonic(), 0))
+        assert ready, f"only {line!r} came"
+        byte = os.read(stream.fileno(), 1)
+        assert byte, f"it ended with {popen.wait(10)} after {line!r}"
+        line += byte
+    return line
+
+
+def events(name: str, first: int, last: int, *, bad: Sequence[int] = ()) -> str:
+    """Publishing lines of an account."""
+    lines = []
+    for n in range(first, last + 1):
+        event = {
+            "type": "order_update", "symbol": "BTCUSDT", "side": "BUY", "order_type": "LIMIT",
+            "price": "1", "order_id": str(n), "quantity": "1", "cumulative_quantity": "0",
+            "status": "nonsense" if n in bad else "NEW", "execution": "NEW", "time_ms": 1,
+        }  # fmt: skip
+        lines.append(json.dumps({"v": 1, "account": name, "source": "me", "n": n, "event": event}))
+    return "\n".join(lines) + "\n"
