@@ -66,12 +66,12 @@ def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Proc
         popen.stderr.close()
 
 
-def read_line(popen: subprocess.Popen[bytes], stream: Any = None) -> bytes:
-    """The next line of a process, or its failure."""
+def read_line(popen: subprocess.Popen[bytes], stream: Any = None, mark: bytes = b"\n") -> bytes:
+    """What a process says up to a mark, or its failure."""
     stream = stream or popen.stderr
     last = time.monotonic() + 20
     line = b""
-    while not line.endswith(b"\n"):
+    while not line.endswith(mark):
         ready, _, _ = select.select([stream], [], [], max(last - time.monotonic(), 0))
         assert ready, f"only {line!r} came"
         byte = os.read(stream.fileno(), 1)

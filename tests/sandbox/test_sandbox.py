@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 def sandbox(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """A sandbox on free ports."""
     popen = subprocess.Popen(
-        [str(BIN / "userstream"), "sandbox", *FREE, *arguments], cwd=ROOT,
+        [str(BIN / "userstream"), "sandbox", *arguments, *FREE], cwd=ROOT,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
     )  # fmt: skip
     try:
@@ -68,9 +68,7 @@ def test_the_printed_lines_work_when_pasted(venue: str) -> None:
         try:
             key = read_line(stream, stream.stdout).decode().strip()
             assert re.fullmatch(r"[A-Za-z0-9]{60,64}", key)
-            seen = read_line(stream, stream.stdout)
-            while b"Connected to" not in seen:
-                seen += read_line(stream, stream.stdout)
+            read_line(stream, stream.stdout, b"Connected to")
             if venue == "mexc":
                 assert stream.stdin is not None
                 channel = "spot@private.orders.v3.api.pb"
@@ -78,16 +76,13 @@ def test_the_printed_lines_work_when_pasted(venue: str) -> None:
                     json.dumps({"method": "SUBSCRIPTION", "params": [channel]}).encode() + b"\n"
                 )
                 stream.stdin.flush()
-                while b'"code":0' not in seen:
-                    seen += read_line(stream, stream.stdout)
+                read_line(stream, stream.stdout, b'"code":0')
             publishing = bash(publish)
             output, _ = publishing.communicate(timeout=20)
             assert publishing.returncode == 0, output
             assert b"7 stored" in output
             mark = b"orders.v3.api.pb" if venue == "mexc" else b'"executionReport"'
-            seen = b""
-            while mark not in seen:
-                seen += read_line(stream, stream.stdout)
+            read_line(stream, stream.stdout, mark)
         finally:
             stream.kill()
             stream.communicate()

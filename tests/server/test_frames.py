@@ -76,28 +76,25 @@ async def test_a_ping_is_answered_with_its_exact_payload() -> None:
 
 
 async def test_a_ping_between_fragments_is_answered_before_the_message_is_whole() -> None:
-    async with running() as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            await wire.send(masked(TEXT, LIST[:5], fin=False) + masked(PING, b"now"))
-            assert await wire.frame() == (PONG, b"now")
-            await wire.send(masked(0, LIST[5:]))
-            assert json.loads((await wire.frame()).payload)["id"] == 7
+    async with running() as server, upgraded(server.url("binance", await server.key())) as wire:
+        await wire.send(masked(TEXT, LIST[:5], fin=False) + masked(PING, b"now"))
+        assert await wire.frame() == (PONG, b"now")
+        await wire.send(masked(0, LIST[5:]))
+        assert json.loads((await wire.frame()).payload)["id"] == 7
 
 
 async def test_a_close_between_fragments_is_answered() -> None:
-    async with running() as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            await wire.send(masked(TEXT, b"{", fin=False) + masked(CLOSE, b"\x03\xe8"))
-            assert await wire.end() in {1000, 1002}
+    async with running() as server, upgraded(server.url("binance", await server.key())) as wire:
+        await wire.send(masked(TEXT, b"{", fin=False) + masked(CLOSE, b"\x03\xe8"))
+        assert await wire.end() in {1000, 1002}
 
 
 async def test_unsolicited_and_doubled_pongs_are_life_and_nothing_else() -> None:
-    async with running() as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            for payload in (b"", b"never pinged", b"never pinged"):
-                await wire.send(masked(PONG, payload))
-            await wire.send(masked(PING, b"still here"))
-            assert await wire.frame() == (PONG, b"still here")
+    async with running() as server, upgraded(server.url("binance", await server.key())) as wire:
+        for payload in (b"", b"never pinged", b"never pinged"):
+            await wire.send(masked(PONG, payload))
+        await wire.send(masked(PING, b"still here"))
+        assert await wire.frame() == (PONG, b"still here")
 
 
 NONSENSE = [

@@ -38,21 +38,34 @@ async def publish_many(server: Running, account: str, count: int, first: int = 1
 
 
 async def test_a_slow_reader_is_cut_at_its_bound_while_others_go_on() -> None:
-    limits = Limits(outbox_bytes=100_000)
+    limits = Limits(outbox_bytes=100_000, close_s=0.2)
     async with running(limits=limits) as server, server.stream("binance") as fine:
         with stopped_reader(server, await server.key()):
             await until(lambda: server.service.edge.sockets == 2)
             sent = 0
-            while server.service.edge.sockets == 2:
+            while metric(server.service, ENDED, venue="binance", reason="slow") == 0:
                 await publish_many(server, "alice", 200, sent + 1)
                 sent += 200
                 assert len(await take(fine, 200)) == 200
                 assert sent < 20_000
-            assert metric(server.service, ENDED, venue="binance", reason="slow") == 1
+            await until(lambda: server.service.edge.sockets == 1)
             # kernel buffers of both sides, the transport's and ours
             assert sent * 500 < 65_536 * 8 + 100_000 + 400 * 500
         await publish_many(server, "alice", 1, sent + 1)
         assert await take(fine, 1)
+
+
+async def test_a_slow_reader_that_was_cut_can_still_read_why() -> None:
+    async with running(limits=Limits(outbox_bytes=10_000)) as server:
+        with stopped_reader(server, await server.key()) as sock:
+            await until(lambda: server.service.edge.sockets == 1)
+            await publish_many(server, "alice", 3_000)
+            assert metric(server.service, ENDED, venue="binance", reason="slow") == 1
+            sock.setblocking(False)
+            data = b""
+            while not data.endswith(b"slow reader"):
+                data += await asyncio.get_running_loop().sock_recv(sock, 65_536)
+            assert data[-15:-11] == bytes([0x88, 13]) + (1013).to_bytes(2, "big")
 
 
 async def test_a_reader_that_catches_up_misses_nothing() -> None:

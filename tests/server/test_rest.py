@@ -135,10 +135,9 @@ async def test_a_head_without_end_is_dropped() -> None:
 
 @pytest.mark.parametrize("data", [b"\x00" * 100, b"GET\r\n\r\n", bytes(range(256))])
 async def test_garbage_is_refused(data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-    async with running() as server:
-        async with dial(server.service.urls["rest"]) as wire:
-            await wire.send(data)
-            assert (await wire.rest(2)).startswith(b"HTTP/1.1 400 ")
+    async with running() as server, dial(server.service.urls["rest"]) as wire:
+        await wire.send(data)
+        assert (await wire.rest(2)).startswith(b"HTTP/1.1 400 ")
     assert "Traceback" not in capfd.readouterr().err
 
 

@@ -63,14 +63,16 @@ async def test_keys_streams_and_publishing_work_over_tls_on_every_venue(papers: 
 
 
 async def test_the_publisher_takes_a_file_of_authorities(papers: Papers) -> None:
-    async with secure(papers) as server:
-        async with Publisher(
+    async with (
+        secure(papers) as server,
+        Publisher(
             server.service.urls["admin"], token="admin-token-of-the-tests", verify=papers.ca
-        ) as publisher:
-            from tests.venues.orders import ORDER
+        ) as publisher,
+    ):
+        from tests.venues.orders import ORDER
 
-            (answer,) = await publisher.send([line("alice", ORDER, source="me", n=1)])
-            assert answer.seq == 1
+        (answer,) = await publisher.send([line("alice", ORDER, source="me", n=1)])
+        assert answer.seq == 1
 
 
 @pytest.mark.parametrize("listener", ["rest", "stream", "admin"])

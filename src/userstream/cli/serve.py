@@ -62,7 +62,7 @@ def serve(  # noqa: PLR0917 - options, all by name
     admin token comes from USERSTREAM_ADMIN_TOKEN or the setting admin_token_file.
     """
     from userstream.server import logs  # noqa: PLC0415 - an extra
-    from userstream.server.service import Service  # noqa: PLC0415
+    from userstream.server.service import Service, until_signalled  # noqa: PLC0415
     from userstream.server.settings import load_settings, markets_of  # noqa: PLC0415
 
     arguments = {
@@ -85,8 +85,9 @@ def serve(  # noqa: PLR0917 - options, all by name
     venues = {name: load(name, settings.venues.get(name), markets) for name in names()}
 
     async def main() -> None:
+        stopped = until_signalled()
         async with Service(settings, venues) as service:
-            await service.run()
+            await service.run(stopped)
 
     run_loop(main())
 

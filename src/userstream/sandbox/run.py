@@ -19,7 +19,7 @@ from userstream.errors import InvalidSettings
 from userstream.events import AccountSnapshot, Balance, CommissionRates, Permissions
 from userstream.markets import SANDBOX_MARKETS
 from userstream.server import logs
-from userstream.server.service import Service
+from userstream.server.service import Service, until_signalled
 from userstream.server.settings import load_settings
 from userstream.venue import KeyPlace, Venue
 from userstream.venues import DEFAULT, load, names
@@ -90,6 +90,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
     )
     logs.configure(json=False, level=logging.WARNING)
     venues = {name: load(name, None, SANDBOX_MARKETS) for name in names()}
+    stopped = until_signalled()
     async with Service(settings, venues) as service:
         for trader in traders:
             await service.accounts.add(trader.name, trader.api_key, trader.api_secret)
@@ -98,7 +99,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
             _print_json(service, venues, traders)
         else:
             _print_page(service, venues, traders, options)
-        await service.run()
+        await service.run(stopped)
 
 
 async def _fund(url: str, token: str, traders: tuple[Trader, ...]) -> None:

@@ -182,11 +182,11 @@ class Connection(asyncio.Protocol):
         self._edge.ended(self, end)
         code, text, _ = end.value
         transport = self._transport
-        if code is None or transport is None:
+        if code is None or transport is None or (self._paused and end is not End.SLOW):
             self.out = None
             self.abort()
             return
-        if self._paused:  # what waits here is lost to this socket; the reason may still arrive
+        if end is End.SLOW:  # what waits here is dropped; the reason may still be read
             self.out = None
             transport.write(close_frame(code, text))
         else:

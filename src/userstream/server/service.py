@@ -8,7 +8,7 @@ import gc
 import signal
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
 from userstream.core.listenkeys import KeyTable
@@ -69,17 +69,13 @@ class Service:
         await self._exits.aclose()
         _log.info("stopped")
 
-    async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT; the process is this server's from here on."""
+    async def run(self, stopped: Callable[[], Awaitable[object]]) -> None:
+        """Serves until ``stopped`` returns; the process is this server's from here on."""
         # What is here now stays: collections need not look at it, and need not come so often.
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-        await stop.wait()
+        await stopped()
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
         settings, limits, clock = self.settings, self.settings.limits, self.clock
@@ -142,6 +138,18 @@ class Service:
             ack_survives=self.bus.survives.value,
             **self.urls,
         )
+
+
+def until_signalled() -> Callable[[], Awaitable[object]]:
+    """Waits for SIGTERM or SIGINT, also for one that comes before the wait does.
+
+    Called before the start, so that a stop in the middle of it is graceful too.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop.wait
 
 
 def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:

@@ -48,9 +48,9 @@ def at_step(value: Decimal, step: Decimal) -> Decimal:
     return _EXACT.quantize(value, step)
 
 
-def floored(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of the step that is not above the value."""
-    return times(_EXACT.divide_int(value, step), step)
+def affordable(amount: Decimal, price: Decimal, lot: Decimal) -> Decimal:
+    """The largest quantity in whole lots that costs no more than the amount."""
+    return times(_EXACT.divide_int(amount, times(price, lot)), lot)
 
 
 def rounded_up(value: Decimal, places: int) -> Decimal:

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from userstream.sandbox.exchange.amounts import ZERO, plus
-from userstream.sandbox.exchange.orders import Order, OrderType, Side
+from userstream.sandbox.exchange.orders import Order, OrderRequest, OrderType, Side
 
 
 class Level(NamedTuple):
@@ -31,8 +31,7 @@ class Ladder:
 
     def add(self, order: Order) -> None:
         """Puts a priced order last in its level."""
-        price = order.price
-        assert price is not None
+        price = order.rest_price
         level = self._levels.get(price)
         if level is None:
             level = self._levels[price] = OrderedDict()
@@ -41,8 +40,7 @@ class Ladder:
 
     def remove(self, order: Order) -> None:
         """Takes an order out of its level."""
-        price = order.price
-        assert price is not None
+        price = order.rest_price
         level = self._levels[price]
         del level[order.order_id]
         if not level:
@@ -79,7 +77,7 @@ class Ladder:
         return price < limit if self._bids else price > limit
 
 
-def rises(order: Order) -> bool:
+def rises(order: Order | OrderRequest) -> bool:
     """Whether a stop waits for the last price to rise to its stop price, rather than to fall."""
     return (order.side is Side.BUY) is (order.order_type is OrderType.STOP_LOSS_LIMIT)
 
@@ -115,11 +113,9 @@ class Stops:
     def _place(
         self, order: Order
     ) -> tuple[list[tuple[Decimal, int, Order]], tuple[Decimal, int, Order]]:
-        stop_price = order.stop_price
-        assert stop_price is not None
         if rises(order):
-            return self._rising, (stop_price, order.order_id, order)
-        return self._falling, (stop_price.copy_negate(), order.order_id, order)
+            return self._rising, (order.trigger_price, order.order_id, order)
+        return self._falling, (order.trigger_price.copy_negate(), order.order_id, order)
 
 
 class Book:

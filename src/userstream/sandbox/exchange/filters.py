@@ -89,8 +89,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("tick", "lot"):
             if not getattr(f, name) > 0:
                 raise InvalidSettings(f"{self.symbol}: {name} is {getattr(f, name)}, not above 0")
-        if f.max_price * f.max_quantity >= LARGEST or f.max_notional >= LARGEST:
-            raise InvalidSettings(f"{self.symbol}: an order could cost 10^20 {self.quote} or more")
+        largest = (f.max_price, f.max_quantity, f.max_price * f.max_quantity, f.max_notional)
+        if max(largest) >= LARGEST:
+            raise InvalidSettings(f"{self.symbol}: an order could be of 10^20 or more")
         if max(self.quote_places, _places(f.lot)) + RATE_PLACES > MAX_PLACES:
             raise InvalidSettings(
                 f"{self.symbol}: fees of tick {f.tick} and lot {f.lot} need more than 18 places"
@@ -110,9 +111,7 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _places(step: Decimal) -> int:
-    exponent = step.as_tuple().exponent
-    assert isinstance(exponent, int)
-    return max(-exponent, 0)
+    return max(-int(step.as_tuple().exponent), 0)
 
 
 def screen(listing: Listing, request: OrderRequest) -> OrderRequest | Refused:
@@ -130,7 +129,7 @@ def screen(listing: Listing, request: OrderRequest) -> OrderRequest | Refused:
         side=request.side,
         order_type=request.order_type,
         quantity=_stepped(request.quantity, lot),
-        quote_quantity=request.quote_quantity,
+        quote_quantity=_cut(request.quote_quantity, listing),
         price=_stepped(request.price, tick),
         stop_price=_stepped(request.stop_price, tick),
         time_in_force=(request.time_in_force or TimeInForce.GTC) if timed else None,
@@ -140,6 +139,10 @@ def screen(listing: Listing, request: OrderRequest) -> OrderRequest | Refused:
 
 def _stepped(value: Decimal | None, step: Decimal) -> Decimal | None:
     return None if value is None else at_step(value, step)
+
+
+def _cut(amount: Decimal | None, listing: Listing) -> Decimal | None:
+    return None if amount is None else at_step(amount, _finest(listing))
 
 
 def _screen_fields(request: OrderRequest) -> Refused | None:
@@ -171,9 +174,7 @@ def _screen_amounts(listing: Listing, request: OrderRequest) -> Refused | None:
         return refused
     if request.quote_quantity is not None:
         amount = request.quote_quantity
-        if publishable(amount) is None or not is_multiple(amount, _finest(listing)):
-            return Refused(Reason.BAD_AMOUNT, "quote_quantity")
-        if not amount:
+        if not publishable(amount) or not is_multiple(amount, _finest(listing)):
             return Refused(Reason.BAD_AMOUNT, "quote_quantity")
         return screen_notional(filters, amount)
     if request.price is None or request.quantity is None:

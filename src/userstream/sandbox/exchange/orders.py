@@ -108,13 +108,19 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Order:
-    """An order while it lives. Only the exchange holds one; it changes with every fill."""
+    """An order while it lives. Only the exchange holds one; it changes with every fill.
+
+    ``left`` is the base quantity not yet filled, ``spent`` the quote amount of the fills,
+    ``budget`` the quote amount that a market buy may cost, ``locked`` what is held back for the
+    order now. ``rest_price`` and ``trigger_price`` are price and stop price, zero where an order
+    has none: such an order never rests, or never waits.
+    """
 
     __slots__ = (
         "account", "budget", "client_order_id", "created_ms", "left", "listing", "locked",
         "order_id", "order_type", "price", "price_text", "quantity", "quantity_text",
-        "quote_quantity", "quote_text", "side", "spent", "status", "stop_price", "stop_text",
-        "time_in_force", "updated_ms", "working",
+        "quote_quantity", "quote_text", "rest_price", "side", "spent", "status", "stop_price",
+        "stop_text", "time_in_force", "trigger_price", "updated_ms", "working",
     )  # fmt: skip
 
     def __init__(
@@ -140,7 +146,9 @@ class Order:
         self.quote_text = _text(request.quote_quantity)
         self.price = request.price
         self.price_text = _text(request.price)
+        self.rest_price = ZERO if request.price is None else request.price
         self.stop_price = request.stop_price
+        self.trigger_price = ZERO if request.stop_price is None else request.stop_price
         self.stop_text = _text(request.stop_price)
         self.budget = budget
         self.spent = self.locked = ZERO
