@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -42,7 +41,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 async def _leaving_nothing(test: Awaitable[None]) -> list[str]:
     await test
-    last = time.monotonic() + 2
-    while (tasks := asyncio.all_tasks() - {asyncio.current_task()}) and time.monotonic() < last:
-        await asyncio.sleep(0.001)
+    tasks = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    if tasks:
+        _, tasks = await asyncio.wait(tasks, timeout=2)
     return [repr(task) for task in tasks]

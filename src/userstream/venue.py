@@ -295,7 +295,7 @@ def number_id(text: str) -> int:
     a number derived from it, the same everywhere, at or above 2**62: an exchange whose ids are
     text should apply the same rule in its order endpoints.
     """
-    if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0"):
+    if text.isdigit() and text.isascii() and (text[0] != "0" or text == "0"):
         number = int(text) if len(text) < 20 else 1 << 63
         if number < 1 << 63:
             return number

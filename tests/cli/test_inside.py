@@ -6,39 +6,43 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from tests.cli.command import FREE, events
 from tests.server.running import TOKEN, running
 from userstream import cli
+from userstream.cli.serve import run_loop
 from userstream.errors import UserStreamError
 from userstream.sandbox import run as sandbox
+
+JSON_OR_NOT: list[tuple[str, ...]] = [(), ("--json",)]
 
 
 async def command(*arguments: str, text: str = "", token: str = TOKEN) -> Result:
     """Runs a command on a thread."""
     runner = CliRunner(env={"USERSTREAM_ADMIN_TOKEN": token})
-    return await asyncio.to_thread(runner.invoke, cli.app, arguments, text)
+    return await asyncio.to_thread(lambda: runner.invoke(cli.app, arguments, text))
 
 
 async def test_accounts_and_publishing() -> None:
     async with running(accounts=()) as server:
         at = ("--admin", server.service.urls["admin"])
-        for more in ((), ("--json",)):
+        for more in JSON_OR_NOT:
             added = await command("accounts", "add", "carol", f"key{len(more)}", *at, *more)
             assert added.exit_code == 0
             listed = await command("accounts", "list", *at, *more)
             assert "carol" in listed.stdout
-        for more in (("--key", json.loads(added.stdout)["api_key"]), ("--json",)):
-            gone = await command("accounts", "revoke", "carol", *at, *more)
+        one = json.loads(added.stdout)["api_key"]
+        for which in (("--key", one), ("--json",)):
+            gone = await command("accounts", "revoke", "carol", *at, *which)
             assert gone.exit_code == 0, gone
-        for more in ((), ("--json",), ("--restamp",)):
+        for more in [*JSON_OR_NOT, ("--restamp",)]:
             sent = await command("publish", "-", *at, *more, text=events("carol", 1, 20))
             assert sent.exit_code == 0
         bad = await command("publish", "-", *at, text=events("dave", 1, 2, bad=[1]))
@@ -55,11 +59,15 @@ async def test_what_cannot_be_done_is_an_error_of_ours(tmp_path: Path) -> None:
             (("publish", str(tmp_path)), ""),
             (("publish", "-", "--restamp"), "[]"),
             (("serve", "--config", str(tmp_path / "missing")), ""),
-            (("sandbox", "--venue", "nyse", *FREE), ""),
-            (("sandbox", "--account", "x", *FREE), ""),
         ):
             ended = await command(*arguments, text=text)
             assert isinstance(ended.exception, UserStreamError), arguments
+
+
+@pytest.mark.parametrize("more", [("--venue", "nyse"), ("--account", "x")])
+def test_what_a_sandbox_cannot_do_is_an_error_of_ours(more: tuple[str, ...]) -> None:
+    ended = CliRunner().invoke(cli.app, ["sandbox", *FREE, *more])
+    assert isinstance(ended.exception, UserStreamError)
 
 
 def stopped_soon(monkeypatch: pytest.MonkeyPatch, target: Any) -> list[Any]:
@@ -74,6 +82,17 @@ def stopped_soon(monkeypatch: pytest.MonkeyPatch, target: Any) -> list[Any]:
 
     monkeypatch.setattr(target, "until_signalled", until)
     return runs
+
+
+def test_without_uvloop_the_plain_loop_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "uvloop", None)
+    seen: list[str] = []
+
+    async def main() -> None:
+        seen.append(type(asyncio.get_running_loop()).__module__)
+
+    run_loop(main())
+    assert seen[0].startswith("asyncio.")
 
 
 def test_serve_runs_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -58,7 +58,9 @@ def test_a_stop_closes_streams_with_1001_and_exits_with_0(tmp_path: Path, number
 
 def test_a_killed_server_comes_back_with_keys_heads_events_and_epoch(tmp_path: Path) -> None:
     bus = ("--bus", f"file:{tmp_path / 'data'}")
-    keys, acknowledged, epochs = set(), 0, set()
+    keys: set[str] = set()
+    epochs: set[str] = set()
+    acknowledged = 0
     for cycle in range(4):
         with serving(*bus) as server:
             epochs.add(server.epoch)

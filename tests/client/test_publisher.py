@@ -47,16 +47,18 @@ def answer(status: str, body: bytes = b"", *headers: str) -> bytes:
 
 
 async def test_an_event_is_published_and_a_repeat_is_told_apart() -> None:
-    async with running() as server:
-        async with Publisher(server.service.urls["admin"], token=TOKEN, source="me") as publisher:
-            first = await publisher.publish("alice", ORDER, n=3)
-            again = await publisher.publish("alice", ORDER, n=3)
-            assert (first.seq, first.duplicate) == (1, False)
-            assert (again.seq, again.duplicate) == (1, True)
-            second = await publisher.publish("alice", ORDER, n=4, prev_n=3)
-            assert second.seq == 2
-            assert TOKEN not in repr(publisher)
-            assert "me" in repr(publisher)
+    async with (
+        running() as server,
+        Publisher(server.service.urls["admin"], token=TOKEN, source="me") as publisher,
+    ):
+        first = await publisher.publish("alice", ORDER, n=3)
+        again = await publisher.publish("alice", ORDER, n=3)
+        assert (first.seq, first.duplicate) == (1, False)
+        assert (again.seq, again.duplicate) == (1, True)
+        second = await publisher.publish("alice", ORDER, n=4, prev_n=3)
+        assert second.seq == 2
+        assert TOKEN not in repr(publisher)
+        assert "me" in repr(publisher)
 
 
 async def test_a_refusal_is_raised_with_its_code_and_not_retried() -> None:
@@ -101,10 +103,12 @@ async def test_a_lost_answer_is_asked_for_again(first: bytes) -> None:
 
 
 async def test_it_gives_up_after_its_time_and_says_why() -> None:
-    async with scripted(answer("503 Busy", b"", "Retry-After: 1")) as (url, _):
-        async with Publisher(url, token="t", give_up_s=0.1) as publisher:
-            with pytest.raises(PublishUnproven, match="HTTP 503"):
-                await publisher.publish("alice", ORDER, n=1)
+    async with (
+        scripted(answer("503 Busy", b"", "Retry-After: 1")) as (url, _),
+        Publisher(url, token="t", give_up_s=0.1) as publisher,
+    ):
+        with pytest.raises(PublishUnproven, match="HTTP 503"):
+            await publisher.publish("alice", ORDER, n=1)
     async with Publisher("http://127.0.0.1:1", token="t", give_up_s=0.3) as nowhere:
         with pytest.raises(PublishUnproven, match="ConnectError"):
             await nowhere.send([b"{}"])
@@ -139,7 +143,8 @@ async def test_any_number_of_lines_is_sent_in_bounded_requests_and_counted_throu
 
 
 async def _none() -> AsyncIterator[bytes]:
-    for text in ():
+    nothing: list[bytes] = []
+    for text in nothing:
         yield text
 
 

@@ -61,7 +61,7 @@ class Gate:
         sent = dict(headers or {})
         if key is not None:
             sent[HEADERS[self.venue.name]] = key
-        request = Request(method, path or self.path, query, sent, body, address)
+        request = Request(method, self.path if path is None else path, query, sent, body, address)
         admitted = self.gate.admit(request, now_ms)
         if isinstance(admitted, Response):
             return admitted

@@ -220,7 +220,7 @@ STAMP = b"recvWindow=5000&timestamp=%d" % NOW
         ("mexc", {"auth": "required"}),
     ],
 )
-def test_a_signed_request_is_served(venue: str, options: dict[str, str]) -> None:
+def test_a_signed_request_is_served(venue: str, options: dict[str, Any]) -> None:
     gate = Gate(venue, **options)
     response = gate.ask("POST", signed(STAMP))
     assert response.status == 200

@@ -53,7 +53,7 @@ class SlowStore(MemoryStore):
 @contextlib.asynccontextmanager
 async def on_store(store: SlowStore, **options: Any) -> AsyncIterator[Running]:
     """A server on that store."""
-    with mock.patch.object(folder, "MemoryStore", lambda: store):
+    with mock.patch.object(folder, "MemoryStore", return_value=store):
         async with running(**options) as server:
             try:
                 yield server

@@ -58,14 +58,17 @@ async def test_an_expired_key_is_unknown() -> None:
 
 
 async def test_lenient_streams_take_an_unknown_key_and_stay_silent() -> None:
-    async with running(lenient_ws=True) as server:
-        async with server.open("/ws/unknown") as socket, server.stream("binance") as known:
-            answer = await server.publish()
-            assert await take(known, 1) == server.frames("binance", "alice", answer)
-            await (await socket.ping())
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.05):
-                    await socket.recv()
+    async with (
+        running(lenient_ws=True) as server,
+        server.open("/ws/unknown") as socket,
+        server.stream("binance") as known,
+    ):
+        answer = await server.publish()
+        assert await take(known, 1) == server.frames("binance", "alice", answer)
+        await (await socket.ping())
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await socket.recv()
 
 
 async def test_after_too_many_bad_keys_an_address_gets_429() -> None:
@@ -102,9 +105,12 @@ async def test_more_sockets_than_an_address_may_have_are_dropped_and_forgotten()
 
 
 async def test_more_sockets_than_the_process_may_have_are_dropped() -> None:
-    async with running(limits=Limits(sockets=1)) as server:
-        async with server.stream("binance"), dial(server.service.urls["stream"]) as wire:
-            assert await wire.rest() == b""
+    async with (
+        running(limits=Limits(sockets=1)) as server,
+        server.stream("binance"),
+        dial(server.service.urls["stream"]) as wire,
+    ):
+        assert await wire.rest() == b""
 
 
 async def test_a_key_takes_as_many_sockets_as_it_may_and_no_more() -> None:
@@ -182,20 +188,25 @@ async def test_what_is_no_handshake_is_answered_in_json_and_closed(cut: int) -> 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /ws/", handshake("/ws/key")[:-2]])
 async def test_half_a_handshake_is_dropped_in_time(sent: bytes) -> None:
-    async with running(limits=Limits(handshake_s=0.1)) as server:
-        async with dial(server.service.urls["stream"]) as wire, server.stream("binance") as good:
-            await wire.send(sent)
-            assert await wire.rest(2) == b""
-            assert good.state.name == "OPEN"  # the deadline is the handshake's alone
-            await until(lambda: server.service.edge.sockets == 1)
+    async with (
+        running(limits=Limits(handshake_s=0.1)) as server,
+        dial(server.service.urls["stream"]) as wire,
+        server.stream("binance") as good,
+    ):
+        await wire.send(sent)
+        assert await wire.rest(2) == b""
+        assert good.state.name == "OPEN"  # the deadline is the handshake's alone
+        await until(lambda: server.service.edge.sockets == 1)
 
 
 async def test_a_dripping_handshake_is_dropped_in_time() -> None:
-    async with running(limits=Limits(handshake_s=0.15)) as server:
-        async with dial(server.service.urls["stream"]) as wire:
-            reading = asyncio.create_task(wire.rest(2))
-            await wire.drip(handshake("/ws/" + "k" * 60), 0.01)
-            assert await reading == b""
+    async with (
+        running(limits=Limits(handshake_s=0.15)) as server,
+        dial(server.service.urls["stream"]) as wire,
+    ):
+        reading = asyncio.create_task(wire.rest(2))
+        await wire.drip(handshake("/ws/" + "k" * 60), 0.01)
+        assert await reading == b""
 
 
 async def test_a_handshake_cut_anywhere_is_understood() -> None:
@@ -241,3 +252,9 @@ async def test_refused_handshakes_are_counted_by_their_reason() -> None:
         series = "userstream_handshakes_total"
         assert metric(server.service, series, venue="mexc", outcome="listen_key_unknown") == 1
         assert metric(server.service, series, venue="binance", outcome="not_found") == 1
+
+
+async def test_a_combined_stream_of_too_many_keys_is_refused() -> None:
+    async with running(limits=Limits(max_parameters=2)) as server:
+        url = "/stream?streams=" + "/".join(f"key{n}" for n in range(3))
+        assert (await refused(server, url))[0] == 400

@@ -151,19 +151,23 @@ async def test_a_flood_of_control_frames_ends_the_stream(kind: int) -> None:
 
 
 async def test_a_flood_of_pings_inside_an_unfinished_message_ends_the_stream_too() -> None:
-    async with running(clock_speed=0.01) as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            await wire.send(masked(TEXT, b"{", fin=False))
-            await wire.send(masked(PING, b"p") * 1_000 + masked(CLOSE, b"\x03\xf0"))
-            assert await wire.end() == 1008
+    async with (
+        running(clock_speed=0.01) as server,
+        upgraded(server.url("binance", await server.key())) as wire,
+    ):
+        await wire.send(masked(TEXT, b"{", fin=False))
+        await wire.send(masked(PING, b"p") * 1_000 + masked(CLOSE, b"\x03\xf0"))
+        assert await wire.end() == 1008
 
 
 async def test_a_storm_of_empty_continuations_is_bounded() -> None:
-    async with running(limits=Limits(close_s=0.3)) as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            await wire.send(masked(TEXT, b"", fin=False))
-            await wire.send(masked(0, b"", fin=False) * 10_000 + masked(CLOSE, b"\x03\xf1"))
-            assert await wire.end() == 1009
+    async with (
+        running(limits=Limits(close_s=0.3)) as server,
+        upgraded(server.url("binance", await server.key())) as wire,
+    ):
+        await wire.send(masked(TEXT, b"", fin=False))
+        await wire.send(masked(0, b"", fin=False) * 10_000 + masked(CLOSE, b"\x03\xf1"))
+        assert await wire.end() == 1009
 
 
 async def test_frames_in_the_packet_of_the_handshake_are_answered_after_it() -> None:
@@ -217,10 +221,12 @@ async def test_a_client_that_never_answers_the_close_is_dropped() -> None:
 
 
 async def test_what_is_sent_after_the_servers_close_is_not_obeyed() -> None:
-    async with running(limits=Limits(close_s=0.3)) as server:
-        async with upgraded(server.url("binance", await server.key())) as wire:
-            await wire.send(masked(BINARY, b"x"))
-            assert (await wire.frame()).opcode == CLOSE
-            await wire.send(masked(TEXT, LIST) + masked(PING, b"?") + b"\x81\x02hi")
-            await wire.send(masked(CLOSE, b"\x03\xeb"))
-            assert await wire.rest() == b""
+    async with (
+        running(limits=Limits(close_s=0.3)) as server,
+        upgraded(server.url("binance", await server.key())) as wire,
+    ):
+        await wire.send(masked(BINARY, b"x"))
+        assert (await wire.frame()).opcode == CLOSE
+        await wire.send(masked(TEXT, LIST) + masked(PING, b"?") + b"\x81\x02hi")
+        await wire.send(masked(CLOSE, b"\x03\xeb"))
+        assert await wire.rest() == b""

@@ -39,9 +39,11 @@ async def test_a_key_ends_on_the_second_with_a_notice_and_1008(venue: str) -> No
 
 
 async def test_on_mexc_a_key_ends_without_a_word() -> None:
-    async with running(venues=short(20_000), clock_speed=100) as server:
-        async with server.stream("mexc") as socket:
-            assert await rest_of(socket) == ([], 1008, "listen key expired")
+    async with (
+        running(venues=short(20_000), clock_speed=100) as server,
+        server.stream("mexc") as socket,
+    ):
+        assert await rest_of(socket) == ([], 1008, "listen key expired")
 
 
 async def test_an_hour_is_an_hour_on_a_fast_clock() -> None:
@@ -154,9 +156,11 @@ async def test_a_stream_is_cut_at_its_greatest_age() -> None:
         name: replace(v, stream=replace(v.stream, max_age_ms=20_000))
         for name, v in short(3_600_000).items()
     }
-    async with running(venues=venues, clock_speed=100) as server:
-        async with server.stream("binance") as socket:
-            assert (await rest_of(socket))[1:] == (1001, "maximum connection age reached")
+    async with (
+        running(venues=venues, clock_speed=100) as server,
+        server.stream("binance") as socket,
+    ):
+        assert (await rest_of(socket))[1:] == (1001, "maximum connection age reached")
 
 
 async def test_mexc_closes_a_socket_without_a_subscription_and_one_without_data() -> None:
@@ -170,10 +174,12 @@ async def test_mexc_closes_a_socket_without_a_subscription_and_one_without_data(
 
 
 async def test_a_client_ping_keeps_a_quiet_mexc_stream_alive() -> None:
-    async with running(clock_speed=100, limits=Limits()) as server:
-        async with server.stream("mexc") as socket:
-            began = server.service.clock.ms()
-            while server.service.clock.ms() < began + 120_000:
-                await socket.send('{"method":"PING"}')
-                assert json.loads(await socket.recv())["msg"] == "PONG"
-                await asyncio.sleep(0.1)
+    async with (
+        running(clock_speed=100, limits=Limits()) as server,
+        server.stream("mexc") as socket,
+    ):
+        began = server.service.clock.ms()
+        while server.service.clock.ms() < began + 120_000:
+            await socket.send('{"method":"PING"}')
+            assert json.loads(await socket.recv())["msg"] == "PONG"
+            await asyncio.sleep(0.1)

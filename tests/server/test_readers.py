@@ -13,7 +13,7 @@ import pytest
 from tests.server.running import Running, metric, rest_of, running, take, until
 from tests.server.wire import CLOSE, PING, TEXT, dial, handshake, masked, upgraded
 from tests.venues.orders import order
-from userstream.client.publisher import line
+from userstream.client.publisher import Answer, line
 from userstream.core.limits import Limits
 
 ENDED = "userstream_streams_ended_total"
@@ -87,9 +87,8 @@ async def test_a_reader_that_catches_up_misses_nothing() -> None:
         assert metric(server.service, ENDED, venue="binance", reason="slow") == 0
 
 
-def _answer(server: Running, seq: int) -> object:
-    envelope, _ = server.seen["alice", seq]
-    return type("Answer", (), {"seq": envelope.seq})()
+def _answer(server: Running, seq: int) -> Answer:
+    return Answer(line=1, seq=server.seen["alice", seq][0].seq)
 
 
 async def test_a_slow_reader_that_says_goodbye_is_not_waited_for() -> None:
@@ -150,32 +149,35 @@ async def test_waking_a_stream_early_does_not_multiply_its_wakings() -> None:
 
 
 async def test_a_stop_tells_every_stream_1001_and_takes_no_new_ones() -> None:
-    async with running() as server:
-        async with server.stream("binance") as one, server.stream("mexc") as two:
-            stopping = asyncio.create_task(server.service.edge.stop())
-            for stream in (one, two):
-                assert (await rest_of(stream))[1:] == (1001, "server shutdown")
-            await stopping
-            with pytest.raises(OSError, match=r"."):
-                async with dial(server.service.urls["stream"]):
-                    pass
+    async with (
+        running() as server,
+        server.stream("binance") as one,
+        server.stream("mexc") as two,
+    ):
+        stopping = asyncio.create_task(server.service.edge.stop())
+        for stream in (one, two):
+            assert (await rest_of(stream))[1:] == (1001, "server shutdown")
+        await stopping
+        with pytest.raises(OSError, match=r"."):
+            async with dial(server.service.urls["stream"]):
+                pass
 
 
 async def test_a_stop_does_not_wait_for_those_who_never_answer() -> None:
     limits = Limits(close_s=0.1, drain_s=0.2, handshake_s=60)
-    async with running(limits=limits) as server:
-        async with (
-            upgraded(server.url("binance", await server.key())) as wire,
-            dial(server.service.urls["stream"]) as half,
-            dial(server.service.urls["rest"]) as rest,
-        ):
-            await half.send(b"GET /")
-            await rest.send(b"GET /")
-            await until(lambda: server.service.edge.sockets == 2)
-            async with asyncio.timeout(3):
-                await server.service.__aexit__()
-            assert await wire.end() == 1001
-            assert await half.rest() == await rest.rest() == b""
+    async with (
+        running(limits=limits) as server,
+        upgraded(server.url("binance", await server.key())) as wire,
+        dial(server.service.urls["stream"]) as half,
+        dial(server.service.urls["rest"]) as rest,
+    ):
+        await half.send(b"GET /")
+        await rest.send(b"GET /")
+        await until(lambda: server.service.edge.sockets == 2)
+        async with asyncio.timeout(3):
+            await server.service.__aexit__()
+        assert await wire.end() == 1001
+        assert await half.rest() == await rest.rest() == b""
 
 
 @pytest.mark.plain_loop

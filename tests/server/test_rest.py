@@ -114,23 +114,27 @@ async def test_half_a_request_is_dropped_in_time(sent: bytes) -> None:
 
 @pytest.mark.parametrize("after", [b"", POST + b"Content-Length: 0\r\n\r\n"])
 async def test_a_dripping_request_is_dropped_in_time(after: bytes) -> None:
-    async with running(limits=Limits(handshake_s=0.15)) as server:
-        async with dial(server.service.urls["rest"]) as wire:
-            await wire.send(after)
-            if after:
-                assert b"listenKey" in await wire.until(b"}")
-            reading = asyncio.create_task(wire.rest(2))
-            await wire.drip(POST + b"Content-Length: 1000\r\n\r\n" + b"x" * 1000, 0.01)
-            assert await reading == b""
+    async with (
+        running(limits=Limits(handshake_s=0.15)) as server,
+        dial(server.service.urls["rest"]) as wire,
+    ):
+        await wire.send(after)
+        if after:
+            assert b"listenKey" in await wire.until(b"}")
+        reading = asyncio.create_task(wire.rest(2))
+        await wire.drip(POST + b"Content-Length: 1000\r\n\r\n" + b"x" * 1000, 0.01)
+        assert await reading == b""
 
 
 async def test_a_head_without_end_is_dropped() -> None:
-    async with running(limits=Limits(request_head_bytes=1_000)) as server:
-        async with dial(server.service.urls["rest"]) as wire:
-            for _ in range(100):
-                await wire.send(b"X-Header: " + b"y" * 90 + b"\r\n" if _ else POST)
-                await asyncio.sleep(0.001)
-            assert await wire.rest(2) == b""
+    async with (
+        running(limits=Limits(request_head_bytes=1_000)) as server,
+        dial(server.service.urls["rest"]) as wire,
+    ):
+        for _ in range(100):
+            await wire.send(b"X-Header: " + b"y" * 90 + b"\r\n" if _ else POST)
+            await asyncio.sleep(0.001)
+        assert await wire.rest(2) == b""
 
 
 @pytest.mark.parametrize("data", [b"\x00" * 100, b"GET\r\n\r\n", bytes(range(256))])
@@ -151,11 +155,13 @@ async def test_a_body_far_too_large_is_refused() -> None:
 
 
 async def test_an_upgrade_on_the_rest_port_is_a_request_like_any_other() -> None:
-    async with running(limits=Limits(handshake_s=0.3)) as server:
-        async with dial(server.service.urls["rest"]) as wire:
-            upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
-            await wire.send(b"GET /api/v1/time HTTP/1.1\r\nHost: x\r\n" + upgrade + b"\r\n")
-            assert b"serverTime" in await wire.until(b"}")
+    async with (
+        running(limits=Limits(handshake_s=0.3)) as server,
+        dial(server.service.urls["rest"]) as wire,
+    ):
+        upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        await wire.send(b"GET /api/v1/time HTTP/1.1\r\nHost: x\r\n" + upgrade + b"\r\n")
+        assert b"serverTime" in await wire.until(b"}")
 
 
 async def test_a_client_that_hangs_up_in_the_middle_is_no_error(
@@ -183,11 +189,13 @@ async def test_an_error_of_ours_is_the_venues_internal_error() -> None:
     async with running(verifier=Broken()) as server:
         response = await server.call("binance", Call.CREATE)
         assert (response.status_code, response.json()["code"]) == (500, -1000)
-    async with running(verifier=Slow()) as server:
-        async with server.stream("binance", api_key="hers") as socket:
-            answer = await server.publish("carol")
-            frame = await socket.recv()
-            assert [str(frame).encode()] == server.frames("binance", "carol", answer)
+    async with (
+        running(verifier=Slow()) as server,
+        server.stream("binance", api_key="hers") as socket,
+    ):
+        answer = await server.publish("carol")
+        frame = await socket.recv()
+        assert [str(frame).encode()] == server.frames("binance", "carol", answer)
 
 
 async def test_signatures_are_checked_where_they_are_given() -> None:

@@ -165,9 +165,11 @@ async def test_compression_that_is_offered_is_declined() -> None:
 
 
 async def test_an_origin_does_not_matter() -> None:
-    async with running() as server:
-        async with server.open(f"/ws/{await server.key()}", origin="http://localhost:1") as socket:
-            assert socket.state.name == "OPEN"
+    async with (
+        running() as server,
+        server.open(f"/ws/{await server.key()}", origin="http://localhost:1") as socket,
+    ):
+        assert socket.state.name == "OPEN"
 
 
 async def test_every_venue_is_found_by_prefix_and_by_host() -> None:

@@ -14,6 +14,7 @@ import trustme
 
 from tests.server.running import Running, rest_of, running, take, until
 from tests.server.wire import dial
+from tests.venues.orders import ORDER
 from userstream.client.publisher import Publisher, line
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings
@@ -69,8 +70,6 @@ async def test_the_publisher_takes_a_file_of_authorities(papers: Papers) -> None
             server.service.urls["admin"], token="admin-token-of-the-tests", verify=papers.ca
         ) as publisher,
     ):
-        from tests.venues.orders import ORDER
-
         (answer,) = await publisher.send([line("alice", ORDER, source="me", n=1)])
         assert answer.seq == 1
 
@@ -80,12 +79,14 @@ async def test_the_publisher_takes_a_file_of_authorities(papers: Papers) -> None
 async def test_half_a_tls_handshake_is_dropped_in_time(
     papers: Papers, listener: str, sent: bytes
 ) -> None:
-    async with secure(papers, Limits(handshake_s=0.2)) as server:
-        async with dial(server.service.urls[listener].replace("s://", "://")) as wire:
-            began = time.monotonic()
-            await wire.send(sent)
-            await wire.rest(3)
-            assert time.monotonic() - began < 2
+    async with (
+        secure(papers, Limits(handshake_s=0.2)) as server,
+        dial(server.service.urls[listener].replace("s://", "://")) as wire,
+    ):
+        began = time.monotonic()
+        await wire.send(sent)
+        await wire.rest(3)
+        assert time.monotonic() - began < 2
 
 
 async def test_a_refused_handshake_over_tls_is_answered_and_closed(papers: Papers) -> None:

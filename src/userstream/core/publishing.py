@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import msgspec
 
 from userstream.core.limits import Limits
+from userstream.core.orderline import MAX_N, OrderLine, read_order
 from userstream.core.picture import EMPTY, settle
 from userstream.errors import InvalidEvent, StoreError
 from userstream.events import (
@@ -26,7 +27,6 @@ from userstream.schema import check
 
 VERSION = 1
 _SOURCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
-_MAX_N = (1 << 63) - 1
 
 
 class Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -95,11 +95,9 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     """An accepted line: the event in its place, and the account's picture after it."""
 
     envelope: Envelope
-    source: str
-    n: int
-    raw: bytes
-    """The event as JSON, as it is to be stored."""
-    picture: AccountSnapshot | None
+    line: bytes
+    """The line as JSON, as it is to be stored: an account event with its changes filled in."""
+    picture: AccountSnapshot | None = None
     """Only where the event changed it."""
 
 
@@ -149,12 +147,13 @@ class Ledger:
         return len(self._accounts)
 
     def account(self, name: str) -> Account:
-        """The tail of an account, loaded at first use."""
+        """The tail of an account, loaded at first use; kept once it has an event."""
         account = self._accounts.get(name)
         if account is None:
             stored = self._load(name)
-            head, picture = stored or (Head(sources={}), EMPTY)
-            account = self._accounts[name] = Account(head, picture)
+            if stored is None:
+                return Account(Head(sources={}), EMPTY)
+            account = self._accounts[name] = Account(*stored)
         return account
 
     def forget(self, name: str) -> None:
@@ -164,26 +163,42 @@ class Ledger:
     def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
         """Checks a line and gives it its place, unless it is a repeat or breaks a rule."""
         if len(text) > self._limits.event_bytes:
-            return Refused(
-                "too_large", f"a line is {len(text)} bytes; allowed are {self._limits.event_bytes}"
-            )
+            most = self._limits.event_bytes
+            msg = f"a line is {len(text)} bytes; allowed are {most}"
+            return Refused("too_large", msg, _account_of(text))
+        plain = read_order(text)
+        if plain is not None:
+            account = self._accounts.get(plain.account)
+            if account is not None and _is_next(plain, account.head):
+                return self._place(account, plain, plain.event, text, now_ms)
+        return self._accept_any(text, now_ms)
+
+    def _accept_any(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
+        """Every rule, one after the other; what is refused is told why."""
         try:
             line = _decode_line(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             return Refused("malformed", f"{e}; a line is {_SHAPE}", _account_of(text))
-        account = self._accounts.get(line.account)
-        if account is None or not _is_next(line, account.head):
-            refused = _check_line(line)
-            if refused is not None:
-                return refused
-            try:
-                account = self.account(line.account)
-            except StoreError as e:
-                return Refused("unavailable", f"not stored: {e}", line.account)
-            verdict = self._order(line, account.head)
-            if verdict is not None:
-                return verdict
-        return self._append(line, account, now_ms)
+        refused = _check_line(line)
+        if refused is not None:
+            return refused
+        try:
+            account = self.account(line.account)
+        except StoreError as e:
+            return Refused("unavailable", f"not stored: {e}", line.account)
+        verdict = self._order(line, account.head)
+        if verdict is not None:
+            return verdict
+        try:
+            event: Event = _decode_event(line.event)
+            check(event)
+        except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
+            return Refused("invalid_event", str(e), line.account)
+        if isinstance(event, OrderUpdate):
+            return self._place(account, line, event, text, now_ms)
+        account.picture, event = settle(account.picture, event)
+        line.event = msgspec.Raw(_encode(event))
+        return self._place(account, line, event, _encode(line), now_ms, account.picture)
 
     def _order(self, line: Line, head: Head) -> Duplicate | Refused | None:
         source, name = line.source, line.account
@@ -207,24 +222,23 @@ class Ledger:
             return Refused("too_many_sources", f"an account has at most {most} sources", name)
         return None
 
-    def _append(self, line: Line, account: Account, now_ms: int) -> Appended | Refused:
-        raw = bytes(line.event)
-        try:
-            event: Event = _decode_event(raw)
-            check(event)
-        except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
-            return Refused("invalid_event", str(e), line.account)
-        picture = None
-        if not isinstance(event, OrderUpdate):
-            picture, event = settle(account.picture, event)
-            raw = _encode(event)
-            account.picture = picture
+    def _place(
+        self,
+        account: Account,
+        line: Line | OrderLine,
+        event: Event,
+        text: bytes,
+        now_ms: int,
+        picture: AccountSnapshot | None = None,
+    ) -> Appended:
         head = account.head
+        if not head.seq:
+            self._accounts[line.account] = account
         head.seq += 1
         head.source = line.source
         head.sources[line.source] = line.n
         envelope = Envelope(VERSION, line.account, self.epoch, head.seq, now_ms, event)
-        return Appended(envelope, line.source, line.n, raw, picture)
+        return Appended(envelope, text, picture)
 
 
 _SHAPE = (
@@ -233,16 +247,8 @@ _SHAPE = (
 )
 
 
-def _is_next(line: Line, head: Head) -> bool:
-    """Whether nothing is left to check: names that were accepted before, and a rising ``n``."""
-    source = line.source
-    return (
-        source == head.source
-        and head.seq > 0
-        and head.sources[source] < line.n <= _MAX_N
-        and line.v == VERSION
-        and line.prev_n is None
-    )
+def _is_next(line: OrderLine, head: Head) -> bool:
+    return line.source == head.source and line.n > head.sources[line.source]
 
 
 def _check_line(line: Line) -> Refused | None:
@@ -258,8 +264,8 @@ def _check_line(line: Line) -> Refused | None:
             f"source is {line.source[:70]!r}; allowed is {_SOURCE.pattern}",
             line.account,
         )
-    if not 1 <= line.n <= _MAX_N:
-        return Refused("malformed", f"n is {line.n}; allowed are 1 to {_MAX_N}", line.account)
+    if not 1 <= line.n <= MAX_N:
+        return Refused("malformed", f"n is {line.n}; allowed are 1 to {MAX_N}", line.account)
     return None
 
 
@@ -321,16 +327,21 @@ class Submission:
         return Refused("blocked_by", f"line {line_or_none} of this account was refused", account)
 
 
-def answer(line: int, outcome: Appended | Duplicate | Refused) -> bytes:
-    """The answer to a line, as one line of JSON."""
+def answers(first: int, outcomes: Iterable[Appended | Duplicate | Refused]) -> bytes:
+    """The answers to lines counted from ``first``, each as one line of JSON."""
+    return "".join([_answer(line, o) for line, o in enumerate(outcomes, first)]).encode()
+
+
+def _answer(line: int, outcome: Appended | Duplicate | Refused) -> str:
     if isinstance(outcome, Appended):
         place = outcome.envelope
         # Account and epoch are words by their own rules: nothing in them needs escaping.
         return (
             f'{{"line":{line},"account":"{place.account}",'
             f'"epoch":"{place.epoch}","seq":{place.seq}}}\n'
-        ).encode()
-    if isinstance(outcome, Duplicate):
-        known = {"line": line, "duplicate": True, "epoch": outcome.epoch, "seq": outcome.seq}
-        return _encode(known) + b"\n"
-    return _encode({"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}) + b"\n"
+        )
+    if isinstance(outcome, Refused):
+        problem = {"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}
+        return f"{_encode(problem).decode()}\n"
+    known = {"line": line, "duplicate": True, "epoch": outcome.epoch, "seq": outcome.seq}
+    return f"{_encode(known).decode()}\n"

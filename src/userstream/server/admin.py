@@ -16,7 +16,7 @@ from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
 from userstream.server.accounts import AccountRecord, Accounts
-from userstream.server.bus import Bus
+from userstream.server.bus import Bus, Stored
 from userstream.server.keystore import KeyStore
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
@@ -104,7 +104,7 @@ class AdminApp:
         if not (start.isascii() and start.isdigit() and len(start) < 20):
             raise InvalidSettings("from is a seq: a whole number, 1 or more")
         stored = self._bus.history(account, int(start), _PAGE)
-        lines = [{"account": account, "seq": s.seq, **_plain(s.record)} for s in stored]
+        lines = [_event_shown(account, s) for s in stored]
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         return Response(body, media_type="application/x-ndjson")
 
@@ -127,9 +127,18 @@ class AdminApp:
         return _json({"account": name, "revoked": gone, "listen_keys_ended": ended})
 
 
-def _plain(record: Any) -> dict[str, Any]:  # noqa: ANN401 - any struct
-    built: dict[str, Any] = msgspec.to_builtins(record)
-    return built
+def _event_shown(account: str, stored: Stored) -> dict[str, Any]:
+    record, line = stored.record, stored.record.line
+    return {
+        "v": record.v,
+        "account": account,
+        "epoch": record.epoch,
+        "seq": stored.seq,
+        "time_ms": record.time_ms,
+        "source": line.source,
+        "n": line.n,
+        "event": line.event,
+    }
 
 
 def _shown(record: AccountRecord) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from userstream.core.limits import Limits
-from userstream.core.publishing import Refused, Submission, answer
+from userstream.core.publishing import Refused, Submission, answers
 from userstream.server.bus import Bus, Ticket
 from userstream.server.metrics import Metrics
 
@@ -80,8 +80,7 @@ class Publishing:
         refused = sum([type(o) is Refused for o in ticket.outcomes])
         self._refused.inc(refused)
         self._acknowledged.inc(len(ticket.outcomes) - refused)
-        first = ticket.first_line
-        return b"".join([answer(first + i, o) for i, o in enumerate(ticket.outcomes)])
+        return answers(ticket.first_line, ticket.outcomes)
 
     async def _read(self, request: Request, tickets: asyncio.Queue[Ticket | None]) -> None:
         submission = self._bus.submission()

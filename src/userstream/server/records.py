@@ -24,14 +24,20 @@ T = TypeVar("T")
 encode = msgspec.json.Encoder().encode
 
 
+class LineRecord(msgspec.Struct, gc=False):
+    """A line as it was published, but for what only publishing needs."""
+
+    source: str
+    n: int
+    event: Event
+
+
 class EventRecord(msgspec.Struct, gc=False):
     """One event as it lies in the log; account and ``seq`` are in its key."""
 
     epoch: str
     time_ms: int
-    source: str
-    n: int
-    event: Event
+    line: LineRecord
     v: int = VERSION
 
 
@@ -68,14 +74,13 @@ def account_key(name: str) -> bytes:
 
 
 def encode_event(appended: Appended) -> bytes:
-    """The stored form of an accepted event; the event's own bytes are taken as they are."""
-    return b'{"v":%d,"epoch":"%b","time_ms":%d,"source":"%b","n":%d,"event":%b}' % (
+    """The stored form of an accepted event; its line is taken as it is."""
+    place = appended.envelope
+    return b'{"v":%d,"epoch":"%b","time_ms":%d,"line":%b}' % (
         VERSION,
-        appended.envelope.epoch.encode(),
-        appended.envelope.time_ms,
-        appended.source.encode(),
-        appended.n,
-        appended.raw,
+        place.epoch.encode(),
+        place.time_ms,
+        appended.line,
     )
 
 
@@ -89,7 +94,9 @@ def decode_event(key: bytes, value: bytes) -> tuple[Envelope, EventRecord]:
     record = decode(value, EventRecord)
     _, account, _ = key.split(b"\0", 2)
     seq = int.from_bytes(key[-8:], "big")
-    return Envelope(1, account.decode(), record.epoch, seq, record.time_ms, record.event), record
+    return Envelope(
+        1, account.decode(), record.epoch, seq, record.time_ms, record.line.event
+    ), record
 
 
 def decode(value: bytes, kind: type[T]) -> T:

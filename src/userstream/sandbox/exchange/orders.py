@@ -163,7 +163,7 @@ class Order:
 
     def principal(self) -> Decimal:
         """What the rest of the order may still cost, fees aside: base of a sell, quote of a buy."""
-        if self.side is Side.SELL:
+        if self.side is Side.SELL or not self.left:
             return self.left
         if self.price is None:
             return minus(self.budget, self.spent)

@@ -1,0 +1,370 @@
+"""Session: every state with every input, every deadline to the millisecond."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from userstream.core.closing import End
+from userstream.core.limits import Limits
+from userstream.core.session import (
+    TRANSITIONS,
+    BinaryIn,
+    Close,
+    ControlIn,
+    Ended,
+    Input,
+    Ping,
+    Send,
+    Session,
+    State,
+    Step,
+    Subscribe,
+    TextIn,
+    Tick,
+)
+from userstream.venue import Subscriber, Venue
+from userstream.venues import load, names
+
+T = 1_000_000_000
+DAY = 86_400_000
+ORDERS = "spot@private.orders.v3.api.pb"
+DEALS = "spot@private.deals.v3.api.pb"
+SUBSCRIBE = '{"method":"SUBSCRIPTION","params":["%s"]}'
+UNSUBSCRIBE = '{"method":"UNSUBSCRIPTION","params":["%s"]}'
+PING = '{"method":"PING"}'
+LIVE = frozenset({"livekey", "otherkey"})
+PINGING = ["bhex", "binance", "spacedex"]
+
+
+def subscriber(*channels: str) -> Subscriber:
+    return Subscriber(frozenset(channels), True, LIVE.__contains__)
+
+
+def text(content: str, *channels: str) -> TextIn:
+    return TextIn(content, subscriber(*channels))
+
+
+def session(
+    venue: str | Venue, *, bound: bool = True, limits: Limits | None = None, **options: Any
+) -> Session:
+    loaded = load(venue, options) if isinstance(venue, str) else venue
+    return Session(loaded, limits or Limits(), T, bound=bound)
+
+
+def mexc_bound() -> Session:
+    it = session("mexc", bound=False)
+    it.handle(text(SUBSCRIBE % ORDERS), T)
+    assert it.state is State.BOUND
+    return it
+
+
+# ── states and inputs ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_table_has_every_step_of_every_state_but_the_last() -> None:
+    alive = [s for s in State if s is not State.ENDED]
+    assert set(TRANSITIONS) == set(itertools.product(alive, Step))
+
+
+def in_state(state: State) -> Session:
+    it = session("mexc", bound=state is not State.UNBOUND)
+    if state is State.ENDED:
+        it.handle(Ended(End.SHUTDOWN), T)
+    assert it.state is state
+    return it
+
+
+STEPS: list[tuple[Step, Input]] = [
+    (Step.BIND, text(SUBSCRIBE % ORDERS)),
+    (Step.BIND, text(SUBSCRIBE % DEALS, ORDERS)),
+    (Step.UNBIND, text(UNSUBSCRIBE % ORDERS, ORDERS)),
+    (Step.END, BinaryIn()),
+    *((Step.END, Ended(end)) for end in End),
+]
+
+
+@pytest.mark.parametrize("state", [State.UNBOUND, State.BOUND])
+@pytest.mark.parametrize(("step", "given"), STEPS)
+def test_a_step_leads_where_the_table_says(state: State, step: Step, given: Input) -> None:
+    it = in_state(state)
+    it.handle(given, T + 1)
+    assert it.state is TRANSITIONS[state, step]
+
+
+STAYING: list[Input] = [
+    ControlIn(pong=True),
+    ControlIn(pong=False),
+    Tick(),
+    text("", ORDERS),
+    text("no json", ORDERS),
+    text("{}", ORDERS),
+    text(PING, ORDERS),
+    text(SUBSCRIBE % "spot@private.none", ORDERS),
+    text(SUBSCRIBE % ORDERS, ORDERS),
+    text(UNSUBSCRIBE % DEALS, ORDERS),
+    text("[" * 2_000, ORDERS),
+    text('{"id":%s,"method":"PING"}' % ("9" * 3_000), ORDERS),
+]
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("given", STAYING)
+def test_every_other_input_leaves_the_state_as_it_is(state: State, given: Input) -> None:
+    it = in_state(state)
+    it.handle(given, T + 1)
+    assert it.state is state
+
+
+@pytest.mark.parametrize("given", [given for _, given in STEPS] + STAYING)
+def test_nothing_follows_the_end(given: Input) -> None:
+    it = in_state(State.ENDED)
+    assert it.handle(given, T + 10 * DAY) == []
+    assert it.state is State.ENDED
+    assert it.end is End.SHUTDOWN
+    assert it.deadline() is None
+
+
+@pytest.mark.parametrize("end", End)
+def test_an_end_from_outside_is_kept_with_its_reason(end: End) -> None:
+    it = session("binance")
+    assert it.handle(Ended(end), T) == [Close(end)]
+    assert it.end is end
+
+
+@pytest.mark.parametrize("venue", names())
+def test_a_binary_message_ends_the_session(venue: str) -> None:
+    assert session(venue).handle(BinaryIn(), T) == [Close(End.BINARY)]
+
+
+def test_a_session_shows_its_venue_and_state() -> None:
+    assert repr(session("binance", bound=False)) == "<Session binance UNBOUND>"
+
+
+# ── pings and age ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("venue", PINGING)
+@pytest.mark.parametrize(
+    ("option", "every", "dead"), [("20s", 20_000, 60_000), ("3min", 180_000, 600_000)]
+)
+def test_pings_go_out_and_silence_ends_the_session_to_the_millisecond(
+    venue: str, option: str, every: int, dead: int
+) -> None:
+    it = session(venue, ping=option)
+    for due in range(T + every, T + dead, every):
+        assert it.deadline() == due
+        assert it.handle(Tick(), due - 1) == []
+        assert it.handle(Tick(), due) == [Ping()]
+    assert it.deadline() == T + dead
+    assert it.handle(Tick(), T + dead - 1) in ([], [Ping()])
+    assert it.handle(Tick(), T + dead) == [Close(End.NO_PONG)]
+
+
+@pytest.mark.parametrize("venue", PINGING)
+@pytest.mark.parametrize("sign_of_life", [ControlIn(pong=True), ControlIn(pong=False), text("x")])
+def test_any_frame_of_the_client_is_a_sign_of_life(venue: str, sign_of_life: Input) -> None:
+    it = session(venue)
+    it.handle(sign_of_life, T + 59_999)
+    assert it.handle(Tick(), T + 60_000) == [Ping()]
+    assert it.handle(Tick(), T + 119_998) == [Ping()]
+    assert it.handle(Tick(), T + 119_999) == [Close(End.NO_PONG)]
+
+
+def test_pings_that_fell_due_long_ago_are_sent_once() -> None:
+    it = session("binance")
+    it.handle(ControlIn(pong=True), T + 50_000)
+    assert it.handle(Tick(), T + 55_000) == [Ping()]
+    assert it.deadline() == T + 75_000
+
+
+@pytest.mark.parametrize("venue", PINGING)
+def test_a_session_ends_after_a_day_however_lively(venue: str) -> None:
+    it = session(venue)
+    for now in range(T, T + DAY, 50_000):
+        it.handle(ControlIn(pong=True), now)
+        assert Close(End.MAX_AGE) not in it.handle(Tick(), now)
+    it.handle(ControlIn(pong=True), T + DAY - 1)
+    assert it.handle(Tick(), T + DAY - 1) in ([], [Ping()])
+    assert it.deadline() == T + DAY
+    assert it.handle(Tick(), T + DAY) == [Close(End.MAX_AGE)]
+
+
+def test_mexc_ends_after_a_day_too_and_never_pings() -> None:
+    it = mexc_bound()
+    for now in range(T, T + DAY, 50_000):
+        it.sent_ms = now
+        assert it.handle(Tick(), now) == []
+        assert it.handle(ControlIn(pong=True), now) == []
+    it.sent_ms = T + DAY - 1
+    assert it.handle(Tick(), T + DAY - 1) == []
+    assert it.deadline() == T + DAY
+    assert it.handle(Tick(), T + DAY) == [Close(End.MAX_AGE)]
+
+
+def test_frames_that_are_sent_are_no_sign_of_the_clients_life() -> None:
+    it = session("binance")
+    it.sent_ms = T + 59_999
+    assert it.handle(Tick(), T + 60_000) == [Close(End.NO_PONG)]
+
+
+def test_bhex_pings_in_json_where_that_is_set() -> None:
+    it = session("bhex", json_ping_s=15)
+    assert it.deadline() == T + 15_000
+    assert it.handle(Tick(), T + 14_999) == []
+    assert it.handle(Tick(), T + 15_000) == [Send(b'{"ping":1000015000}')]
+    assert it.handle(Tick(), T + 30_000) == [Ping(), Send(b'{"ping":1000030000}')]
+    assert it.handle(text('{"pong":1000030000}'), T + 30_001) == []
+
+
+def test_an_unbound_socket_of_binance_waits_for_its_subscription_without_limit() -> None:
+    it = session("binance", bound=False)
+    assert it.deadline() == T + 20_000
+    it.handle(ControlIn(pong=True), T + 59_000)
+    assert it.handle(Tick(), T + 60_000) == [Ping()]
+    assert it.state is State.UNBOUND
+
+
+# ── MEXC's rules of silence ─────────────────────────────────────────────────────────────────────
+
+
+def test_mexc_without_a_subscription_ends_after_thirty_seconds() -> None:
+    it = session("mexc", bound=False)
+    assert it.deadline() == T + 30_000
+    assert it.handle(Tick(), T + 29_999) == []
+    assert it.handle(Tick(), T + 30_000) == [Close(End.NO_SUBSCRIPTION)]
+
+
+@pytest.mark.parametrize("content", [PING, SUBSCRIBE % "spot@private.none", "x", ""])
+def test_nothing_but_a_good_subscription_satisfies_the_rule_of_thirty_seconds(content: str) -> None:
+    it = session("mexc", bound=False)
+    it.handle(text(content), T + 29_000)
+    it.handle(ControlIn(pong=True), T + 29_500)
+    it.sent_ms = T + 29_999
+    assert it.deadline() == T + 30_000
+    assert it.handle(Tick(), T + 30_000) == [Close(End.NO_SUBSCRIPTION)]
+
+
+def test_a_subscription_in_the_last_millisecond_is_in_time() -> None:
+    it = session("mexc", bound=False)
+    it.handle(text(SUBSCRIBE % ORDERS), T + 29_999)
+    assert it.deadline() == T + 89_999
+
+
+def test_mexc_ends_after_sixty_seconds_of_silence() -> None:
+    it = mexc_bound()
+    assert it.deadline() == T + 60_000
+    assert it.handle(Tick(), T + 59_999) == []
+    assert it.handle(Tick(), T + 60_000) == [Close(End.IDLE)]
+
+
+def test_a_ping_rescues_from_the_rule_of_sixty_seconds() -> None:
+    it = mexc_bound()
+    pong = Send(b'{"id":0,"code":0,"msg":"PONG"}')
+    assert it.handle(text(PING, ORDERS), T + 59_999) == [pong]
+    assert it.deadline() == T + 119_999
+    assert it.handle(Tick(), T + 119_998) == []
+    assert it.handle(Tick(), T + 119_999) == [Close(End.IDLE)]
+
+
+def test_events_that_are_sent_break_the_silence() -> None:
+    it = mexc_bound()
+    it.sent_ms = T + 40_000
+    assert it.deadline() == T + 100_000
+    assert it.handle(Tick(), T + 60_000) == []
+    assert it.handle(Tick(), T + 100_000) == [Close(End.IDLE)]
+
+
+@pytest.mark.parametrize("given", [ControlIn(pong=True), ControlIn(pong=False), text("x", ORDERS)])
+def test_control_frames_and_nonsense_do_not_break_the_silence(given: Input) -> None:
+    it = mexc_bound()
+    it.handle(given, T + 59_000)
+    assert it.deadline() == T + 60_000
+
+
+def test_unsubscribing_from_all_begins_the_thirty_seconds_again() -> None:
+    it = mexc_bound()
+    actions = it.handle(text(UNSUBSCRIBE % ORDERS, ORDERS), T + 50_000)
+    assert actions[0] == Subscribe(frozenset())
+    assert it.deadline() == T + 80_000
+    assert it.handle(Tick(), T + 80_000) == [Close(End.NO_SUBSCRIPTION)]
+
+
+def test_a_second_channel_does_not_break_the_silence() -> None:
+    it = mexc_bound()
+    it.handle(text(SUBSCRIBE % DEALS, ORDERS), T + 50_000)
+    assert it.deadline() == T + 60_000
+
+
+# ── subscriptions ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_channels_are_taken_before_the_answer_is_sent() -> None:
+    it = session("mexc", bound=False)
+    ack = Send(b'{"id":0,"code":0,"msg":"%b"}' % ORDERS.encode())
+    assert it.handle(text(SUBSCRIBE % ORDERS), T) == [Subscribe(frozenset({ORDERS})), ack]
+    assert it.handle(text(SUBSCRIBE % ORDERS, ORDERS), T) == [ack]
+
+
+def test_a_listen_key_that_lives_is_subscribed_to_on_binance() -> None:
+    it = session("binance", bound=False)
+    request = '{"method":"SUBSCRIBE","params":["livekey"],"id":1}'
+    done = Send(b'{"result":null,"id":1}')
+    assert it.handle(text(request), T) == [Subscribe(frozenset({"livekey"})), done]
+    assert it.state is State.BOUND
+    request = '{"method":"UNSUBSCRIBE","params":["livekey"],"id":1}'
+    assert it.handle(text(request, "livekey"), T) == [Subscribe(frozenset()), done]
+    assert repr(it) == "<Session binance UNBOUND>"
+
+
+def test_a_dead_listen_key_is_not_subscribed_to() -> None:
+    it = session("binance", bound=False)
+    (answer,) = it.handle(text('{"method":"SUBSCRIBE","params":["dead"],"id":1}'), T)
+    assert isinstance(answer, Send)
+    assert b"-1125" in answer.payload
+    assert it.state is State.UNBOUND
+
+
+# ── floods ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("venue", "most"), [("binance", 5), ("bhex", 5), ("spacedex", 5), ("mexc", 100)]
+)
+def test_more_messages_in_a_second_than_may_be_end_the_session(venue: str, most: int) -> None:
+    it = session(venue)
+    for now in (T, T + 999, T + 1_000, T + 1_999):
+        if now % 1000 == 0:
+            for _ in range(most - 1):
+                assert Close(End.TOO_MANY_MESSAGES) not in it.handle(text("x"), now)
+        else:
+            assert Close(End.TOO_MANY_MESSAGES) not in it.handle(text("x"), now)
+    assert it.handle(text(PING), T + 1_999) == [Close(End.TOO_MANY_MESSAGES)]
+
+
+@pytest.mark.parametrize("venue", names())
+def test_control_frames_have_a_flood_limit_of_their_own(venue: str) -> None:
+    it = session(venue)
+    for i in range(20):
+        assert it.handle(ControlIn(pong=i % 2 == 0), T) == []
+    for _ in range(5):
+        assert Close(End.TOO_MANY_MESSAGES) not in it.handle(text("x"), T)
+    assert it.handle(ControlIn(pong=True), T + 999) == [Close(End.TOO_MANY_MESSAGES)]
+
+
+def test_control_frames_of_the_next_second_are_counted_anew() -> None:
+    it = session("binance")
+    for i in range(100):
+        assert it.handle(ControlIn(pong=True), T + 50 * i) == []
+
+
+def test_a_venue_without_a_message_limit_has_none() -> None:
+    venue = load("binance")
+    fields = {n: getattr(venue.stream, n) for n in type(venue.stream).__dataclass_fields__}
+    stream = type(venue.stream)(**(fields | {"max_messages_per_s": None}))
+    fields = {n: getattr(venue, n) for n in type(venue).__dataclass_fields__}
+    it = session(Venue(**(fields | {"stream": stream})))
+    for _ in range(1_000):
+        assert it.handle(text("x"), T) == []
