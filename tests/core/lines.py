@@ -29,6 +29,6 @@ SNAPSHOT: dict[str, Any] = UPDATE | {"type": "account_snapshot"}
 def line(
     n: Any = 1, event: object = ORDER, *, account: Any = "alice", source: Any = "me-1", **more: Any
 ) -> bytes:
-    """One line; ``more`` are ``prev_n``, ``takeover`` or whatever does not belong there."""
+    """One compact line; ``more`` are ``prev_n``, ``takeover`` or what does not belong there."""
     fields = {"v": 1, "account": account, "source": source, "n": n, "event": event} | more
-    return json.dumps(fields).encode()
+    return json.dumps(fields, separators=(",", ":")).encode()

@@ -17,7 +17,7 @@ BOOTS = ("boot-1", "boot-2", "")
 @given(st.binary(min_size=32, max_size=32))
 def test_an_epoch_has_the_published_form(entropy: bytes) -> None:
     epoch = new_epoch(entropy)
-    assert len(epoch) == LENGTH
+    assert len(epoch) == LENGTH == 12
     assert EPOCH.fullmatch(epoch)
 
 

@@ -118,6 +118,10 @@ def test_new_permissions_and_rates_take_the_place_of_the_old() -> None:
     assert (after.permissions, after.commission_rates) == (Permissions(), CommissionRates(taker=3))
 
 
+def test_an_account_without_a_past_holds_nothing_since_the_beginning() -> None:
+    assert AccountSnapshot(time_ms=0, balances=()) == EMPTY
+
+
 def test_cause_and_time_stay_with_the_event() -> None:
     event = AccountUpdate(time_ms=5, cause="DEPOSIT", created_ms=4)
     after, settled = settle(EMPTY, event)

@@ -19,7 +19,7 @@ from userstream.core.publishing import (
     Head,
     Ledger,
     Refused,
-    answer,
+    answers,
 )
 from userstream.errors import StoreUnavailable
 from userstream.events import AccountSnapshot, Balance, OrderUpdate
@@ -61,9 +61,20 @@ def test_accepted_lines_count_one_two_three_per_account() -> None:
 
 def test_an_order_is_stored_as_it_was_sent() -> None:
     appended = accepted(ledger(), line(3))
-    assert msgspec.json.decode(appended.raw) == ORDER
-    assert (appended.source, appended.n, appended.picture) == ("me-1", 3, None)
+    assert msgspec.json.decode(appended.line)["event"] == ORDER
+    assert msgspec.json.decode(appended.line)["n"] == 3
+    assert appended.picture is None
     assert isinstance(appended.envelope.event, OrderUpdate)
+
+
+@pytest.mark.parametrize("before", [b"17", b"{}", b"[[]]", b'"\xff"', b'{"type":"account_update"}'])
+def test_what_a_line_says_twice_is_stored_once_as_it_was_checked(before: bytes) -> None:
+    it = ledger()
+    for n in (1, 2):
+        text = line(n).replace(b'"event":', b'"event":%b,"event":' % before)
+        stored = accepted(it, text).line
+        assert stored.count(b'"event"') == 1
+        assert json.loads(stored)["event"] == ORDER
 
 
 def test_an_account_event_is_stored_with_its_changes_and_makes_the_picture() -> None:
@@ -71,7 +82,7 @@ def test_an_account_event_is_stored_with_its_changes_and_makes_the_picture() -> 
     accepted(it, line(1, UPDATE))
     changed = UPDATE | {"balances": [{"asset": "USDT", "free": "8", "locked": "2.5"}]}
     appended = accepted(it, line(2, changed))
-    assert json.loads(appended.raw)["balances"] == [
+    assert json.loads(appended.line)["event"]["balances"] == [
         {"asset": "USDT", "free": "8", "locked": "2.5", "free_change": "-2.5",
          "locked_change": "2.5"}
     ]  # fmt: skip
@@ -229,7 +240,7 @@ def test_a_line_that_names_no_account_is_malformed_and_nobodys(text: bytes) -> N
         (line(True), "malformed"),
         (line(None), "malformed"),
         (line(10**30), "malformed"),
-        (line().replace(b'"n": 1', b'"n": ' + b"9" * 5_000), "malformed"),
+        (line().replace(b'"n":1', b'"n":' + b"9" * 5_000), "malformed"),
         (line(prev_n="4"), "malformed"),
         (line(takeover=1), "malformed"),
         (line(source=""), "malformed"),
@@ -263,7 +274,7 @@ def test_a_bad_line_is_refused_and_leaves_no_trace(text: bytes, code: str) -> No
     assert outcome.account == "alice" or b"[[" in text
     assert len(it) == 0
     assert accepted(it, line(1)).envelope.seq == 1
-    assert refused(it, text.replace(b'"n": 1,', b'"n": 2,')).code == code
+    assert refused(it, text.replace(b'"n":1,', b'"n":2,')).code == code
     assert accepted(it, line(2)).envelope.seq == 2
 
 
@@ -313,4 +324,4 @@ def test_a_line_with_a_byte_changed_gets_an_answer(at: int, byte: int) -> None:
     text[at % len(text)] = byte
     outcome = ledger().accept(bytes(text), NOW)
     assert isinstance(outcome, Appended | Refused)
-    assert json.loads(answer(1, outcome))["line"] == 1
+    assert json.loads(answers(1, [outcome]))["line"] == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.lines import ORDER, line
 from userstream.core.limits import Limits
-from userstream.core.publishing import Appended, Duplicate, Ledger, Refused, Submission, answer
+from userstream.core.publishing import Appended, Duplicate, Ledger, Refused, Submission, answers
 
 EPOCH = "epoch000"
 NOW = 1_700_000_000_000
@@ -108,16 +108,16 @@ def test_a_repeat_blocks_nothing() -> None:
 def test_answers_are_exactly_as_published() -> None:
     it = ledger()
     first, again = it.accept(line(1), NOW), it.accept(line(1), NOW)
-    assert answer(1, first) == b'{"line":1,"account":"alice","epoch":"epoch000","seq":1}\n'
-    assert answer(2, again) == b'{"line":2,"duplicate":true,"epoch":"epoch000","seq":1}\n'
+    assert answers(1, [first]) == b'{"line":1,"account":"alice","epoch":"epoch000","seq":1}\n'
+    assert answers(2, [again]) == b'{"line":2,"duplicate":true,"epoch":"epoch000","seq":1}\n'
     refusal = Refused("code", 'text "quoted" …\n', "alice")
-    assert answer(3, refusal) == (
+    assert answers(3, [refusal]) == (
         '{"line":3,"error":{"code":"code","msg":"text \\"quoted\\" …\\n"}}\n'.encode()
     )
 
 
 @given(st.text(max_size=50).filter(lambda t: t.isprintable()))
 def test_an_answer_is_one_line_of_json(msg: str) -> None:
-    text = answer(7, Refused("code", msg))
+    text = answers(7, [Refused("code", msg)])
     assert text.count(b"\n") == 1
     assert json.loads(text) == {"line": 7, "error": {"code": "code", "msg": msg}}

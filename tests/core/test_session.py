@@ -215,7 +215,10 @@ def test_bhex_pings_in_json_where_that_is_set() -> None:
     assert it.deadline() == T + 15_000
     assert it.handle(Tick(), T + 14_999) == []
     assert it.handle(Tick(), T + 15_000) == [Send(b'{"ping":1000015000}')]
-    assert it.handle(Tick(), T + 30_000) == [Ping(), Send(b'{"ping":1000030000}')]
+    assert it.handle(Tick(), T + 15_001) == []
+    assert it.deadline() == T + 20_000
+    assert it.handle(Tick(), T + 20_000) == [Ping()]
+    assert it.handle(Tick(), T + 30_000) == [Send(b'{"ping":1000030000}')]
     assert it.handle(text('{"pong":1000030000}'), T + 30_001) == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -98,6 +100,14 @@ def test_keys_of_any_length_work(length: int, alphabet: Alphabet) -> None:
     key = MINTER.key("venue", policy, random)
     assert len(key) == length
     assert MINTER.check("venue", policy, key) == random
+
+
+@pytest.mark.parametrize("venue", sorted(POLICIES))
+def test_keys_make_use_of_the_whole_alphabet_in_both_halves(venue: str) -> None:
+    keys = [made(venue, hashlib.sha256(bytes([i])).digest()) for i in range(100)]
+    half = POLICIES[venue].length // 2
+    for part in (slice(0, half), slice(half, None)):
+        assert set("".join(k[part] for k in keys)) == set(POLICIES[venue].alphabet.value)
 
 
 def test_different_entropy_gives_different_keys() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from userstream import schema
-from userstream.core import publishing
+from userstream.core import orderline, publishing
 from userstream.core.publishing import Line
 from userstream.events import (
     ACCOUNT,
@@ -62,7 +62,7 @@ def json_schema() -> dict[str, Any]:
     properties["v"] = {"const": publishing.VERSION}
     properties["account"] = {"type": "string", "pattern": _anchored(ACCOUNT.pattern)}
     properties["source"] = {"type": "string", "pattern": _anchored(publishing._SOURCE.pattern)}
-    properties["n"] = {"type": "integer", "minimum": 1, "maximum": publishing._MAX_N}
+    properties["n"] = {"type": "integer", "minimum": 1, "maximum": orderline.MAX_N}
     properties["event"] = {"oneOf": [{"$ref": f"#/$defs/{kind.__name__}"} for kind in EVENTS]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

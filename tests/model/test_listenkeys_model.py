@@ -204,4 +204,4 @@ class KeyTableModel(RuleBasedStateMachine):
 
 
 TestKeyTable = KeyTableModel.TestCase
-TestKeyTable.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestKeyTable.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)

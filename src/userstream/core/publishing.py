@@ -194,8 +194,9 @@ class Ledger:
             check(event)
         except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
             return Refused("invalid_event", str(e), line.account)
+        # Written anew: of a name that came twice only the last was checked, and only that is kept.
         if isinstance(event, OrderUpdate):
-            return self._place(account, line, event, text, now_ms)
+            return self._place(account, line, event, _encode(line), now_ms)
         account.picture, event = settle(account.picture, event)
         line.event = msgspec.Raw(_encode(event))
         return self._place(account, line, event, _encode(line), now_ms, account.picture)

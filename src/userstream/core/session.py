@@ -143,8 +143,8 @@ class Session:
                 return self._tick(now_ms)
             case BinaryIn():
                 return self._close(End.BINARY)
-            case Ended(end):
-                return self._close(end)
+            case _:
+                return self._close(given.end)
 
     def deadline(self) -> int | None:
         """When ``Tick`` is due next, or ``None``."""

@@ -41,6 +41,10 @@ class EventRecord(msgspec.Struct, gc=False):
     v: int = VERSION
 
 
+class _Version(msgspec.Struct):
+    v: int = VERSION
+
+
 class PictureRecord(msgspec.Struct):
     """The whole account after its last account event."""
 
@@ -107,12 +111,12 @@ def decode(value: bytes, kind: type[T]) -> T:
         StoreTooNew: written by a later version.
     """
     try:
-        record = msgspec.json.decode(value, type=kind)
+        # The version first: what a later one wrote may have any shape.
+        version = msgspec.json.decode(value, type=_Version).v
+        if version > VERSION:
+            raise StoreTooNew(
+                f"a stored {kind.__name__} has version {version}; this userstream knows {VERSION}"
+            )
+        return msgspec.json.decode(value, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as e:
         raise StoreDamaged(f"a stored {kind.__name__} cannot be read: {e}") from None
-    version = getattr(record, "v", VERSION)
-    if version > VERSION:
-        raise StoreTooNew(
-            f"a stored {kind.__name__} has version {version}; this userstream knows {VERSION}"
-        )
-    return record
