@@ -152,6 +152,15 @@ def test_market_sell_by_quote_amount() -> None:
     assert desk.held("bob") == {"BTC": ("98.5", "0"), "USDT": ("100145", "0")}
 
 
+def test_a_sell_by_quote_amount_looks_for_no_worse_price_to_use_up_the_rest() -> None:
+    desk = Desk()
+    desk.limit("alice", BUY, "1", "100")
+    desk.limit("alice", BUY, "1", "90")
+    placed = desk.place("bob", SELL, MARKET, quote_quantity="100.095")  # a lot costs 0.09 at 90
+    assert placed.order is not None
+    assert (placed.order.quantity, placed.order.status) == (Decimal(1), "FILLED")
+
+
 def test_post_only_rests_or_is_refused(desk: Desk) -> None:
     refused = desk.try_("bob", BUY, MAKER, quantity="1", price="100")
     assert reason(refused) == (Reason.WOULD_TAKE, None)
