@@ -275,6 +275,16 @@ def _deadlines(it: KeyTable) -> int:
     return len(it._expiries)
 
 
+def test_an_end_that_could_not_be_stored_is_taken_back() -> None:
+    it = table()
+    issued = create(it)
+    (record,) = it.revoke(["api"])
+    assert it.find("binance", issued.key, 1) is None
+    it.restore(record)
+    assert it.find("binance", issued.key, 1) == record
+    assert it.revoke(["api"]) == [record]
+
+
 def test_a_listen_key_is_not_shown() -> None:
     issued = create(table())
     assert issued.key not in repr(issued)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import email.utils
 import json
 import time
@@ -219,3 +220,28 @@ async def test_secrets_that_no_longer_open_are_an_error_and_not_a_yes(
             f"{url}&signature={'0' * 64}", headers={"X-BH-APIKEY": "alicekey"}
         )
         assert response.status_code == 500
+
+
+async def test_a_request_behind_another_in_the_same_bytes_has_the_deadline_too() -> None:
+    async with running(limits=Limits(handshake_s=0.2)) as server:
+        first = b"GET /binance/api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+        half = (
+            b"POST /binance/api/v1/userDataStream HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"
+        )
+        port = int(server.service.urls["rest"].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(first + half)
+        with contextlib.suppress(ConnectionResetError):
+            assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_a_head_that_is_too_long_is_not_parsed_even_when_it_comes_at_once() -> None:
+    async with running() as server:
+        port = int(server.service.urls["rest"].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"GET /binance/api/v1/ping HTTP/1.1\r\nHost: x\r\nX-Long: "
+        writer.write(head + b"y" * 70_000 + b"\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()

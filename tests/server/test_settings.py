@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from userstream.server.folder import open_folder
 from userstream.server.records import decode, decode_event
 from userstream.server.settings import (
     Address,
+    Settings,
     address_of,
     admin_token_of,
     bus_of,
@@ -153,3 +155,15 @@ async def test_the_earliest_of_several_alarms_rings() -> None:
     assert len(rung) == 1
     assert start + 2_000 <= rung[0] <= start + 8_000
     alarm.cancel()
+
+
+def test_a_secret_without_its_log_is_no_new_folder(tmp_path: Path) -> None:
+    open_folder(tmp_path, synced=False).close()
+    shutil.rmtree(tmp_path / "log")
+    with pytest.raises(StoreDamaged, match="log is missing beside"):
+        open_folder(tmp_path, synced=False)
+
+
+def test_an_admin_token_of_other_characters_is_named() -> None:
+    with pytest.raises(InvalidSettings, match="printable ASCII"):
+        admin_token_of(Settings(admin_token="tökén"))

@@ -32,6 +32,10 @@ def publish(
             help="Give every line a new n and the time now, so that a file can be sent again.",
         ),
     ] = False,
+    wait: Annotated[
+        float,
+        typer.Option(help="Seconds to go on trying while the server cannot be reached.", min=0),
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Publish events. Each line is {"v":1,"account":…,"source":…,"n":…,"event":{"type":…}}.
@@ -39,15 +43,15 @@ def publish(
     Safe to repeat: a line whose n is stored already is answered as a duplicate, and nothing is
     stored twice. Exit code 1 when a line was refused.
     """
-    refused = asyncio.run(_publish(file, admin, token, restamp, as_json))
-    if refused:
-        raise typer.Exit(1)
-
-
-async def _publish(file: Path, admin: str, token: str, restamp: bool, as_json: bool) -> int:
     lines = _read(file)
     if restamp:
         lines = _restamped(lines)
+    publisher = Publisher(admin, token=token, give_up_s=wait)
+    if asyncio.run(_publish(publisher, lines, as_json=as_json)):
+        raise typer.Exit(1)
+
+
+async def _publish(publisher: Publisher, lines: list[bytes], *, as_json: bool) -> int:
     stored = repeated = refused = 0
     bar = Progress(
         TextColumn("publishing"),
@@ -57,7 +61,7 @@ async def _publish(file: Path, admin: str, token: str, restamp: bool, as_json: b
         console=_console,
         transient=True,
     )
-    async with Publisher(admin, token=token) as publisher:
+    async with publisher:
         with bar:
             task = bar.add_task("publishing", total=len(lines))
             async for answer in publisher.send_all(_each(lines)):

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx
 import msgspec
 
-from userstream.errors import PublishError, PublishRefused, PublishUnproven
+from userstream.errors import InvalidEvent, PublishError, PublishRefused, PublishUnproven
 from userstream.events import Event
 
 MAX_LINES = 10_000
@@ -131,9 +131,12 @@ class Publisher:
         At most ``MAX_LINES`` lines and ``MAX_BYTES`` bytes.
 
         Raises:
+            InvalidEvent: a line is empty.
             PublishError: the server does not take requests from here (the token, the address).
             PublishUnproven: no complete answer came in time; send them again as they are.
         """
+        if not all(text.strip() for text in lines):
+            raise InvalidEvent("a line is empty; a publishing line is one JSON object")
         body = b"\n".join(lines) + b"\n"
         loop = asyncio.get_running_loop()
         last = loop.time() + self._give_up_s

@@ -157,6 +157,10 @@ class KeyTable:
                 del self._owned[record.venue, record.account]
             self._compact()
 
+    def restore(self, record: KeyRecord) -> None:
+        """Takes back ``forget``, where the end of a key could not be stored."""
+        self._put(record)
+
     def _put(self, record: KeyRecord) -> None:
         place = (record.venue, record.random)
         if place not in self._records:

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from userstream.core.rest import Credentials, Identity
 from userstream.core.signing import is_signed
-from userstream.errors import InvalidSettings, StoreDamaged
+from userstream.errors import InvalidSettings, StoreDamaged, StoreError
 from userstream.events import ACCOUNT
 from userstream.server.committer import Committer
 from userstream.server.records import account_key, encode
@@ -44,6 +44,17 @@ class AccountRecord(msgspec.Struct, frozen=True):
     name: str
     api_keys: tuple[ApiKey, ...] = ()
     v: int = 1
+
+
+class Revoked(NamedTuple):
+    """Fingerprints of the API keys that were taken back, and how many listen keys ended."""
+
+    api_keys: list[str]
+    listen_keys: int
+
+
+EndKeys = Callable[[Sequence[str], tuple[bytes, bytes]], Awaitable[int]]
+"""Ends the listen keys of API keys and stores that, together with one more record."""
 
 
 class Verifier(Protocol):
@@ -104,12 +115,15 @@ class Accounts:
             await self._store(msgspec.structs.replace(record, api_keys=(*others, key)))
         return key
 
-    async def revoke(self, name: str, fingerprint: str | None = None) -> list[str]:
-        """Takes back one API key of an account, or all, and gives their fingerprints.
+    async def revoke(self, name: str, fingerprint: str | None, end: EndKeys) -> Revoked:
+        """Takes back one API key of an account, or all, with the listen keys that they made.
+
+        The API keys are refused from now on; both are stored in one commit, so that no crash
+        leaves a listen key of a revoked API key behind.
 
         Raises:
             InvalidSettings: no such account or key.
-            StoreError: nothing was revoked.
+            StoreError: nothing was revoked; streams may have ended all the same.
         """
         async with self._changing:
             record = self._records.get(name)
@@ -119,8 +133,15 @@ class Accounts:
             if not gone:
                 raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
             left = tuple(k for k in record.api_keys if k not in gone)
-            await self._store(msgspec.structs.replace(record, api_keys=left))
-        return [k.fingerprint for k in gone]
+            after = msgspec.structs.replace(record, api_keys=left)
+            fingerprints = [k.fingerprint for k in gone]
+            self._put(after)
+            try:
+                ended = await end(fingerprints, (account_key(name), encode(after)))
+            except StoreError:
+                self._put(record)
+                raise
+        return Revoked(fingerprints, ended)
 
     async def verify(self, credentials: Credentials) -> Identity | Refusal:
         """The account of an API key, its signature checked where there is one."""

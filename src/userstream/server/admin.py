@@ -18,9 +18,11 @@ from userstream.events import ACCOUNT
 from userstream.server.accounts import AccountRecord, Accounts
 from userstream.server.bus import Bus, Stored
 from userstream.server.keystore import KeyStore
+from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
 
+_log = logger("admin")
 _JSON = "application/json"
 _PAGE = 1_000
 Handler = Callable[[Request], Awaitable[Response]]
@@ -79,6 +81,7 @@ class AdminApp:
             except InvalidSettings as e:
                 return _error(400, "invalid", str(e))
             except StoreError as e:
+                _log.error("the store failed", error=str(e), path=request.url.path)
                 return _error(503, "unavailable", str(e))
             except ClientDisconnect:
                 return _error(400, "disconnected", "the request is not complete")  # for nobody
@@ -115,16 +118,17 @@ class AdminApp:
         body = await request.body()
         try:
             new = msgspec.json.decode(body[: self._limits.event_bytes], type=NewKey)
-        except msgspec.MsgspecError as e:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             raise InvalidSettings(f'{e}; a body is {{"account":…,"api_key":…}}') from None
         key = await self._accounts.add(new.account, new.api_key, new.api_secret)
         return _json({"account": new.account, "api_key": key.fingerprint}, 201)
 
     async def _revoke(self, request: Request) -> Response:
         name = request.path_params["name"]
-        gone = await self._accounts.revoke(name, request.query_params.get("api_key"))
-        ended = await self._keys.revoke(gone)
-        return _json({"account": name, "revoked": gone, "listen_keys_ended": ended})
+        api_key = request.query_params.get("api_key")
+        gone = await self._accounts.revoke(name, api_key, self._keys.revoke)
+        ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
+        return _json({"account": name, **ended})
 
 
 def _event_shown(account: str, stored: Stored) -> dict[str, Any]:

@@ -215,10 +215,14 @@ class LocalBus:
             submission.block(account, ticket.first_line + i)
 
     def _load(self, account: str) -> tuple[Head, AccountSnapshot] | None:
-        head = self._store.get(head_key(account))
+        try:
+            head = self._store.get(head_key(account))
+            picture = self._store.get(picture_key(account))
+        except StoreError as e:
+            _log.error("the head of an account cannot be read", account=account, error=str(e))
+            raise
         if head is None:
             return None
-        picture = self._store.get(picture_key(account))
         return (
             decode(head, Head),
             decode(picture, PictureRecord).picture if picture else AccountSnapshot(time_ms=0),

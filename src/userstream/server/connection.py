@@ -151,6 +151,9 @@ class Connection(asyncio.Protocol):
         out, transport = self.out, self._transport
         if out is None or transport is None:
             return
+        if self.session is not None and self.session.end is End.SLOW:
+            self.out = None  # nothing comes after a close frame
+            return
         if self._paused:
             if self.queued > self._edge.limits.outbox_bytes:
                 self.end(End.SLOW)

@@ -69,9 +69,12 @@ def open_folder(path: Path | None, *, synced: bool) -> Folder:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as e:
         raise InvalidSettings(f"the data folder {path} cannot be made: {e.strerror}") from None
-    store = RocksStore(path / "log", synced=synced)
+    log, secret = path / "log", path / "key.secret"
+    if secret.exists() and not log.exists():
+        raise StoreDamaged(f"{log} is missing beside {secret}: restore it, or take another folder")
+    store = RocksStore(log, synced=synced)
     try:
-        return _begin(store, _secret(path / "key.secret", fresh=store.get(RUN_KEY) is None))
+        return _begin(store, _secret(secret, fresh=store.get(RUN_KEY) is None))
     except BaseException:
         store.close()
         raise

@@ -19,6 +19,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from userstream.core.limits import Limits
 
+_END_OF_HEAD = b"\r\n\r\n"
+
 
 class _TimedProtocol(HttpToolsProtocol):
     """Requests, or only their heads, must arrive in time."""
@@ -39,12 +41,20 @@ class _TimedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
-            if self._timer is None:
-                self._start()
+            most = 2 * self.limits.request_head_bytes
             self._head_bytes += len(data)
+            if data.find(_END_OF_HEAD, 0, most) < 0 < len(data) - most:
+                self.transport.abort()
+                return
         super().data_received(data)
         if self._in_head and self._head_bytes > 2 * self.limits.request_head_bytes:
             self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Also of a second request in the same bytes."""
+        if self._timer is None:
+            self._start()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -62,17 +62,23 @@ class KeyStore:
         self._alarm.set(self.table.deadline())
         return served.response
 
-    async def revoke(self, api_keys: Iterable[str]) -> int:
+    async def revoke(self, api_keys: Iterable[str], put: tuple[bytes, bytes]) -> int:
         """Ends every listen key that these API keys were given, and says how many.
 
+        ``put``, which says why, is stored in the same commit.
+
         Raises:
-            StoreError: the ends are in force, but would be forgotten by a restart.
+            StoreError: nothing was stored; the keys live on, without the streams that they had.
         """
         records = self.table.revoke(api_keys)
         for record in records:
             self._tell(record, End.REVOKED)
-        if records:
-            await self._committer.write([], [listen_key_key(r) for r in records])
+        try:
+            await self._committer.write([put], [listen_key_key(r) for r in records])
+        except StoreError:
+            for record in records:
+                self.table.restore(record)
+            raise
         return len(records)
 
     async def _store(self, served: Served, record: KeyRecord) -> None:

@@ -111,7 +111,9 @@ class Publishing:
                 tickets.put_nowait(self._too_much(submission, total))
                 return
             rest = rest[: limits.event_bytes + 1]  # of a line that is too long, enough to say so
-        if rest.strip():
+        if rest.strip() and submission.line >= limits.lines_per_request:
+            tickets.put_nowait(self._too_much(submission, total))
+        elif rest.strip():
             tickets.put_nowait(self._bus.append(submission, [rest]))
 
     def _too_much(self, submission: Submission, total: int) -> Ticket:

@@ -175,7 +175,9 @@ def admin_token_of(settings: Settings) -> str:
             token = Path(settings.admin_token_file).read_text("utf-8").partition("\n")[0].strip()
         except (OSError, UnicodeDecodeError) as e:
             raise InvalidSettings(f"admin_token_file cannot be read: {e}") from None
-    if not token or not token.isascii():
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidSettings("the admin token has characters other than printable ASCII")
+    if not token:
         raise InvalidSettings(
             "an admin token is needed: set USERSTREAM_ADMIN_TOKEN, or admin_token_file"
         )

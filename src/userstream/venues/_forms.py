@@ -55,7 +55,7 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.FORBIDDEN: ErrorForm(403, -1002, "You are not authorized to execute this request."),
         Refusal.NOT_FOUND: ErrorForm(404, -1020, _UNSUPPORTED),
         Refusal.METHOD: ErrorForm(405, -1020, _UNSUPPORTED),
-        Refusal.TOO_LARGE: ErrorForm(413, -1020, _UNSUPPORTED),
+        Refusal.TOO_LARGE: ErrorForm(413, -1020, "The request is too large."),
         Refusal.MALFORMED: ErrorForm(400, -1100, _ILLEGAL),
         Refusal.UNAVAILABLE: ErrorForm(
             500, -1001, "Internal error; unable to process your request. Please try again."
