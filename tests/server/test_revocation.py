@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.server.fakes import SlowStore, on_store
 from tests.server.running import rest_of
 from userstream.server.records import ACCOUNTS, LISTEN_KEYS
+from userstream.server.store import Batch
 from userstream.venue import Call
 
 
@@ -15,7 +16,12 @@ async def test_api_key_and_listen_keys_are_stored_as_revoked_in_one_commit() -> 
         assert len(list(store.scan(*LISTEN_KEYS, 10))) == 1
         commits: list[int] = []
         commit = store.commit
-        store.commit = lambda batch: (commits.append(len(batch.deletes)), commit(batch))[1]  # type: ignore[method-assign]
+
+        def counted(batch: Batch) -> None:
+            commits.append(len(batch.deletes))
+            commit(batch)
+
+        store.commit = counted  # type: ignore[method-assign]
         answer = await server.admin.delete("/_accounts/alice")
         assert answer.json()["listen_keys_ended"] == 1
         assert commits == [1]
