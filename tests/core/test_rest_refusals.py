@@ -44,6 +44,7 @@ REJECTED = '{"code":-2015,"msg":"Invalid API-key, IP, or permissions for action.
 GONE = '{"code":-1125,"msg":"This listenKey does not exist."}'
 DUPLICATE = '{"code":-1101,"msg":"Duplicate values for a parameter detected."}'
 UNSUPPORTED = '{"code":-1020,"msg":"This operation is not supported."}'
+TOO_LARGE = '{"code":-1020,"msg":"The request is too large."}'
 SURPLUS = '{{"code":-1101,"msg":"Too many parameters; expected \'{}\' and received \'{}\'."}}'
 ILLEGAL_KEY = (
     '{"code":-1100,"msg":"Illegal characters found in parameter \'listenKey\'; '
@@ -99,7 +100,7 @@ BINANCE = [
     Row("POST", b"", 404, UNSUPPORTED, path="/api/v2/userDataStream"),
     Row("POST", b"", 404, UNSUPPORTED, path="/api/v1/userDataStream/"),
     Row("POST", b"", 404, UNSUPPORTED, path="/api/v1/userdatastream"),
-    Row("POST", b"", 413, UNSUPPORTED, sent=b"a=123456789", limits=SMALL),
+    Row("POST", b"", 413, TOO_LARGE, sent=b"a=123456789", limits=SMALL),
 ]
 BHEX = [
     Row("POST", STAMP, 401, '{"code":-1002,"msg":"You are not authorized to execute this '
@@ -128,7 +129,7 @@ BHEX = [
     Row("POST", SIXTY_FIVE, 400, '{"code":-1103,"msg":"An unknown parameter was sent."}'),
     Row("GET", STAMP, 405, UNSUPPORTED),
     Row("POST", STAMP, 404, UNSUPPORTED, path="/api/v1/userDataStream"),
-    Row("POST", STAMP, 413, UNSUPPORTED, sent=b"a=123456789", limits=SMALL),
+    Row("POST", STAMP, 413, TOO_LARGE, sent=b"a=123456789", limits=SMALL),
 ]  # fmt: skip
 SPACEDEX = [
     Row("POST", b"", 401, FORMAT, key=None),
@@ -143,7 +144,7 @@ SPACEDEX = [
     Row("DELETE", b"listenKey=a&listenKey=b", 400, DUPLICATE),
     Row("GET", b"", 405, UNSUPPORTED),
     Row("POST", b"", 404, UNSUPPORTED, path="/api/v3/userDataStream"),
-    Row("POST", b"", 413, UNSUPPORTED, sent=b"a=123456789", limits=SMALL),
+    Row("POST", b"", 413, TOO_LARGE, sent=b"a=123456789", limits=SMALL),
 ]
 M_PARAMETER = '{"code":33333,"msg":"param is error"}'
 M_OUTSIDE = '{"code":700003,"msg":"Timestamp for this request is outside of the recvWindow."}'

@@ -146,6 +146,13 @@ class KeyTableModel(RuleBasedStateMachine):
             self.table.forget(self.records[key])
             self._end(key)
 
+    @rule(key=keys)
+    def fail_to_end(self, key: str) -> None:
+        """A key whose end could not be stored: it is as if nothing had been asked."""
+        if key in self.entries:
+            self.table.forget(self.records[key])
+            self.table.restore(self.records[key])
+
     @rule()
     def restart(self) -> None:
         self.table = KeyTable(MINTER, POLICIES, self.records.values())
