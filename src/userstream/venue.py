@@ -15,8 +15,6 @@ from typing import NamedTuple, TypeAlias
 
 from userstream.events import AccountSnapshot, Envelope, StreamEvent
 
-# ── REST ────────────────────────────────────────────────────────────────────────────────────────
-
 
 class Call(Enum):
     """What a REST route does."""
@@ -146,9 +144,6 @@ class ErrorForm(NamedTuple):
     status: int
     code: int
     text: str
-
-
-# ── listen keys and streams ─────────────────────────────────────────────────────────────────────
 
 
 class Alphabet(Enum):

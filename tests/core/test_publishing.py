@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 from tests.core.lines import ORDER, SNAPSHOT, UPDATE, line
 from userstream.core.limits import Limits
 from userstream.core.picture import EMPTY
-from userstream.core.publishing import (
-    Appended,
-    Duplicate,
-    Head,
-    Ledger,
-    Refused,
-    answers,
-)
+from userstream.core.publishing import Appended, Duplicate, Head, Ledger, Refused
+from userstream.core.submission import answers
 from userstream.errors import StoreUnavailable
 from userstream.events import AccountSnapshot, Balance, OrderUpdate
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.core.lines import ORDER, line
 from userstream.core.limits import Limits
-from userstream.core.publishing import Appended, Duplicate, Ledger, Refused, Submission, answers
+from userstream.core.publishing import Appended, Duplicate, Ledger, Refused
+from userstream.core.submission import Submission, answers
 
 EPOCH = "epoch000"
 NOW = 1_700_000_000_000

@@ -14,14 +14,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.core.lines import ORDER, line
 from userstream.core.limits import Limits
 from userstream.core.picture import EMPTY
-from userstream.core.publishing import (
-    Appended,
-    Duplicate,
-    Head,
-    Ledger,
-    Refused,
-    Submission,
-)
+from userstream.core.publishing import Appended, Duplicate, Head, Ledger, Refused
+from userstream.core.submission import Submission
 from userstream.events import AccountSnapshot
 
 ACCOUNTS = ["alice", "bob", "carol"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -165,7 +165,7 @@ class Ledger:
         if len(text) > self._limits.event_bytes:
             most = self._limits.event_bytes
             msg = f"a line is {len(text)} bytes; allowed are {most}"
-            return Refused("too_large", msg, _account_of(text))
+            return Refused("too_large", msg, account_of(text))
         plain = read_order(text)
         if plain is not None:
             account = self._accounts.get(plain.account)
@@ -178,7 +178,7 @@ class Ledger:
         try:
             line = _decode_line(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            return Refused("malformed", f"{e}; a line is {_SHAPE}", _account_of(text))
+            return Refused("malformed", f"{e}; a line is {_SHAPE}", account_of(text))
         refused = _check_line(line)
         if refused is not None:
             return refused
@@ -277,7 +277,7 @@ class _Named(msgspec.Struct):
 _decode_named = msgspec.json.Decoder(_Named).decode
 
 
-def _account_of(text: bytes) -> str | None:
+def account_of(text: bytes) -> str | None:
     """The account of a line that is wrong elsewhere, so that later lines of it are blocked.
 
     A name that no account can have may be a damaged one: then nobody knows whose line it was.
@@ -287,62 +287,3 @@ def _account_of(text: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return name if ACCOUNT.fullmatch(name) else None
-
-
-class Submission:
-    """One publishing request: a refused line blocks the later lines of its account."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._blocked: dict[str, int] = {}
-        self._unreadable: int | None = None
-        self.line = 0
-
-    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
-        """The next line of the request, counted from 1."""
-        self.line += 1
-        if self._blocked or self._unreadable:
-            blocked = self._blocking(text)
-            if blocked is not None:
-                return blocked
-        outcome = self._ledger.accept(text, now_ms)
-        if isinstance(outcome, Refused):
-            self.block(outcome.account, self.line)
-        return outcome
-
-    def block(self, account: str | None, line: int) -> None:
-        """Blocks later lines of an account, or all where the account could not be read."""
-        if account is None:
-            self._unreadable = self._unreadable or line
-        else:
-            self._blocked.setdefault(account, line)
-
-    def _blocking(self, text: bytes) -> Refused | None:
-        if self._unreadable:
-            line = self._unreadable
-            return Refused("blocked_by", f"line {line} could not be read, nor whose it is")
-        account = _account_of(text)
-        line_or_none = self._blocked.get(account) if account is not None else None
-        if line_or_none is None:
-            return None
-        return Refused("blocked_by", f"line {line_or_none} of this account was refused", account)
-
-
-def answers(first: int, outcomes: Iterable[Appended | Duplicate | Refused]) -> bytes:
-    """The answers to lines counted from ``first``, each as one line of JSON."""
-    return "".join([_answer(line, o) for line, o in enumerate(outcomes, first)]).encode()
-
-
-def _answer(line: int, outcome: Appended | Duplicate | Refused) -> str:
-    if isinstance(outcome, Appended):
-        place = outcome.envelope
-        # Account and epoch are words by their own rules: nothing in them needs escaping.
-        return (
-            f'{{"line":{line},"account":"{place.account}",'
-            f'"epoch":"{place.epoch}","seq":{place.seq}}}\n'
-        )
-    if isinstance(outcome, Refused):
-        problem = {"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}
-        return f"{_encode(problem).decode()}\n"
-    known = {"line": line, "duplicate": True, "epoch": outcome.epoch, "seq": outcome.seq}
-    return f"{_encode(known).decode()}\n"

@@ -10,14 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from userstream.core.limits import Limits
-from userstream.core.publishing import (
-    Appended,
-    Duplicate,
-    Head,
-    Ledger,
-    Refused,
-    Submission,
-)
+from userstream.core.publishing import Appended, Duplicate, Head, Ledger, Refused
+from userstream.core.submission import Submission
 from userstream.errors import StoreError
 from userstream.events import AccountSnapshot
 from userstream.server.clock import Clock

@@ -84,8 +84,6 @@ class Connection(asyncio.Protocol):
     def __repr__(self) -> str:
         return f"<Connection {self.session!r}>"
 
-    # ── transport ───────────────────────────────────────────────────────────────────────────────
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Waits for the handshake, not for ever."""
         self._transport = transport  # type: ignore[assignment]
@@ -102,10 +100,8 @@ class Connection(asyncio.Protocol):
         """Handshake bytes, then frames."""
         if self._handshake is not None:
             self._shake(self._handshake, data)
-        elif self.session is not None and self.session.end is None:
-            self._frames(data)
         elif self.session is not None:
-            self._closing(data)
+            self._frames(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever ended it, it is counted once and with a reason."""
@@ -119,10 +115,6 @@ class Connection(asyncio.Protocol):
         self._edge.closed(self)
         self._transport = None
 
-    def eof_received(self) -> bool:
-        """Half a connection is none."""
-        return False
-
     def pause_writing(self) -> None:
         """The reader is behind: frames wait here, up to a bound."""
         self._paused = True
@@ -131,8 +123,6 @@ class Connection(asyncio.Protocol):
         """The reader has caught up with the transport."""
         self._paused = False
         self.flush()
-
-    # ── sending ─────────────────────────────────────────────────────────────────────────────────
 
     def send(self, frame: bytes) -> None:
         """Queues a frame for the end of this loop turn."""
@@ -169,8 +159,6 @@ class Connection(asyncio.Protocol):
         self.armed_ms = None
         if self.session is not None and self._transport is not None:
             self.handle(Tick())
-
-    # ── ending ──────────────────────────────────────────────────────────────────────────────────
 
     def end(self, end: End) -> None:
         """Ends the stream for a reason that lies outside the session."""
@@ -210,20 +198,6 @@ class Connection(asyncio.Protocol):
         transport.write_eof()
         self._abort_later()
 
-    def _closing(self, data: bytes) -> None:
-        """Ours was sent; the client's close frame ends it, and nothing else counts.
-
-        To hang up while the client still sends would take our close frame from it.
-        """
-        most = self._edge.limits.message_bytes
-        ready, self._inbound = split(self._inbound + data, most) or (b"", b"")
-        inbound = parse(ready, most) if ready else Inbound(())
-        closed = any(m.kind is Kind.CLOSE for m in inbound.messages)
-        if closed and self._transport is not None:
-            self._transport.close()
-
-    # ── handshake and frames ────────────────────────────────────────────────────────────────────
-
     def _shake(self, handshake: Handshake, data: bytes) -> None:
         if not handshake.feed(data):
             return
@@ -239,12 +213,10 @@ class Connection(asyncio.Protocol):
             transport.write(refusal_bytes(opened))
             self._hang_up(transport)
             return
-        self._open(handshake, opened)
+        self._open(handshake, opened, transport)
 
-    def _open(self, handshake: Handshake, opened: Opened) -> None:
-        answer = handshake.accept()
-        if self._transport is not None:
-            self._transport.write(answer)
+    def _open(self, handshake: Handshake, opened: Opened, transport: asyncio.Transport) -> None:
+        transport.write(handshake.accept())
         self.session = self._edge.begin(self, opened)
         self._edge.arm(self)
         if handshake.rest:
@@ -268,6 +240,8 @@ class Connection(asyncio.Protocol):
             if self.session is None:
                 return
             if self.session.end is not None:
+                # Ours was sent: only the client's close frame counts. To hang up while it still
+                # sends would take our close frame from it.
                 if kind is Kind.CLOSE and self._transport is not None:
                     self._transport.close()
             elif kind is Kind.TEXT:

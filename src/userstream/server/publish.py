@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from userstream.core.limits import Limits
-from userstream.core.publishing import Refused, Submission, answers
+from userstream.core.publishing import Refused
+from userstream.core.submission import Submission, answers
 from userstream.server.bus import Bus, Ticket
 from userstream.server.metrics import Metrics
 
