@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
+from starlette.types import ASGIApp
+
 from userstream.core.listenkeys import KeyTable
 from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
@@ -33,6 +35,7 @@ from userstream.server.settings import Settings, address_of, admin_token_of, bus
 from userstream.venue import Venue
 
 _log = logger("service")
+_PORTS = ("rest", "stream", "admin")
 
 
 class Service:
@@ -80,10 +83,7 @@ class Service:
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
         settings, limits, clock = self.settings, self.settings.limits, self.clock
         tls = _tls(settings)
-        sockets = {
-            name: _bind(exits, name, getattr(settings, name))
-            for name in ("rest", "stream", "admin")
-        }
+        sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
         folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
@@ -109,17 +109,21 @@ class Service:
         self._admin = AdminApp(
             self.bus, self.accounts, self.keys, self.metrics, limits, self._token
         )
-        files = (settings.tls_cert, settings.tls_key) if tls is not None else None
         exits.push_async_callback(self._stop_listeners)
-        for name, app, whole in (("rest", rest, True), ("admin", self._admin.app, False)):
-            listener = HttpListener(app, limits, tls=files, whole_request=whole)
-            await listener.start(sockets[name])
-            self._listeners.append(listener)
+        await self._listen(rest, sockets["rest"], whole_request=True)
+        await self._listen(self._admin.app, sockets["admin"], whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
         self.keys.start()
         exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
+
+    async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
+        settings = self.settings
+        tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+        listener = HttpListener(app, settings.limits, tls=tls, whole_request=whole_request)
+        await listener.start(sock)
+        self._listeners.append(listener)
 
     async def _stop_listeners(self) -> None:
         await asyncio.gather(*(listener.stop() for listener in self._listeners))

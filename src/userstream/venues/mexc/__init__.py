@@ -70,6 +70,28 @@ _LOST_OF_ORDERS = frozenset(
 _LOST_OF_ACCOUNTS = frozenset({"permissions", "commission_rates"})
 
 
+_KEYS = KeyPolicy(
+    length=64,
+    alphabet=Alphabet.HEX,
+    life_ms=3_600_000,  # Doc: "Valid for 60 minutes after creation"
+    on_create=OnCreate.NEW,
+    max_per_account=60,  # Doc: "Max 60 listen keys per UID"
+    max_sockets=5,  # Doc: "Max 5 WebSocket connections per listen key"
+)
+_STREAM = StreamDialect(
+    # Doc: "/ws?listenKey=". Without the parameter the socket opens too, for public channels; the
+    # private ones are then refused.
+    paths=(StreamPath("/ws", KeyPlace.QUERY),),
+    max_age_ms=86_400_000,  # spot v3 §Websocket Market Streams
+    ping_every_ms=None,  # clients die on a protocol ping; they send PING themselves
+    subscribe_within_ms=30_000,
+    idle_after_ms=60_000,
+    max_messages_per_s=100,
+    max_subscriptions=_MAX_SUBSCRIPTIONS,
+    expiry_notice=ExpiryNotice.NONE,
+)
+
+
 def build(options: Options, markets: Markets) -> Venue:
     """The venue as an operator set it up."""
     signed = Need.REQUIRED if options.auth == "required" else Need.OPTIONAL
@@ -94,26 +116,8 @@ def build(options: Options, markets: Markets) -> Venue:
             per_endpoint=True,
             info=lambda now_ms: exchange_info(markets, now_ms),
         ),
-        keys=KeyPolicy(
-            length=64,
-            alphabet=Alphabet.HEX,
-            life_ms=3_600_000,  # Doc: "Valid for 60 minutes after creation"
-            on_create=OnCreate.NEW,
-            max_per_account=60,  # Doc: "Max 60 listen keys per UID"
-            max_sockets=5,  # Doc: "Max 5 WebSocket connections per listen key"
-        ),
-        stream=StreamDialect(
-            # Doc: "/ws?listenKey=". Without the parameter the socket opens too, for public
-            # channels; the private ones are then refused.
-            paths=(StreamPath("/ws", KeyPlace.QUERY),),
-            max_age_ms=86_400_000,  # spot v3 §Websocket Market Streams
-            ping_every_ms=None,  # clients die on a protocol ping; they send PING themselves
-            subscribe_within_ms=30_000,
-            idle_after_ms=60_000,
-            max_messages_per_s=100,
-            max_subscriptions=_MAX_SUBSCRIPTIONS,
-            expiry_notice=ExpiryNotice.NONE,
-        ),
+        keys=_KEYS,
+        stream=_STREAM,
         errors=FORMS,
         encode=encoder(markets, pack, binary=binary),
         decode=decode,
