@@ -217,6 +217,8 @@ class StreamDialect:
     max_messages_per_s: int | None = 5
     max_subscriptions: int | None = None
     expiry_notice: ExpiryNotice = ExpiryNotice.EVENT
+    opening: str | None = None
+    """The frame by which a client hears everything; ``None``: it need not send any."""
 
 
 class Frame(NamedTuple):

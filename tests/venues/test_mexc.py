@@ -27,6 +27,7 @@ from userstream.venue import (
     Received,
     Refusal,
     Reply,
+    Subscriber,
     Venue,
 )
 from userstream.venues.mexc import VENUE
@@ -672,3 +673,10 @@ def test_integers_of_json_may_be_text() -> None:
     event = received.event
     assert (event.status, event.order_type, event.created_ms) == ("FILLED", "MARKET", 9)
     assert (event.time_ms, received.time_ms) == (9, None)
+
+
+def test_its_opening_frame_subscribes_to_every_private_channel() -> None:
+    opening = VENUE.stream.opening
+    assert opening is not None
+    control = VENUE.control(opening, Subscriber(frozenset(), True, lambda _: False))
+    assert control.channels == VENUE.channels

@@ -163,6 +163,10 @@ def _print_page(
     out.print("\nIn a second terminal, make a listen key and open its stream:\n")
     for text in paste_lines(venues[options.venue], urls, traders[0]):
         out.print(f"  {text}", markup=False)
+    opening = venues[options.venue].stream.opening
+    if opening is not None:
+        out.print("\nand type there, since this venue's streams wait for it:\n")
+        out.print(f"  {opening}", markup=False)
     out.print("\nIn a third, publish seven events and see them arrive:\n")
     out.print(f"  {publish_line(urls['admin'], options.admin_token)}\n", markup=False)
 

@@ -89,6 +89,8 @@ _STREAM = StreamDialect(
     max_messages_per_s=100,
     max_subscriptions=_MAX_SUBSCRIPTIONS,
     expiry_notice=ExpiryNotice.NONE,
+    # Doc: the program's step 3, with all three channels.
+    opening=msgspec.json.encode({"method": "SUBSCRIPTION", "params": sorted(CHANNELS)}).decode(),
 )
 
 
