@@ -22,7 +22,6 @@ from userstream.server.settings import (
     address_of,
     admin_token_of,
     bus_of,
-    environment,
     load_settings,
     markets_of,
 )
@@ -39,7 +38,6 @@ def test_the_later_of_file_environment_and_arguments_wins(tmp_path: Path) -> Non
     settings = load_settings(file, env, {"admin": "c:3", "venue": None})
     assert (settings.rest, settings.stream, settings.admin) == ("a:1", "b:2", "c:3")
     assert settings.limits.sockets == 5
-    assert environment()
 
 
 @pytest.mark.parametrize(

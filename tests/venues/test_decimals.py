@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.venues.strategies import amounts
-from userstream.venues._decimals import difference, eight, places, plain, product, quotient
+from userstream.venues._decimals import difference, eight, places, plain, product
 
 
 @pytest.mark.parametrize(
@@ -90,9 +90,3 @@ def test_differences_are_exact_and_not_below_zero() -> None:
     assert difference("1", MOST) == 0
     assert difference("1", None) == 1
     assert difference(None, None) == 0
-
-
-def test_a_quotient_is_cut_and_nothing_divided_by_nothing_is_zero() -> None:
-    assert quotient("2", "3", 4) == Decimal("0.6666")
-    assert quotient(MOST, "0.000000000000000001", 18) == int(MOST.replace(".", ""))
-    assert quotient("1", None, 4) == quotient("1", "0.00", 4) == quotient(None, "2", 4) == 0

@@ -10,7 +10,7 @@ from userstream.server.clock import Clock
 from userstream.server.fanout import Fanout
 from userstream.server.handshake import Handshake, Opened, Refused, Target, broken, find_target
 from userstream.server.keystore import KeyStore
-from userstream.venue import Refusal
+from userstream.venue import Refusal, Venue
 
 
 class Admission:
@@ -44,9 +44,13 @@ class Admission:
             return broken(target.venue)
         return self._keyed(target, address, fanout)
 
+    def has_room(self, venue: Venue, record: KeyRecord, fanout: Fanout) -> bool:
+        """Whether one more socket may use a listen key."""
+        most = venue.keys.max_sockets or self._limits.sockets_per_key
+        return len(fanout.of_key((record.venue, record.random))) < most
+
     def _keyed(self, target: Target, address: str, fanout: Fanout) -> Opened | Refused:
         venue = target.venue
-        most = venue.keys.max_sockets or self._limits.sockets_per_key
         records: list[tuple[str, KeyRecord]] = []
         if len(target.keys) > self._limits.max_parameters:
             most_keys = self._limits.max_parameters
@@ -55,7 +59,7 @@ class Admission:
             record = self._keys.table.find(venue.name, key, self._clock.ms())
             if record is None:
                 return self._unknown(target, address)
-            if len(fanout.of_key((record.venue, record.random))) >= most:
+            if not self.has_room(venue, record, fanout):
                 return _refused(target, Refusal.SOCKETS_EXHAUSTED)
             records.append((key, record))
         return Opened(venue, tuple(records), target.wrapped)

@@ -132,14 +132,11 @@ class Edge:
     def begin(self, connection: Connection, opened: Opened) -> Session:
         """Opens the session of an accepted handshake and binds it to its accounts."""
         venue = opened.venue
-        channelled = bool(venue.channels)
-        for key, record in opened.records:
-            wrap = wrap_of(key) if opened.wrapped else None
-            binding = Binding(connection, venue, record, frozenset() if channelled else None, wrap)
-            connection.bindings = (*connection.bindings, binding)
-            self._fanout.add(binding)
-        bound = bool(opened.records) and not channelled
         connection.wrapped = opened.wrapped
+        connection.bindings = tuple(
+            self._bind(connection, venue, key, record) for key, record in opened.records
+        )
+        bound = bool(opened.records) and not venue.channels
         session = Session(venue, self.limits, self.now_ms, bound=bound)
         self._metrics.sockets.set(len(self._connections))
         return session
@@ -176,10 +173,7 @@ class Edge:
         for key in sorted(channels - names):
             record = self._find(session.venue, key)
             if record is not None:
-                wrap = wrap_of(key) if connection.wrapped else None
-                binding = Binding(connection, session.venue, record, None, wrap)
-                self._fanout.add(binding)
-                kept.append(binding)
+                kept.append(self._bind(connection, session.venue, key, record))
         connection.bindings = tuple(kept)
 
     def arm(self, connection: Connection) -> None:
@@ -237,13 +231,19 @@ class Edge:
                 connection.session.sent_ms = now_ms
             connection.flush()
 
+    def _bind(self, connection: Connection, venue: Venue, key: str, record: KeyRecord) -> Binding:
+        channels: frozenset[str] | None = frozenset() if venue.channels else None
+        wrap = wrap_of(key) if connection.wrapped else None
+        binding = Binding(connection, venue, record, channels, wrap)
+        self._fanout.add(binding)
+        return binding
+
     def _name(self, binding: Binding) -> str:
         return self._keys.key_of(binding.key)
 
     def _may_join(self, venue: Venue, key: str) -> bool:
         record = self._find(venue, key)
-        most = venue.keys.max_sockets or self.limits.sockets_per_key
-        return record is not None and len(self._fanout.of_key((venue.name, record.random))) < most
+        return record is not None and self._admission.has_room(venue, record, self._fanout)
 
     def _find(self, venue: Venue, key: str) -> KeyRecord | None:
         return self._keys.table.find(venue.name, key, self.now_ms)

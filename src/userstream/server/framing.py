@@ -16,10 +16,11 @@ from websockets.protocol import SERVER, Protocol, State
 
 from userstream.core.closing import End
 
-_SILENT = logging.getLogger("userstream.framing")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
-_SILENT.disabled = True
+SILENT = logging.getLogger("userstream.websockets")
+"""For the library's parsers: their debug lines would show listen keys."""
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
+SILENT.disabled = True
 _MASK_BYTES = 4
 _LONGEST_HEAD = 14
 
@@ -123,7 +124,7 @@ def split(data: bytes, most: int) -> tuple[bytes, bytes] | None:
 
 def parse(data: bytes, most: int) -> Inbound:
     """The messages in whole frames."""
-    protocol = Protocol(SERVER, state=State.OPEN, max_size=most, logger=_SILENT)
+    protocol = Protocol(SERVER, state=State.OPEN, max_size=most, logger=SILENT)
     protocol.receive_data(data)
     messages: list[Message] = []
     parts: list[bytes] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http
-import logging
 from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
@@ -12,16 +11,13 @@ import msgspec
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from userstream.server.framing import SILENT
 from userstream.venue import ErrorForm, KeyPlace, Refusal, StreamPath, Venue
 
 if TYPE_CHECKING:
     from userstream.core.listenkeys import KeyRecord
     from userstream.core.mount import Mounts
 
-_SILENT = logging.getLogger("userstream.handshake")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
-_SILENT.disabled = True
 _END_OF_HEAD = b"\r\n\r\n"
 _PLAIN_FORM = ErrorForm(404, 404, "No venue is mounted here.")
 _BROKEN_FORM = ErrorForm(400, 400, "A WebSocket handshake is due: GET with an upgrade.")
@@ -52,7 +48,7 @@ class Handshake:
     __slots__ = ("_protocol", "_response", "_room", "_tail", "request", "rest")
 
     def __init__(self, head_bytes: int) -> None:
-        self._protocol = ServerProtocol(logger=_SILENT)
+        self._protocol = ServerProtocol(logger=SILENT)
         self._response: Response
         self._room = head_bytes
         self._tail = b""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -182,8 +181,3 @@ def admin_token_of(settings: Settings) -> str:
             "an admin token is needed: set USERSTREAM_ADMIN_TOKEN, or admin_token_file"
         )
     return token
-
-
-def environment() -> Mapping[str, str]:
-    """The process's environment."""
-    return os.environ

@@ -44,12 +44,3 @@ def product(a: str | None, b: str | None) -> Decimal:
 def difference(a: str | None, b: str | None) -> Decimal:
     """``a`` minus ``b``, exactly, not below zero; an absent term is zero."""
     return max(_EXACT.subtract(Decimal(a or 0), Decimal(b or 0)), _ZERO)
-
-
-def quotient(a: str | None, b: str | None, count: int) -> Decimal:
-    """``a`` divided by ``b``, cut to ``count`` places; zero where ``b`` is."""
-    divisor = Decimal(b or 0)
-    if not divisor:
-        return _ZERO
-    whole = _EXACT.divide(Decimal(a or 0), divisor)
-    return _EXACT.quantize(whole, Decimal(1).scaleb(-count))
