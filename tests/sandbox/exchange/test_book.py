@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from tests.sandbox.exchange.desk import BUY, SELL, listing, request
+from userstream.orders import OrderType, Side
 from userstream.sandbox.exchange.book import Book, Ladder, Level, Stops, rises
-from userstream.sandbox.exchange.orders import Order, OrderType, Side
+from userstream.sandbox.exchange.orders import Order
 
 STOP, PROFIT = OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT
 

@@ -4,27 +4,25 @@ No I/O, no clock, no randomness: the time is an argument of every command, ids a
 command returns all events that it led to, as pairs of account and event.
 """
 
+from userstream.orders import (
+    Accepted,
+    AccountEvent,
+    OrderRequest,
+    OrderState,
+    OrderType,
+    Outcome,
+    Reason,
+    Refused,
+    Replaced,
+    Side,
+    TimeInForce,
+    Trade,
+)
 from userstream.sandbox.exchange.exchange import Exchange, Quote
 from userstream.sandbox.exchange.fees import FeeAsset, FeeRule
 from userstream.sandbox.exchange.filters import Filters, Listing
 from userstream.sandbox.exchange.holders import History
 from userstream.sandbox.exchange.matching import SelfTrade
-from userstream.sandbox.exchange.orders import (
-    OrderRequest,
-    OrderState,
-    OrderType,
-    Side,
-    TimeInForce,
-    Trade,
-)
-from userstream.sandbox.exchange.outcomes import (
-    Accepted,
-    AccountEvent,
-    Outcome,
-    Reason,
-    Refused,
-    Replaced,
-)
 from userstream.sandbox.exchange.rules import Rules
 
 __all__ = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from userstream.orders import OrderRequest, OrderType, Reason, Refused
 from userstream.sandbox.exchange.amounts import ZERO, times
 from userstream.sandbox.exchange.book import Book, rises
 from userstream.sandbox.exchange.clearing import Clearing, given_asset
@@ -12,8 +13,7 @@ from userstream.sandbox.exchange.filters import Listing, screen, screen_notional
 from userstream.sandbox.exchange.holders import Holder
 from userstream.sandbox.exchange.ledger import Ledger
 from userstream.sandbox.exchange.matching import Matcher
-from userstream.sandbox.exchange.orders import Order, OrderRequest, OrderType
-from userstream.sandbox.exchange.outcomes import Reason, Refused
+from userstream.sandbox.exchange.orders import Order
 
 
 class Admitted(NamedTuple):

@@ -9,8 +9,9 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import NamedTuple
 
+from userstream.orders import OrderRequest, OrderType, Side
 from userstream.sandbox.exchange.amounts import ZERO, plus
-from userstream.sandbox.exchange.orders import Order, OrderRequest, OrderType, Side
+from userstream.sandbox.exchange.orders import Order
 
 
 class Level(NamedTuple):

@@ -10,11 +10,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from userstream.events import AccountUpdate, Balance, Event
+from userstream.orders import AccountEvent, Side, Trade
 from userstream.sandbox.exchange.amounts import minus, plus
 from userstream.sandbox.exchange.fees import FeeAsset, FeeRule
 from userstream.sandbox.exchange.ledger import Ledger
-from userstream.sandbox.exchange.orders import Order, Side, Trade
-from userstream.sandbox.exchange.outcomes import AccountEvent
+from userstream.sandbox.exchange.orders import Order
 from userstream.sandbox.exchange.reports import traded
 
 

@@ -8,6 +8,17 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from userstream.events import Permissions
+from userstream.orders import (
+    Accepted,
+    OrderRequest,
+    OrderState,
+    Outcome,
+    Reason,
+    Refused,
+    Replaced,
+    Side,
+    Trade,
+)
 from userstream.sandbox.exchange.admission import Admission, Admitted
 from userstream.sandbox.exchange.book import Book, Level
 from userstream.sandbox.exchange.clearing import Clearing, Tape
@@ -16,8 +27,7 @@ from userstream.sandbox.exchange.funds import Funds
 from userstream.sandbox.exchange.holders import Holder
 from userstream.sandbox.exchange.ledger import Ledger
 from userstream.sandbox.exchange.matching import Matcher
-from userstream.sandbox.exchange.orders import Order, OrderRequest, OrderState, Side, Trade
-from userstream.sandbox.exchange.outcomes import Accepted, Outcome, Reason, Refused, Replaced
+from userstream.sandbox.exchange.orders import Order
 from userstream.sandbox.exchange.reports import changed, rejected
 from userstream.sandbox.exchange.rules import Rules
 

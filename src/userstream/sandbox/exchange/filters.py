@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from userstream.errors import InvalidSettings
+from userstream.orders import OrderRequest, OrderType, Reason, Refused, TimeInForce
 from userstream.sandbox.exchange.amounts import (
     LARGEST,
     MAX_PLACES,
@@ -21,8 +22,6 @@ from userstream.sandbox.exchange.amounts import (
     times,
 )
 from userstream.sandbox.exchange.fees import RATE_PLACES
-from userstream.sandbox.exchange.orders import OrderRequest, OrderType, TimeInForce
-from userstream.sandbox.exchange.outcomes import Reason, Refused
 
 if TYPE_CHECKING:
     from userstream.markets import Symbol

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from userstream.events import ACCOUNT, AccountSnapshot, AccountUpdate, Balance, Event, Permissions
+from userstream.orders import Accepted, Outcome, Reason, Refused
 from userstream.sandbox.exchange.amounts import LARGEST, plus, publishable
 from userstream.sandbox.exchange.fees import FeeRule
 from userstream.sandbox.exchange.holders import History, Holder
 from userstream.sandbox.exchange.ledger import Holding, Ledger
-from userstream.sandbox.exchange.outcomes import Accepted, Outcome, Reason, Refused
 
 _ALL = Permissions()
 

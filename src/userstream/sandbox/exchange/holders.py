@@ -6,7 +6,8 @@ from collections import Counter, OrderedDict, deque
 from typing import NamedTuple
 
 from userstream.events import Permissions
-from userstream.sandbox.exchange.orders import Order, OrderState, Trade
+from userstream.orders import OrderState, Trade
+from userstream.sandbox.exchange.orders import Order
 
 
 class History(NamedTuple):

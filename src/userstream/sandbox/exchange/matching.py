@@ -8,10 +8,11 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
+from userstream.orders import TimeInForce
 from userstream.sandbox.exchange.amounts import ZERO, affordable, minus, plus, times
 from userstream.sandbox.exchange.book import Book, Ladder
 from userstream.sandbox.exchange.clearing import Clearing, Fill, Tape
-from userstream.sandbox.exchange.orders import Order, TimeInForce
+from userstream.sandbox.exchange.orders import Order
 from userstream.sandbox.exchange.reports import changed
 
 

@@ -1,110 +1,15 @@
-"""Orders and fills: as they are asked for, as the exchange keeps them, as they are shown."""
+"""An order while the exchange works on it."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from userstream.orders import OrderRequest, OrderState, Side
 from userstream.sandbox.exchange.amounts import ZERO, minus, plus, text, times
 
 if TYPE_CHECKING:
     from userstream.sandbox.exchange.filters import Listing
-
-
-class Side(StrEnum):
-    """Which way an order goes."""
-
-    BUY = "BUY"
-    SELL = "SELL"
-
-
-class OrderType(StrEnum):
-    """What an order does. ``LIMIT_MAKER`` is what other venues call post-only."""
-
-    LIMIT = "LIMIT"
-    MARKET = "MARKET"
-    LIMIT_MAKER = "LIMIT_MAKER"
-    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT"
-    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT"
-
-
-class TimeInForce(StrEnum):
-    """What becomes of the part that does not match at once."""
-
-    GTC = "GTC"
-    """It rests."""
-    IOC = "IOC"
-    """It expires."""
-    FOK = "FOK"
-    """The whole order expires unless it can be filled whole."""
-
-
-class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An order as it is asked for. Quantities in base, ``quote_quantity`` and prices in quote.
-
-    A market order has one of ``quantity`` and ``quote_quantity``, every other a ``quantity``.
-    ``time_in_force`` is for the types with a limit price other than ``LIMIT_MAKER``, GTC unless
-    said.
-    """
-
-    symbol: str
-    side: Side
-    order_type: OrderType
-    quantity: Decimal | None = None
-    quote_quantity: Decimal | None = None
-    price: Decimal | None = None
-    stop_price: Decimal | None = None
-    time_in_force: TimeInForce | None = None
-    client_order_id: str | None = None
-
-
-class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An order at one moment. Amounts are exact; times in ms."""
-
-    order_id: int
-    account: str
-    symbol: str
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce | None
-    client_order_id: str | None
-    price: Decimal | None
-    stop_price: Decimal | None
-    quantity: Decimal
-    """Base. Of a market order by quote amount: what that amount could buy or sell for."""
-    quote_quantity: Decimal | None
-    status: str
-    working: bool
-    """False for a stop that has not triggered."""
-    cumulative_quantity: Decimal
-    cumulative_quote: Decimal
-    locked: Decimal
-    """What the order holds back: quote of a buy, base of a sell."""
-    created_ms: int
-    updated_ms: int
-
-
-class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One side of a fill; the other side has the same ``trade_id``."""
-
-    trade_id: int
-    account: str
-    symbol: str
-    order_id: int
-    counter_order_id: int
-    client_order_id: str | None
-    side: Side
-    price: Decimal
-    quantity: Decimal
-    quote: Decimal
-    commission: Decimal
-    commission_asset: str
-    maker: bool
-    self_trade: bool
-    time_ms: int
 
 
 class Order:

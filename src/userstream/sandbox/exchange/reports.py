@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from userstream.events import OrderUpdate
+from userstream.orders import OrderRequest, Trade
 from userstream.sandbox.exchange.amounts import publishable, text
-from userstream.sandbox.exchange.orders import Order, OrderRequest, Trade
+from userstream.sandbox.exchange.orders import Order
 
 
 def changed(
