@@ -6,7 +6,7 @@ from typing import Any
 
 from userstream.core.limits import Limits
 from userstream.core.listenkeys import KeyTable
-from userstream.core.rest import Credentials, Identity, Request, Response, RestGate
+from userstream.core.rest import Admitted, Credentials, Identity, Request, Response, RestGate
 from userstream.core.signing import is_signed
 from userstream.core.tokens import Minter
 from userstream.venue import Call, Refusal, Venue
@@ -65,6 +65,7 @@ class Gate:
         admitted = self.gate.admit(request, now_ms)
         if isinstance(admitted, Response):
             return admitted
+        assert isinstance(admitted, Admitted)
         identity = verify(admitted.credentials)
         if isinstance(identity, Refusal):
             return self.gate.refuse(identity, verdict=admitted.verdict)

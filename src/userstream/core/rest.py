@@ -17,7 +17,7 @@ from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
 from userstream.core.parameters import Refusing, read_parameters
 from userstream.core.ratelimit import RateLimiter, Verdict
 from userstream.core.signing import check_timestamp, signed_message
-from userstream.venue import LISTEN_KEY_CALLS, Call, Need, Refusal, Reply, Route, Venue
+from userstream.venue import LISTEN_KEY_CALLS, Auth, Call, Need, Refusal, Reply, Route, Venue
 
 _encode = msgspec.json.Encoder().encode
 _JSON = ("content-type", "application/json;charset=UTF-8")
@@ -101,6 +101,22 @@ class Served(NamedTuple):
     """Whether the key did not exist before."""
 
 
+class Open(NamedTuple):
+    """A ``DESK`` call that anybody may make."""
+
+    route: Route
+    parameters: Mapping[str, str]
+    verdict: Verdict
+
+
+class Answered(NamedTuple):
+    """What the exchange itself answers to a ``DESK`` call; ``body`` is written as JSON."""
+
+    body: object
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class RestGate:
     """Decides every REST request of one venue."""
 
@@ -115,12 +131,12 @@ class RestGate:
         self._routes = {(r.method, r.path): r for r in self._rest.routes}
         self._paths = {r.path for r in self._rest.routes}
 
-    def admit(self, request: Request, now_ms: int) -> Admitted | Response:
+    def admit(self, request: Request, now_ms: int) -> Admitted | Open | Response:
         """Checks a request up to its credentials; start-up calls are answered at once."""
         route = self._routes.get((request.method, request.path))
         # Whatever is no route shares a pool: a made-up path must not open a window of its own.
         pool = f"{route.method} {route.path}" if route and self._rest.per_endpoint else ""
-        weight = route.weight if route else 1
+        weight = _weight(route, request)
         verdict = self._limiter.take(request.address, weight, now_ms, pool)
         if verdict.refusal is not None:
             return self._limited(verdict.refusal, verdict)
@@ -130,6 +146,8 @@ class RestGate:
         if len(request.body) > self._limits.request_body_bytes:
             return self.refuse(Refusal.TOO_LARGE, verdict=verdict)
         try:
+            if route.call is Call.DESK:
+                return self._read_desk(route, request, verdict, now_ms)
             if route.call not in LISTEN_KEY_CALLS:
                 return self._public(route.call, verdict, now_ms)
             return self._read(route, request, verdict, now_ms)
@@ -164,6 +182,11 @@ class RestGate:
         headers = (_JSON, *self._weight(verdict)) if verdict else (_JSON,)
         return Response(form.status, body, headers, refusal)
 
+    def answer(self, answered: Answered, verdict: Verdict) -> Response:
+        """The exchange's own answer, with what every answer of the venue carries."""
+        headers = (_JSON, *_PRIVATE, *self._weight(verdict), *answered.headers)
+        return Response(answered.status, _encode(answered.body), headers)
+
     def _limited(self, refusal: Refusal, verdict: Verdict) -> Response:
         response = self.refuse(refusal, verdict.detail, verdict=verdict)
         wait = ("retry-after", str(verdict.retry_after_s))
@@ -178,16 +201,29 @@ class RestGate:
 
     def _read(self, route: Route, request: Request, verdict: Verdict, now_ms: int) -> Admitted:
         api_key = self._api_key(request.headers)
-        parameters = read_parameters(
-            request.query, request.body, json_body=self._rest.json_body, limits=self._limits
-        )
+        parameters = self._parameters(request)
         wanted = {"listenKey"} if route.call in {Call.RENEW, Call.DELETE} else set()
         if self._rest.refuse_surplus and len(parameters) > len(wanted):
             raise Refusing(Refusal.PARAMETER_SURPLUS, len(wanted), len(parameters))
         if wanted:
             self._check_listen_key(parameters)
-        credentials = self._signed(api_key, parameters, request, now_ms)
+        credentials = self._signed(self._rest.auth, api_key, parameters, request, now_ms)
         return Admitted(route, parameters, credentials, verdict)
+
+    def _read_desk(
+        self, route: Route, request: Request, verdict: Verdict, now_ms: int
+    ) -> Admitted | Open:
+        if route.auth is None:
+            return Open(route, self._parameters(request), verdict)
+        api_key = self._api_key(request.headers)
+        parameters = self._parameters(request)
+        credentials = self._signed(route.auth, api_key, parameters, request, now_ms)
+        return Admitted(route, parameters, credentials, verdict)
+
+    def _parameters(self, request: Request) -> dict[str, str]:
+        return read_parameters(
+            request.query, request.body, json_body=self._rest.json_body, limits=self._limits
+        )
 
     def _api_key(self, headers: Mapping[str, str]) -> str:
         auth = self._rest.auth
@@ -209,9 +245,13 @@ class RestGate:
             raise Refusing(Refusal.PARAMETER_ILLEGAL, "listenKey", _KEY_LEGAL)
 
     def _signed(
-        self, api_key: str, parameters: Mapping[str, str], request: Request, now_ms: int
+        self,
+        auth: Auth,
+        api_key: str,
+        parameters: Mapping[str, str],
+        request: Request,
+        now_ms: int,
     ) -> Credentials:
-        auth = self._rest.auth
         signature = parameters.get("signature") if auth.signature is not Need.NONE else None
         if auth.signature is Need.REQUIRED and signature is None:
             raise Refusing(Refusal.SIGNATURE_MISSING, "signature")
@@ -247,3 +287,11 @@ class RestGate:
 
     def _weight(self, verdict: Verdict) -> tuple[tuple[str, str], ...]:
         return tuple((name, str(verdict.used)) for name in self._rest.used_weight_headers)
+
+
+def _weight(route: Route | None, request: Request) -> int:
+    if route is None:
+        return 1
+    if route.bare_weight is None or b"symbol" in request.query or b"symbol" in request.body:
+        return route.weight
+    return route.bare_weight

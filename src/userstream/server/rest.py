@@ -12,13 +12,14 @@ from starlette.types import Receive, Scope, Send
 from userstream.core import rest
 from userstream.core.limits import Limits
 from userstream.core.mount import Mounts
-from userstream.core.rest import Admitted, RestGate
+from userstream.core.rest import Admitted, Identity, Open, RestGate
 from userstream.server.accounts import Verifier
 from userstream.server.clock import Clock
+from userstream.server.desk import Desk
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
-from userstream.venue import Refusal
+from userstream.venue import Call, Refusal
 
 _log = logger("rest")
 _NO_VENUE = rest.Response(404, b'{"code":404,"msg":"No venue is mounted here."}')
@@ -36,6 +37,7 @@ class RestApp:
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
+        desk: Desk | None = None,
     ) -> None:
         self._mounts = mounts
         self._gates = gates
@@ -44,6 +46,7 @@ class RestApp:
         self._clock = clock
         self._limits = limits
         self._metrics = metrics
+        self._desk = desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request, whatever its method."""
@@ -79,12 +82,26 @@ class RestApp:
             address=request.client.host if request.client else "",
         )
         admitted = gate.admit(asked, self._clock.ms())
-        if not isinstance(admitted, Admitted):
+        if isinstance(admitted, rest.Response):
             return admitted
+        if isinstance(admitted, Open):
+            return await self._ask_desk(gate, admitted, None)
         identity = await self._verifier.verify(admitted.credentials)
         if isinstance(identity, Refusal):
             return gate.refuse(identity, verdict=admitted.verdict)
+        if admitted.route.call is Call.DESK:
+            return await self._ask_desk(gate, admitted, identity)
         return await self._keys.serve(gate, admitted, identity)
+
+    async def _ask_desk(
+        self, gate: RestGate, admitted: Admitted | Open, identity: Identity | None
+    ) -> rest.Response:
+        if self._desk is None:
+            return gate.refuse(Refusal.NOT_FOUND, verdict=admitted.verdict)
+        answered = await self._desk.serve(gate.venue, admitted.route, admitted.parameters, identity)
+        if isinstance(answered, Refusal):
+            return gate.refuse(answered, verdict=admitted.verdict)
+        return gate.answer(answered, admitted.verdict)
 
     async def _body(self, request: Request) -> bytes:
         most = self._limits.request_body_bytes
