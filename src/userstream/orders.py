@@ -169,6 +169,13 @@ class Accepted(NamedTuple):
     trades: tuple[Trade, ...] = ()
     """The fills of that order in this command."""
 
+    @property
+    def named(self) -> OrderState:
+        """The order of a command that names or makes one."""
+        if self.order is None:
+            raise ValueError("this command was not about one order")
+        return self.order
+
 
 Outcome: TypeAlias = Accepted | Refused
 

@@ -6,7 +6,7 @@ that turn arguments into calls on a ``TradingAccount`` and its outcomes into the
 
 from userstream.trading.account import TradingAccount
 from userstream.trading.arguments import Arguments, Declined, Empty, Kind, Param, read_arguments
-from userstream.trading.dialect import Endpoint, OrderLimit, TradingDialect, with_orders
+from userstream.trading.dialect import Endpoint, OrderLimit, Refusals, TradingDialect, with_orders
 
 __all__ = [
     "Arguments",
@@ -16,6 +16,7 @@ __all__ = [
     "Kind",
     "OrderLimit",
     "Param",
+    "Refusals",
     "TradingAccount",
     "TradingDialect",
     "read_arguments",

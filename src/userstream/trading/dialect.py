@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
-from userstream.orders import Reason, Refused
+from userstream.orders import Accepted, Outcome, Reason, Refused
 from userstream.trading.account import TradingAccount
 from userstream.trading.arguments import Arguments, Declined, Empty, Param
 from userstream.venue import Auth, Call, ErrorForm, Route, Venue
@@ -44,6 +44,29 @@ class OrderLimit(NamedTuple):
     header: str = ""
 
 
+class Refusals(NamedTuple):
+    """How each refusal of the exchange reads; the text may take the parameter's name."""
+
+    reasons: Mapping[Reason, ErrorForm]
+    fields: Mapping[str, str]
+    """The venue's names of the fields of ``OrderRequest``, where they differ."""
+
+    def declined(self, refused: Refused) -> Declined:
+        """The venue's form of a refusal."""
+        name = refused.field or ""
+        return Declined(self.reasons[refused.reason], self.fields.get(name, name))
+
+    def accepted(self, outcome: Outcome) -> Accepted:
+        """What was carried out.
+
+        Raises:
+            Declined: it was refused.
+        """
+        if isinstance(outcome, Refused):
+            raise self.declined(outcome)
+        return outcome
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradingDialect:
     """The order endpoints of one venue."""
@@ -52,21 +75,12 @@ class TradingDialect:
     endpoints: tuple[Endpoint, ...]
     auth: Auth
     """Of every signed call."""
-    reasons: Mapping[Reason, ErrorForm]
-    """How each refusal of the exchange reads; the text may take the parameter's name."""
-    fields: Mapping[str, str] = field(default_factory=dict)
-    """The venue's names of the fields of ``OrderRequest``, where they differ."""
     empty: Empty = Empty.MISSING
     surplus: ErrorForm | None = None
     """Said of parameters that a call does not have; ``None``: they are passed over."""
     order_limits: tuple[OrderLimit, ...] = ()
     too_many_orders: ErrorForm | None = None
     """Takes the limit and the interval."""
-
-    def declined(self, refused: Refused) -> Declined:
-        """The venue's form of a refusal by the exchange."""
-        name = refused.field or ""
-        return Declined(self.reasons[refused.reason], self.fields.get(name, name))
 
 
 def with_orders(venue: Venue, dialect: TradingDialect) -> Venue:

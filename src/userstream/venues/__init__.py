@@ -1,7 +1,8 @@
 """The venues that ship with userstream: discovery, nothing else.
 
 A venue is a module here that exports ``Options`` (what an operator may set), ``build(options,
-markets)`` and ``VENUE``, the value with the document's own behaviour.
+markets)`` and ``VENUE``, the value with the document's own behaviour. Its submodule ``orders``
+exports ``OrderOptions`` and ``build_orders(options, markets)``: the order endpoints.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from userstream.markets import Markets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import ModuleType
 
+    from userstream.trading import TradingDialect
     from userstream.venue import Venue
 
 DEFAULT = "binance"
@@ -37,13 +40,35 @@ def load(
     Raises:
         InvalidSettings: no such venue, or an option it does not have or allow.
     """
+    module = _module(name)
+    venue: Venue = module.build(_parsed(name, options, module.Options), markets or Markets())
+    return venue
+
+
+def load_orders(
+    name: str, options: Mapping[str, Any] | None = None, markets: Markets | None = None
+) -> TradingDialect:
+    """The order endpoints of that venue, as an operator set them up.
+
+    Raises:
+        InvalidSettings: no such venue, or an option they do not have or allow.
+    """
+    _module(name)
+    module = importlib.import_module(f"{__name__}.{name}.orders")
+    parsed = _parsed(name, options, module.OrderOptions)
+    dialect: TradingDialect = module.build_orders(parsed, markets or Markets())
+    return dialect
+
+
+def _module(name: str) -> ModuleType:
     if name not in names():
         raise InvalidSettings(f"unknown venue {name!r}; allowed are {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name}")
+    return importlib.import_module(f"{__name__}.{name}")
+
+
+def _parsed(name: str, given: Mapping[str, Any] | None, kind: Any) -> Any:  # noqa: ANN401
     try:
-        parsed = msgspec.convert(options or {}, module.Options)
+        return msgspec.convert(given or {}, kind)
     except msgspec.ValidationError as e:
-        allowed = ", ".join(module.Options.__struct_fields__)
+        allowed = ", ".join(kind.__struct_fields__)
         raise InvalidSettings(f"venues.{name}: {e}; its options are {allowed}") from None
-    venue: Venue = module.build(parsed, markets or Markets())
-    return venue
