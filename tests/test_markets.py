@@ -35,6 +35,13 @@ def test_places_of_a_price_are_those_of_the_tick(tick: str, count: int) -> None:
     assert Symbol(name="AB", base="A", quote="B", tick=tick).price_places == count
 
 
+def test_the_least_price_and_quantity_are_one_step_unless_said() -> None:
+    symbol = Symbol(name="AB", base="A", quote="B", tick="0.5", lot="0.1")
+    assert (symbol.min_price, symbol.min_quantity) == ("0.5", "0.1")
+    said = Symbol(name="AB", base="A", quote="B", min_price="2", min_quantity="3")
+    assert (said.min_price, said.min_quantity) == ("2", "3")
+
+
 def test_a_listed_coin_id_is_returned() -> None:
     assert SANDBOX_MARKETS.coin_id("USDT") == "128f589271cb4951b03e71e6323eb7be"
 

@@ -15,13 +15,30 @@ _QUOTES = ("USDT", "USDC", "FDUSD", "BTC", "ETH", "BNB", "EUR", "USD")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Symbol:
-    """A trading pair. ``tick`` is the smallest price step, ``lot`` the smallest quantity step."""
+    """A trading pair. ``tick`` is the smallest price step, ``lot`` the smallest quantity step.
+
+    The bounds on orders are inclusive; the notional is price times quantity, in quote. The least
+    price is the tick and the least quantity the lot unless said, the largest notional that of the
+    largest price and quantity.
+    """
 
     name: str
     base: str
     quote: str
     tick: str = "0.01"
     lot: str = "0.000001"
+    min_quantity: str = ""
+    max_quantity: str = "10000000"
+    min_price: str = ""
+    max_price: str = "10000000"
+    min_notional: str = "0"
+    max_notional: str = "100000000000000"
+
+    def __post_init__(self) -> None:
+        if not self.min_quantity:
+            object.__setattr__(self, "min_quantity", self.lot)
+        if not self.min_price:
+            object.__setattr__(self, "min_price", self.tick)
 
     @property
     def price_places(self) -> int:
@@ -67,11 +84,61 @@ SANDBOX_MARKETS = Markets(
         {
             s.name: s
             for s in (
-                Symbol(name="BTCUSDT", base="BTC", quote="USDT", tick="0.01", lot="0.00001"),
-                Symbol(name="ETHBTC", base="ETH", quote="BTC", tick="0.000001", lot="0.001"),
-                Symbol(name="LTCBTC", base="LTC", quote="BTC", tick="0.000001", lot="0.01"),
-                Symbol(name="ETHUSDT", base="ETH", quote="USDT", tick="0.01", lot="0.0001"),
-                Symbol(name="MXUSDT", base="MX", quote="USDT", tick="0.0001", lot="0.01"),
+                Symbol(
+                    name="BTCUSDT",
+                    base="BTC",
+                    quote="USDT",
+                    tick="0.01",
+                    lot="0.00001",
+                    max_quantity="10000",
+                    max_price="1000000",
+                    min_notional="1",
+                    max_notional="10000000000",
+                ),
+                Symbol(
+                    name="ETHBTC",
+                    base="ETH",
+                    quote="BTC",
+                    tick="0.000001",
+                    lot="0.001",
+                    max_quantity="100000",
+                    max_price="100",
+                    min_notional="0.0001",
+                    max_notional="10000000",
+                ),
+                Symbol(
+                    name="LTCBTC",
+                    base="LTC",
+                    quote="BTC",
+                    tick="0.000001",
+                    lot="0.01",
+                    max_quantity="100000",
+                    max_price="100",
+                    min_notional="0.0001",
+                    max_notional="10000000",
+                ),
+                Symbol(
+                    name="ETHUSDT",
+                    base="ETH",
+                    quote="USDT",
+                    tick="0.01",
+                    lot="0.0001",
+                    max_quantity="100000",
+                    max_price="100000",
+                    min_notional="1",
+                    max_notional="10000000000",
+                ),
+                Symbol(
+                    name="MXUSDT",
+                    base="MX",
+                    quote="USDT",
+                    tick="0.0001",
+                    lot="0.01",
+                    max_quantity="10000000",
+                    max_price="100000",
+                    min_notional="1",
+                    max_notional="1000000000000",
+                ),
             )
         }
     ),

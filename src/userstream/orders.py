@@ -43,6 +43,15 @@ class TimeInForce(StrEnum):
     """The whole order expires unless it can be filled whole."""
 
 
+class FeeAsset(StrEnum):
+    """Which asset an order's fees are charged in: the venue that it came through decides."""
+
+    RECEIVED = "RECEIVED"
+    """What the fill brings: the base asset to a buyer, the quote asset to a seller."""
+    QUOTE = "QUOTE"
+    """The quote asset on both sides; a buyer pays it from what is free at the fill."""
+
+
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An order as it is asked for. Quantities in base, ``quote_quantity`` and prices in quote.
 
@@ -60,6 +69,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stop_price: Decimal | None = None
     time_in_force: TimeInForce | None = None
     client_order_id: str | None = None
+    fee_asset: FeeAsset = FeeAsset.RECEIVED
 
 
 class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,13 +93,13 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cumulative_quantity: Decimal
     cumulative_quote: Decimal
     locked: Decimal
-    """What the order holds back: quote of a buy, base of a sell."""
+    """What the order holds back: quote of a buy, base of a sell; nothing of a market order."""
     created_ms: int
     updated_ms: int
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One side of a fill; the other side has the same ``trade_id``."""
+    """One side of a fill; the other side has the same ``trade_id``, which is the symbol's own."""
 
     trade_id: int
     account: str
@@ -146,6 +156,8 @@ class Reason(StrEnum):
     TRADING_DISABLED = "TRADING_DISABLED"
     WITHDRAWALS_DISABLED = "WITHDRAWALS_DISABLED"
     DEPOSITS_DISABLED = "DEPOSITS_DISABLED"
+    REJECTED = "REJECTED"
+    """The exchange gave no other reason."""
     UNKNOWN_ORDER = "UNKNOWN_ORDER"
     ORDER_FINISHED = "ORDER_FINISHED"
     """The order is known and will never change again; its status tells how it ended."""

@@ -151,7 +151,9 @@ def test_a_dead_key_is_730708_and_a_61st_is_refused() -> None:
 
 
 def test_exchange_info_has_what_clients_read_of_a_symbol() -> None:
-    symbol = Symbol(name="MXUSDT", base="MX", quote="USDT", tick="0.00010", lot="0.01")
+    symbol = Symbol(
+        name="MXUSDT", base="MX", quote="USDT", tick="0.00010", lot="0.01", min_notional="1.0"
+    )
     info: Any = venues.load("mexc", {}, Markets(symbols={"MXUSDT": symbol})).rest.info(5)
     assert (info["serverTime"], info["rateLimits"], info["exchangeFilters"]) == (5, [], [])
     (shown_symbol,) = info["symbols"]
@@ -164,7 +166,7 @@ def test_exchange_info_has_what_clients_read_of_a_symbol() -> None:
     assert {"LIMIT", "MARKET", "LIMIT_MAKER"} < set(shown_symbol["orderTypes"])
     assert (shown_symbol["baseAssetPrecision"], shown_symbol["quoteAssetPrecision"]) == (2, 4)
     assert shown_symbol["baseSizePrecision"] == "0.01"
-    assert shown_symbol["quoteAmountPrecision"] == "0.000001"
+    assert shown_symbol["quoteAmountPrecision"] == "1"
 
 
 # ── words and numbers ───────────────────────────────────────────────────────────────────────────

@@ -25,6 +25,18 @@ class SymbolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quote: str
     tick: str = "0.00000001"
     lot: str = "0.00000001"
+    min_quantity: str = ""
+    """Least quantity of an order, as the venues describe themselves; empty: the lot."""
+    max_quantity: str = "10000000"
+    """Largest quantity of an order."""
+    min_price: str = ""
+    """Least price of an order; empty: the tick."""
+    max_price: str = "10000000"
+    """Largest price of an order."""
+    min_notional: str = "0"
+    """Least price times quantity of an order."""
+    max_notional: str = "100000000000000"
+    """Largest price times quantity of an order; only MEXC shows one."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,8 +168,7 @@ def bus_of(text: str) -> Path | None:
 def markets_of(settings: Settings) -> Markets:
     """The symbols and coin ids of the settings."""
     symbols = {
-        name: Symbol(name=name, base=s.base, quote=s.quote, tick=s.tick, lot=s.lot)
-        for name, s in settings.symbols.items()
+        name: Symbol(name=name, **msgspec.structs.asdict(s)) for name, s in settings.symbols.items()
     }
     return Markets(symbols=symbols, coin_ids=dict(settings.coin_ids))
 

@@ -30,7 +30,6 @@ def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
 
 def symbol_info(s: Symbol) -> dict[str, Any]:
     """One symbol of ``exchangeInfo``."""
-    top = "10000000.00000000"
     return {
         "symbol": s.name,
         "status": "TRADING",
@@ -44,16 +43,16 @@ def symbol_info(s: Symbol) -> dict[str, Any]:
         "filters": [
             {
                 "filterType": "PRICE_FILTER",
-                "minPrice": eight(s.tick),
-                "maxPrice": top,
+                "minPrice": eight(s.min_price),
+                "maxPrice": eight(s.max_price),
                 "tickSize": eight(s.tick),
             },
             {
                 "filterType": "LOT_SIZE",
-                "minQty": eight(s.lot),
-                "maxQty": top,
+                "minQty": eight(s.min_quantity),
+                "maxQty": eight(s.max_quantity),
                 "stepSize": eight(s.lot),
             },
-            {"filterType": "MIN_NOTIONAL", "minNotional": "0.00100000"},
+            {"filterType": "MIN_NOTIONAL", "minNotional": eight(s.min_notional)},
         ],
     }

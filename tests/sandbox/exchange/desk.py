@@ -12,6 +12,7 @@ from userstream.sandbox.exchange import (
     Accepted,
     AccountEvent,
     Exchange,
+    FeeAsset,
     FeeRule,
     Filters,
     Listing,
@@ -53,6 +54,7 @@ class Desk:
 
     def __init__(self, *listings: Listing, now_ms: int = 1_000, **rules: Any) -> None:
         self.now_ms = now_ms
+        self.fee_asset = FeeAsset.RECEIVED
         chosen: dict[str, Any] = {"fees": FREE, "first_trade_id": 501} | rules
         self.exchange = Exchange(listings or (listing(),), Rules(**chosen))
         self.funds = self.exchange.funds
@@ -63,6 +65,7 @@ class Desk:
         self, account: str, side: Side, order_type: OrderType = OrderType.LIMIT, **fields: Any
     ) -> Outcome:
         """Places an order."""
+        fields.setdefault("fee_asset", self.fee_asset)
         return self.exchange.place(account, request(side, order_type, **fields), self.now_ms)
 
     def place(

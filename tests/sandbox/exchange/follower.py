@@ -39,10 +39,11 @@ class Follower:
         self.fees: dict[str, Decimal] = {}
         self.orders: dict[tuple[str, str], Seen] = {}
         self.trades = 0
+        self._trade_ids: dict[str, int] = {}
 
     def follow(self, events: Sequence[AccountEvent]) -> None:
         """Takes in the events of one command."""
-        fills: dict[str, list[OrderUpdate]] = {}
+        fills: dict[tuple[str, int], list[OrderUpdate]] = {}
         before = ("", "")
         for account, event in events:
             schema.check(event)
@@ -57,7 +58,9 @@ class Follower:
             for balance in event.balances:
                 self._balance(account, balance, event)
             before = (account, cause)
-        for taken, made in fills.values():  # exactly two sides
+        for (symbol, trade_id), (taken, made) in fills.items():  # exactly two sides
+            assert trade_id == self._trade_ids.get(symbol, trade_id - 1) + 1
+            self._trade_ids[symbol] = trade_id
             assert (taken.maker, made.maker) == (False, True)
             assert taken.side != made.side
             assert taken.last_quantity == made.last_quantity
@@ -77,7 +80,9 @@ class Follower:
                 self.fees[b.asset] = _EXACT.subtract(self.fees.get(b.asset, ZERO), fee)
         self.balances[account, b.asset] = now
 
-    def _order(self, account: str, o: OrderUpdate, fills: dict[str, list[OrderUpdate]]) -> None:
+    def _order(
+        self, account: str, o: OrderUpdate, fills: dict[tuple[str, int], list[OrderUpdate]]
+    ) -> None:
         assert 0 < int(o.order_id) < 2**53
         key = (account, o.order_id)
         if o.execution == "NEW":
@@ -91,7 +96,7 @@ class Follower:
         known = self.orders[key]
         if o.execution == "TRADE":
             assert o.trade_id is not None
-            fills.setdefault(o.trade_id, []).append(o)
+            fills.setdefault((o.symbol, int(o.trade_id)), []).append(o)
             known.quantity = _EXACT.add(known.quantity, Decimal(o.last_quantity or 0))
             known.quote = _EXACT.add(known.quote, Decimal(o.last_quote or 0))
             whole = known.quantity == Decimal(o.quantity or 0)

@@ -1,8 +1,7 @@
 """The same exchange written as plainly as can be: lists, fractions, no book, no ledger.
 
 One symbol. What an account has in all changes only with fills and fees; what is locked is
-computed anew from the open orders each time. Fees in quote are exact here, since only then is the
-locked amount a function of the order alone.
+computed anew from the open orders each time.
 """
 
 from __future__ import annotations
@@ -32,6 +31,8 @@ class Naive:
     left: Fraction
     status: str = "NEW"
     spent: Fraction = Fraction(0)
+    saved: Fraction = Fraction(0)
+    cost: Fraction = Fraction(0)
     rests: bool = False
 
     @property
@@ -90,7 +91,8 @@ class NaiveExchange:
                 order.left = order.quantity = self._worth(order, Fraction(request.quote_quantity))
                 if not order.quantity:
                     return Reason.QUANTITY_TOO_LOW
-        if self.free(account, QUOTE if order.buys else BASE) < self._first_need(order):
+        order.cost = self._cost(order)
+        if self.free(account, QUOTE if order.buys else BASE) < order.cost:
             return Reason.INSUFFICIENT_BALANCE
         self.orders.append(order)
         queue = [order] if order.stop is None else []
@@ -155,30 +157,16 @@ class NaiveExchange:
             amount -= other.left * price
         return bought + floor(amount / price / LOT) * LOT
 
-    def _in_quote(self, order: Naive) -> bool:
-        return order.buys and self.rules.fees.asset is FeeAsset.QUOTE
-
-    def _first_need(self, order: Naive) -> Fraction:
-        fees = self.rules.fees
-        takes = order.stop is not None or bool(self._against(order))
-        rate = max(fees.maker, fees.taker) if takes else fees.maker
-        if not order.buys:
-            return order.left
+    def _cost(self, order: Naive) -> Fraction:
         if order.price is not None:
-            principal = order.left * order.price
-        elif order.request.quote_quantity is not None:
-            principal = Fraction(order.request.quote_quantity)
-        else:
-            principal = self._reachable(order)[1]
-        return principal * (1 + Fraction(rate, 10_000) * self._in_quote(order))
+            return self._need(order)
+        quantity, quote = self._reachable(order)
+        return quote if order.buys else quantity
 
     def _need(self, order: Naive) -> Fraction:
-        fees = self.rules.fees
-        if not order.buys:
-            return order.left
-        rate = max(fees.maker, fees.taker) if order.waits else fees.maker
-        rate *= self._in_quote(order)
-        return order.left * (order.price or 0) * (1 + Fraction(rate, 10_000))
+        if order.price is None:
+            return Fraction()
+        return order.left * order.price + order.saved if order.buys else order.left
 
     def _reached(self, order: Naive, price: Fraction) -> bool:
         assert order.stop is not None
@@ -198,6 +186,7 @@ class NaiveExchange:
                 ends = True
                 break
             self._trade(order, against[0], queue)
+        order.saved = Fraction()
         if order.left and ends:
             order.status = "EXPIRED"
 
@@ -210,16 +199,12 @@ class NaiveExchange:
             order.left -= quantity
             order.spent += quote
             order.status = "PARTIALLY_FILLED" if order.left else "FILLED"
+            if order is taker and order.buys and order.price is not None:
+                order.saved += quantity * order.price - quote  # given back when it has matched
             sign = 1 if order.buys else -1
             self._add(order.account, BASE, sign * quantity)
             self._add(order.account, QUOTE, -sign * quote)
-            base = order.buys and not self._in_quote(order)
-            fee = (quantity if base else quote) * Fraction(rate, 10_000)
-            if self.rules.fees.places is not None:
-                step = 10**self.rules.fees.places
-                fee = min(Fraction(ceil(fee * step), step), quantity if base else quote)
-            self._add(order.account, BASE if base else QUOTE, -fee)
-            charged.append(fee)
+            charged.append(self._charge(order, quantity, quote, rate))
         self.fills.append(
             (taker.order_id, maker.order_id, maker.price, quantity, charged[0], charged[1])
         )
@@ -227,6 +212,22 @@ class NaiveExchange:
         hit = [o for o in self.open if o.waits and o not in queue and o is not taker]
         hit = [o for o in hit if o.stop is not None and self._reached(o, maker.price)]
         queue += sorted(hit, key=_nearest)
+
+    def _charge(self, order: Naive, quantity: Fraction, quote: Fraction, rate: int) -> Fraction:
+        in_quote = order.request.fee_asset is FeeAsset.QUOTE
+        base = order.buys and not in_quote
+        fee = (quantity if base else quote) * Fraction(rate, 10_000)
+        if self.rules.fees.places is not None:
+            step = 10**self.rules.fees.places
+            fee = Fraction(ceil(fee * step), step)
+        there = quantity if base else quote
+        if order.buys and in_quote:
+            there = self.free(order.account, QUOTE)
+            if order.price is None:
+                there -= order.cost - order.spent
+        fee = min(fee, there)
+        self._add(order.account, BASE if base else QUOTE, -fee)
+        return fee
 
     def _add(self, account: str, asset: str, amount: Fraction) -> None:
         self.total[account, asset] = self.total.get((account, asset), Fraction()) + amount

@@ -259,6 +259,43 @@ def test_rejections_can_be_events() -> None:
     assert desk.limit("alice", BUY, "1", "1")[0] == "alice: 2 NEW NEW"
 
 
+def test_an_order_can_be_rejected_for_no_reason_of_its_own() -> None:
+    desk = Desk()
+    asked = request(quantity="1", price="100", client_order_id="mine")
+    refused = desk.exchange.reject("alice", asked, Reason.REJECTED, 8)
+    assert refused[:2] == (Reason.REJECTED, None)
+    ((account, event),) = refused.events
+    schema.check(event)
+    assert isinstance(event, OrderUpdate)
+    assert (account, event.execution, event.status) == ("alice", "REJECTED", "REJECTED")
+    assert (event.order_id, event.reject_reason, event.time_ms) == ("1", "REJECTED", 8)
+    assert desk.exchange.order("alice", "mine") is None
+    assert desk.limit("alice", BUY, "1", "1")[0] == "alice: 2 NEW NEW"
+
+
+def test_what_no_event_can_name_is_refused_for_that() -> None:
+    exchange = Desk().exchange
+    asked, why = request(quantity="1", price="1"), Reason.REJECTED
+    elsewhere = request(quantity="1", price="1", symbol="ETHUSDT")
+    unnamed = request(quantity="1", price="1", client_order_id="")
+    assert reason(exchange.reject("dave", asked, why, 1)) == (Reason.UNKNOWN_ACCOUNT, None)
+    assert reason(exchange.reject("alice", elsewhere, why, 1)) == (Reason.UNKNOWN_SYMBOL, "symbol")
+    assert reason(exchange.reject("alice", unnamed, why, 1))[0] is Reason.BAD_CLIENT_ORDER_ID
+
+
+def test_trade_ids_are_the_symbols_own() -> None:
+    desk = Desk(listing(), listing("ETHBTC"))
+    for symbol in ("BTCUSDT", "ETHBTC", "BTCUSDT"):
+        desk.limit("alice", BUY, "0.001", "1", symbol=symbol)
+    accepted(desk.funds.deposit("alice", "ETH", Decimal(1), 1))
+    ids = []
+    for symbol in ("BTCUSDT", "BTCUSDT", "ETHBTC"):
+        placed = desk.place("alice", SELL, quantity="0.001", price="1", symbol=symbol)
+        assert placed.order is not None
+        ids.append((placed.order.order_id, placed.trades[0].trade_id))
+    assert ids == [(4, 501), (5, 502), (6, 501)]
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.exchange.desk import BUY, SELL, Desk, told
+from tests.sandbox.exchange.desk import BUY, SELL, Desk, accepted, told
 from userstream.errors import InvalidSettings
 from userstream.events import AccountUpdate, CommissionRates, OrderUpdate
 from userstream.sandbox.exchange import FeeAsset, FeeRule, OrderType
 
 TEN = FeeRule(maker=10, taker=20)
-QUOTE = FeeRule(maker=10, taker=20, asset=FeeAsset.QUOTE)
 
 
 @pytest.mark.parametrize(
@@ -87,62 +86,90 @@ def test_a_fee_is_at_most_what_the_fill_brings() -> None:
     assert desk.funds.imbalance("BTC") == desk.funds.imbalance("USDT") == 0
 
 
-def test_quote_pays_on_both_sides() -> None:
-    desk = Desk(fees=QUOTE)
-    desk.limit("alice", SELL, "1", "100")
-    assert desk.limit("bob", BUY, "1", "100") == [
+@pytest.fixture
+def quote() -> Desk:
+    """A desk whose orders pay their fees in quote."""
+    desk = Desk(fees=TEN)
+    desk.fee_asset = FeeAsset.QUOTE
+    return desk
+
+
+def test_quote_pays_on_both_sides(quote: Desk) -> None:
+    quote.limit("alice", SELL, "1", "100")
+    assert quote.limit("bob", BUY, "1", "100") == [
         "bob: 2 NEW NEW",
-        "bob: ENTRUST_PLACE USDT -100.2/100.2",
+        "bob: ENTRUST_PLACE USDT -100/100",
         "bob: 2 TRADE FILLED 1@100 taker",
         "bob: ENTRUST BTC 1/0 USDT 0/-100",
-        "bob: TRADE_FEE USDT 0/-0.2",
+        "bob: TRADE_FEE USDT -0.2/0",
         "alice: 1 TRADE FILLED 1@100 maker",
         "alice: ENTRUST BTC 0/-1 USDT 100/0",
         "alice: TRADE_FEE USDT -0.1/0",
     ]
 
 
-def test_a_resting_buy_locks_the_maker_fee_only() -> None:
-    desk = Desk(fees=QUOTE)
-    assert desk.limit("alice", BUY, "1", "100")[1:] == ["alice: ENTRUST_PLACE USDT -100.1/100.1"]
-    assert desk.market("bob", SELL, "0.4")[5:] == [
+def test_each_order_pays_in_its_own_way() -> None:
+    desk = Desk(fees=TEN)
+    desk.limit("alice", BUY, "1", "100", fee_asset=FeeAsset.QUOTE)
+    desk.limit("alice", BUY, "1", "100")
+    placed = desk.place("bob", SELL, quantity="2", price="100")
+    paid = [e for a, e in placed.events if isinstance(e, AccountUpdate) and e.cause == "TRADE_FEE"]
+    assert [e.balances[0].asset for e in paid] == ["USDT", "USDT", "USDT", "BTC"]
+    assert [t.commission_asset for t in desk.exchange.trades("alice")] == ["USDT", "BTC"]
+
+
+def test_a_buy_locks_no_fee(quote: Desk) -> None:
+    assert quote.limit("alice", BUY, "1", "100")[1:] == ["alice: ENTRUST_PLACE USDT -100/100"]
+    assert quote.market("bob", SELL, "0.4")[-3:] == [
         "alice: 1 TRADE PARTIALLY_FILLED 0.4@100 maker",
         "alice: ENTRUST BTC 0.4/0 USDT 0/-40",
-        "alice: TRADE_FEE USDT 0/-0.04",
+        "alice: TRADE_FEE USDT -0.04/0",
     ]
-    assert desk.held("alice")["USDT"] == ("99899.9", "60.06")
+    assert quote.held("alice")["USDT"] == ("99899.96", "60")
 
 
-def test_a_buy_that_takes_and_rests_gives_the_taker_margin_back() -> None:
-    desk = Desk(fees=QUOTE)
-    desk.limit("alice", SELL, "1", "90")
-    told = desk.limit("bob", BUY, "2", "100")
-    assert told[1] == "bob: ENTRUST_PLACE USDT -200.4/200.4"
-    assert told[4] == "bob: TRADE_FEE USDT 0/-0.18"
-    assert told[-1] == "bob: ENTRUST_UNFROZEN USDT 10.12/-10.12"
-    assert desk.held("bob")["USDT"][1] == "100.1"
+def test_a_buy_that_takes_and_rests_gives_its_improvement_back(quote: Desk) -> None:
+    quote.limit("alice", SELL, "1", "90")
+    told = quote.limit("bob", BUY, "2", "100")
+    assert told[1] == "bob: ENTRUST_PLACE USDT -200/200"
+    assert told[4] == "bob: TRADE_FEE USDT -0.18/0"
+    assert told[-1] == "bob: ENTRUST_UNFROZEN USDT 10/-10"
+    assert quote.held("bob")["USDT"] == ("99809.82", "100")
 
 
-def test_market_buys_lock_the_fee_in_quote() -> None:
-    desk = Desk(fees=QUOTE)
-    desk.limit("alice", SELL, "1", "100")
-    assert desk.market("bob", BUY, "0.5")[1] == "bob: ENTRUST_PLACE USDT -50.1/50.1"
-    placed = desk.place("carol", BUY, OrderType.MARKET, quote_quantity="50.05")
-    assert told(placed.events)[1] == "carol: ENTRUST_PLACE USDT -50.1501/50.1501"
-    assert told(placed.events)[-1] == "carol: ENTRUST_UNFROZEN USDT 0.0501/-0.0501"
+def test_market_buys_pay_fill_and_fee_from_what_is_free(quote: Desk) -> None:
+    quote.limit("alice", SELL, "1", "100")
+    assert quote.market("bob", BUY, "0.5")[:4] == [
+        "bob: 2 NEW NEW",
+        "bob: 2 TRADE FILLED 0.5@100 taker",
+        "bob: ENTRUST BTC 0.5/0 USDT -50/0",
+        "bob: TRADE_FEE USDT -0.1/0",
+    ]
+    placed = quote.place("carol", BUY, OrderType.MARKET, quote_quantity="50.05")
+    assert told(placed.events)[2:4] == [
+        "carol: ENTRUST BTC 0.5/0 USDT -50/0",
+        "carol: TRADE_FEE USDT -0.1/0",
+    ]
 
 
-def test_fees_rounded_up_never_exceed_the_lock() -> None:
-    desk = Desk(fees=FeeRule(maker=10, taker=10, asset=FeeAsset.QUOTE, places=2))
-    assert desk.limit("alice", BUY, "0.003", "1")[1] == "alice: ENTRUST_PLACE USDT -0.013/0.013"
-    fees = []
-    for _ in range(3):
-        placed = desk.place("bob", SELL, OrderType.MARKET, quantity="0.001")
-        fees += [
-            e.balances[0].locked_change
-            for a, e in placed.events
-            if isinstance(e, AccountUpdate) and e.cause == "TRADE_FEE" and a == "alice"
-        ]
-    assert fees == ["-0.01"]
-    assert desk.held("alice")["USDT"] == ("99999.987", "0")
-    assert desk.funds.imbalance("USDT") == 0
+def test_a_fee_in_quote_is_at_most_what_is_free(quote: Desk) -> None:
+    quote.limit("alice", SELL, "2", "50000")
+    quote.limit("bob", BUY, "1.999", "50000")
+    told = quote.limit("carol", BUY, "2", "50000")
+    assert told[1] == "carol: ENTRUST_PLACE USDT -100000/100000"
+    assert "carol: TRADE_FEE" not in " ".join(told)
+    quote.market("alice", SELL, "1")
+    assert quote.held("carol")["USDT"][0] == "0"
+    accepted(quote.funds.deposit("carol", "USDT", Decimal(1), 1))
+    quote.market("alice", SELL, "0.1")
+    assert quote.held("carol")["USDT"] == ("0", "44950")
+    assert quote.funds.imbalance("USDT") == 0
+
+
+def test_a_market_buy_pays_no_fee_from_what_its_next_fills_cost(quote: Desk) -> None:
+    quote.limit("alice", SELL, "1", "49999.9")
+    quote.limit("alice", SELL, "1", "50000")
+    placed = quote.place("bob", BUY, OrderType.MARKET, quantity="2")
+    assert [t.commission for t in placed.trades] == [Decimal("0.1"), Decimal(0)]
+    assert quote.held("bob")["USDT"] == ("0", "0")
+    assert quote.funds.imbalance("USDT") == 0

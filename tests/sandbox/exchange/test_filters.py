@@ -185,10 +185,12 @@ def test_a_symbol_has_two_assets() -> None:
 
 def test_listings_of_the_settings_table() -> None:
     for symbol in SANDBOX_MARKETS.symbols.values():
-        made = Listing.of(symbol, min_notional=Decimal(5), max_open_orders=7)
+        made = Listing.of(symbol, max_price=Decimal(5000), max_open_orders=7)
         assert (made.symbol, made.base, made.quote) == (symbol.name, symbol.base, symbol.quote)
         assert (made.filters.tick, made.filters.lot) == (Decimal(symbol.tick), Decimal(symbol.lot))
         assert made.filters.max_open_orders == 7
+        assert made.filters.max_price == Decimal(5000)
+        assert made.filters.min_notional == Decimal(symbol.min_notional)
 
 
 def test_steps_of_ten_and_more() -> None:

@@ -82,9 +82,14 @@ def test_both_sides_share_the_trade_id_and_add_up(desk: Desk) -> None:
 
 
 def test_market_by_quantity(desk: Desk) -> None:
-    told = desk.market("bob", BUY, "1.5")
-    assert told[1] == "bob: ENTRUST_PLACE USDT -150.5/150.5"
-    assert told[-2:] == [
+    assert desk.market("bob", BUY, "1.5") == [
+        "bob: 3 NEW NEW",
+        "bob: 3 TRADE PARTIALLY_FILLED 1@100 taker",
+        "bob: ENTRUST BTC 1/0 USDT -100/0",
+        "alice: 1 TRADE FILLED 1@100 maker",
+        "alice: ENTRUST BTC 0/-1 USDT 100/0",
+        "bob: 3 TRADE FILLED 0.5@101 taker",
+        "bob: ENTRUST BTC 0.5/0 USDT -50.5/0",
         "alice: 2 TRADE PARTIALLY_FILLED 0.5@101 maker",
         "alice: ENTRUST BTC 0/-0.5 USDT 50.5/0",
     ]
@@ -92,16 +97,16 @@ def test_market_by_quantity(desk: Desk) -> None:
 
 
 def test_what_a_market_buy_does_not_find_expires(desk: Desk) -> None:
-    told = desk.market("bob", BUY, "5")
-    assert told[1] == "bob: ENTRUST_PLACE USDT -201/201"
-    assert told[-1] == "bob: 3 EXPIRED EXPIRED"
+    assert desk.market("bob", BUY, "5")[-1] == "bob: 3 EXPIRED EXPIRED"
+    assert desk.held("bob")["USDT"] == ("99799", "0")
 
 
 def test_what_a_market_sell_does_not_find_expires() -> None:
     desk = Desk()
     desk.limit("alice", BUY, "1", "100")
     told = desk.market("bob", SELL, "5")
-    assert told[-2:] == ["bob: 2 EXPIRED EXPIRED", "bob: ENTRUST_CANCEL BTC 4/-4"]
+    assert told[2] == "bob: ENTRUST BTC -1/0 USDT 100/0"
+    assert told[-1] == "bob: 2 EXPIRED EXPIRED"
     assert desk.held("bob") == {"BTC": ("99", "0"), "USDT": ("100100", "0")}
 
 
@@ -118,7 +123,28 @@ def test_a_market_buy_needs_what_the_book_costs() -> None:
     desk.limit("alice", SELL, "2", "90000")
     refused = desk.try_("bob", BUY, MARKET, quantity="2")
     assert reason(refused) == (Reason.INSUFFICIENT_BALANCE, None)
+    by_amount = desk.try_("bob", BUY, MARKET, quote_quantity="100080")
+    assert reason(by_amount) == (Reason.INSUFFICIENT_BALANCE, None)
     desk.market("bob", BUY, "1.111")
+
+
+def test_what_a_market_order_will_not_find_need_not_be_there() -> None:
+    desk = Desk()
+    desk.limit("alice", SELL, "1", "90000")
+    assert desk.market("bob", BUY, "2")[-1] == "bob: 2 EXPIRED EXPIRED"
+    desk.limit("alice", SELL, "1", "1000")
+    placed = desk.place("bob", BUY, MARKET, quote_quantity="100000")
+    assert placed.order is not None
+    assert placed.order.cumulative_quote == Decimal(1000)
+
+
+@pytest.mark.parametrize("amount", [{"quantity": "100.001"}, {"quote_quantity": "200.002"}])
+def test_a_market_sell_needs_what_the_book_takes(amount: dict[str, str]) -> None:
+    desk = Desk()
+    desk.limit("alice", BUY, "200", "2")
+    refused = desk.try_("bob", SELL, MARKET, **amount)
+    assert reason(refused) == (Reason.INSUFFICIENT_BALANCE, None)
+    desk.market("bob", SELL, "100")
 
 
 def test_market_buy_by_quote_amount(desk: Desk) -> None:
@@ -126,8 +152,7 @@ def test_market_buy_by_quote_amount(desk: Desk) -> None:
     assert placed.order is not None
     assert (placed.order.quantity, placed.order.status) == (Decimal("1.5"), "FILLED")
     assert placed.order.cumulative_quote == Decimal("150.5")
-    assert told(placed.events)[1] == "bob: ENTRUST_PLACE USDT -150.55/150.55"
-    assert told(placed.events)[-1] == "bob: ENTRUST_UNFROZEN USDT 0.05/-0.05"
+    assert desk.held("bob")["USDT"] == ("99849.5", "0")
     first = placed.events[0][1]
     assert isinstance(first, OrderUpdate)
     assert (first.quantity, first.quote_quantity, first.price) == ("1.5", "150.55", None)
@@ -138,7 +163,6 @@ def test_market_buy_by_more_than_the_book_has(desk: Desk) -> None:
     assert placed.order is not None
     assert (placed.order.quantity, placed.order.status) == (Decimal(3), "EXPIRED")
     assert placed.order.cumulative_quantity == Decimal(2)
-    assert told(placed.events)[-1] == "bob: ENTRUST_CANCEL USDT 101/-101"
     assert desk.held("bob") == {"BTC": ("102", "0"), "USDT": ("99799", "0")}
 
 
@@ -167,7 +191,7 @@ def test_post_only_rests_or_is_refused(desk: Desk) -> None:
     placed = desk.place("bob", BUY, MAKER, quantity="1", price="99.99")
     assert placed.order is not None
     assert (placed.order.order_type, placed.order.time_in_force) == (MAKER, None)
-    assert desk.market("carol", SELL, "1")[4:5] == ["bob: 3 TRADE FILLED 1@99.99 maker"]
+    assert desk.market("carol", SELL, "1")[3:4] == ["bob: 3 TRADE FILLED 1@99.99 maker"]
 
 
 @pytest.mark.parametrize(("price", "filled"), [("99", "0"), ("100", "1")])
@@ -251,7 +275,6 @@ def test_a_fok_does_not_reach_past_its_own_account(strict: Desk) -> None:
 
 def test_a_market_order_ends_at_its_own_account(strict: Desk) -> None:
     placed = strict.place("alice", BUY, MARKET, quantity="2")
-    assert told(placed.events)[1] == "alice: ENTRUST_PLACE USDT -99/99"
     assert told(placed.events)[-1] == "alice: 4 EXPIRED EXPIRED"
     again = strict.place("alice", BUY, MARKET, quantity="2")
     assert told(again.events) == ["alice: 5 NEW NEW", "alice: 5 EXPIRED EXPIRED"]

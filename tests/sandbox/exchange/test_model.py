@@ -39,8 +39,8 @@ rules = st.builds(
         [
             FeeRule(maker=10, taker=20),
             FeeRule(maker=7, taker=3, places=3),
-            FeeRule(maker=0, taker=30, asset=FeeAsset.QUOTE, places=None),
-            FeeRule(maker=25, taker=5, asset=FeeAsset.QUOTE, places=None),
+            FeeRule(maker=0, taker=300, places=None),
+            FeeRule(maker=2500, taker=500, places=2),
         ]
     ),
     self_trade=st.sampled_from(SelfTrade),
@@ -66,6 +66,7 @@ def requests(draw: st.DrawFn) -> OrderRequest:
         side=draw(st.sampled_from(Side)),
         order_type=kind,
         client_order_id=draw(st.sampled_from("abcdefghijkl")),
+        fee_asset=draw(st.sampled_from(FeeAsset)),
         **fields,
     )
 

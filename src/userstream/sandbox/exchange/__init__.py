@@ -7,6 +7,7 @@ command returns all events that it led to, as pairs of account and event.
 from userstream.orders import (
     Accepted,
     AccountEvent,
+    FeeAsset,
     OrderRequest,
     OrderState,
     OrderType,
@@ -19,7 +20,7 @@ from userstream.orders import (
     Trade,
 )
 from userstream.sandbox.exchange.exchange import Exchange, Quote
-from userstream.sandbox.exchange.fees import FeeAsset, FeeRule
+from userstream.sandbox.exchange.fees import FeeRule
 from userstream.sandbox.exchange.filters import Filters, Listing
 from userstream.sandbox.exchange.holders import History
 from userstream.sandbox.exchange.matching import SelfTrade

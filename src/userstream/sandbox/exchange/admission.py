@@ -5,27 +5,22 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from userstream.orders import OrderRequest, OrderType, Reason, Refused
+from userstream.orders import OrderRequest, OrderType, Reason, Refused, Side
 from userstream.sandbox.exchange.amounts import ZERO, times
 from userstream.sandbox.exchange.book import Book, rises
-from userstream.sandbox.exchange.clearing import Clearing, given_asset
-from userstream.sandbox.exchange.filters import Listing, screen, screen_notional
+from userstream.sandbox.exchange.clearing import given_asset
+from userstream.sandbox.exchange.filters import Filters, Listing, screen, screen_notional
 from userstream.sandbox.exchange.holders import Holder
 from userstream.sandbox.exchange.ledger import Ledger
 from userstream.sandbox.exchange.matching import Matcher
 from userstream.sandbox.exchange.orders import Order
 
 
-class Admitted(NamedTuple):
-    """An order that may enter, and what it has to lock."""
-
-    order: Order
-    need: Decimal
-
-
 class _Size(NamedTuple):
+    """Base quantity, and what a market order is going to cost in the asset that it gives."""
+
     quantity: Decimal
-    budget: Decimal = ZERO
+    cost: Decimal = ZERO
 
 
 class Admission:
@@ -35,15 +30,14 @@ class Admission:
     open orders, the book, funds.
     """
 
-    def __init__(self, ledger: Ledger, clearing: Clearing, matcher: Matcher) -> None:
+    def __init__(self, ledger: Ledger, matcher: Matcher) -> None:
         self._ledger = ledger
-        self._clearing = clearing
         self._matcher = matcher
 
     def admit(
         self, holder: Holder, listing: Listing, book: Book, request: OrderRequest, now_ms: int
-    ) -> Admitted | Refused:
-        """An order with its size and what it needs, or why it may not enter."""
+    ) -> Order | Refused:
+        """The order with its size, or why it may not enter."""
         asked = screen(listing, request)
         if isinstance(asked, Refused):
             return asked
@@ -55,13 +49,11 @@ class Admission:
         if isinstance(size, Refused):
             return size
         order = Order(
-            account, listing, asked, quantity=size.quantity, budget=size.budget, now_ms=now_ms
+            account, listing, asked, quantity=size.quantity, budget=size.cost, now_ms=now_ms
         )
-        takes = not order.working or book.against(order.side).first(order.price) is not None
-        need = self._clearing.need(order, resting=not takes)
-        if self._ledger.holding(account, given_asset(order)).free < need:
+        if self._ledger.holding(account, given_asset(order)).free < max(order.need(), size.cost):
             return Refused(Reason.INSUFFICIENT_BALANCE)
-        return Admitted(order, need)
+        return order
 
     def _size(
         self, account: str, listing: Listing, book: Book, asked: OrderRequest
@@ -76,15 +68,23 @@ class Admission:
         filters = listing.filters
         if quantity is not None:
             refused = screen_notional(filters, times(first.rest_price, quantity))
-            reach = self._matcher.reach(ladder, account, quantity, None)
-            return refused or _Size(quantity, reach.quote)
-        amount = asked.quote_quantity or ZERO
-        quantity = self._matcher.worth(ladder, account, amount, filters.lot)
-        if not quantity or quantity < filters.min_quantity:
-            return Refused(Reason.QUANTITY_TOO_LOW, "quote_quantity")
-        if quantity > filters.max_quantity:
-            return Refused(Reason.QUANTITY_TOO_HIGH, "quote_quantity")
-        return _Size(quantity, amount)
+        else:
+            quantity = self._matcher.worth(
+                ladder, account, asked.quote_quantity or ZERO, filters.lot
+            )
+            refused = _refuses_worth(filters, quantity)
+        if refused is not None:
+            return refused
+        reach = self._matcher.reach(ladder, account, quantity, None)
+        return _Size(quantity, reach.quote if asked.side is Side.BUY else reach.quantity)
+
+
+def _refuses_worth(filters: Filters, quantity: Decimal) -> Refused | None:
+    if not quantity or quantity < filters.min_quantity:
+        return Refused(Reason.QUANTITY_TOO_LOW, "quote_quantity")
+    if quantity > filters.max_quantity:
+        return Refused(Reason.QUANTITY_TOO_HIGH, "quote_quantity")
+    return None
 
 
 def _refuses_account(holder: Holder, listing: Listing, asked: OrderRequest) -> Refused | None:

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from userstream.events import AccountUpdate, Balance, Event
-from userstream.orders import AccountEvent, Side, Trade
-from userstream.sandbox.exchange.amounts import minus, plus
-from userstream.sandbox.exchange.fees import FeeAsset, FeeRule
+from userstream.orders import AccountEvent, FeeAsset, Side, Trade
+from userstream.sandbox.exchange.amounts import minus
+from userstream.sandbox.exchange.fees import FeeRule
 from userstream.sandbox.exchange.ledger import Ledger
 from userstream.sandbox.exchange.orders import Order
 from userstream.sandbox.exchange.reports import traded
@@ -49,28 +49,19 @@ class Fill(NamedTuple):
 class Clearing:
     """Keeps the ledger in step with the orders.
 
-    A buy locks price times quantity, a sell its quantity; market orders as far as the book was
-    going to fill them. Under a fee in quote a buy locks the fee too, at the rate that it can come
-    to pay. After each command the locked amounts of an account are the sum over its open orders.
+    A buy locks price times quantity, a sell its quantity. Market orders lock nothing: they are
+    paid from what is free, where admission has seen what they cost. No fee is locked either: it is
+    taken from what the fill brings, or, of a buyer who pays in quote, from what is free. After
+    each command the locked amounts of an account are the sum over its open orders.
     """
 
     def __init__(self, ledger: Ledger, fees: FeeRule) -> None:
         self._ledger = ledger
         self._fees = fees
-        self._in_quote = fees.asset is FeeAsset.QUOTE
-        self._worst = max(fees.maker, fees.taker)
 
-    def need(self, order: Order, *, resting: bool) -> Decimal:
-        """What an order has to lock; ``resting`` orders can only come to pay the maker fee."""
-        principal = order.principal()
-        if not self._in_quote or order.side is Side.SELL:
-            return principal
-        rate = self._fees.maker if resting else self._worst
-        return plus(principal, self._fees.fee(principal, rate))
-
-    def lock(self, order: Order, amount: Decimal, tape: Tape) -> None:
+    def lock(self, order: Order, tape: Tape) -> None:
         """Locks what a new order needs; it must be there."""
-        order.locked = amount
+        order.locked = amount = order.need()
         if amount:
             balance = self._ledger.change(
                 order.account, given_asset(order), amount.copy_negate(), amount
@@ -79,7 +70,7 @@ class Clearing:
 
     def unlock_surplus(self, order: Order, tape: Tape) -> None:
         """Gives back what the order no longer needs after its fills."""
-        surplus = minus(order.locked, self.need(order, resting=True))
+        surplus = minus(order.locked, order.need())
         if surplus > 0:
             self._unlock(order, surplus, "ENTRUST_UNFROZEN", tape)
 
@@ -94,14 +85,7 @@ class Clearing:
         listing = order.listing
         order.fill(fill.quantity, fill.quote, tape.now_ms)
         paid, got = (fill.quote, fill.quantity) if buys else (fill.quantity, fill.quote)
-        order.locked = minus(order.locked, paid)
-        fee = self._fees.fee(fill.quote if self._in_quote else got, self._rate(maker))
-        from_lock = buys and self._in_quote
-        if from_lock:
-            fee = min(fee, minus(order.locked, order.principal()))
-            order.locked = minus(order.locked, fee)
-        else:
-            fee = min(fee, got)
+        fee, fee_asset = self._fee(order, fill, got, maker=maker)
         trade = Trade(
             trade_id=fill.trade_id,
             account=order.account,
@@ -114,7 +98,7 @@ class Clearing:
             quantity=fill.quantity,
             quote=fill.quote,
             commission=fee,
-            commission_asset=listing.base if buys and not self._in_quote else listing.quote,
+            commission_asset=fee_asset,
             maker=maker,
             self_trade=order.account == counter.account,
             time_ms=tape.now_ms,
@@ -123,27 +107,33 @@ class Clearing:
         tape.tell(order.account, traded(order, trade))
         self._pay(order, paid, got, tape)
         if fee:
-            self._charge(trade, tape, from_lock=from_lock)
+            balance = self._ledger.change(order.account, fee_asset, free=fee.copy_negate())
+            self._ledger.collect(fee_asset, fee)
+            tape.balances(order.account, "TRADE_FEE", balance)
 
-    def _rate(self, maker: bool) -> int:
-        return self._fees.maker if maker else self._fees.taker
+    def _fee(self, order: Order, fill: Fill, got: Decimal, *, maker: bool) -> tuple[Decimal, str]:
+        """The fee on a fill that is booked and not yet paid, and its asset."""
+        rate = self._fees.maker if maker else self._fees.taker
+        base, quote = order.listing.base, order.listing.quote
+        if order.side is Side.SELL or order.fee_asset is FeeAsset.RECEIVED:
+            return min(self._fees.fee(got, rate), got), base if order.side is Side.BUY else quote
+        there = self._ledger.holding(order.account, quote).free
+        if order.price is None:  # it pays this fill and the coming ones from there
+            there = minus(there, minus(order.budget, minus(order.spent, fill.quote)))
+        return min(self._fees.fee(fill.quote, rate), there), quote
 
     def _pay(self, order: Order, paid: Decimal, got: Decimal, tape: Tape) -> None:
         listing, account = order.listing, order.account
         buys = order.side is Side.BUY
         gets = listing.base if buys else listing.quote
-        out = self._ledger.change(account, given_asset(order), locked=paid.copy_negate())
+        less = paid.copy_negate()
+        if order.price is None:
+            out = self._ledger.change(account, given_asset(order), free=less)
+        else:
+            order.locked = minus(order.locked, paid)
+            out = self._ledger.change(account, given_asset(order), locked=less)
         into = self._ledger.change(account, gets, free=got)
         tape.balances(account, "ENTRUST", *((into, out) if buys else (out, into)))
-
-    def _charge(self, trade: Trade, tape: Tape, *, from_lock: bool) -> None:
-        account, asset, less = trade.account, trade.commission_asset, trade.commission.copy_negate()
-        if from_lock:
-            balance = self._ledger.change(account, asset, locked=less)
-        else:
-            balance = self._ledger.change(account, asset, free=less)
-        self._ledger.collect(asset, trade.commission)
-        tape.balances(account, "TRADE_FEE", balance)
 
     def _unlock(self, order: Order, amount: Decimal, cause: str, tape: Tape) -> None:
         order.locked = minus(order.locked, amount)

@@ -19,10 +19,10 @@ from userstream.orders import (
     Side,
     Trade,
 )
-from userstream.sandbox.exchange.admission import Admission, Admitted
+from userstream.sandbox.exchange.admission import Admission
 from userstream.sandbox.exchange.book import Book, Level
 from userstream.sandbox.exchange.clearing import Clearing, Tape
-from userstream.sandbox.exchange.filters import Listing, screen
+from userstream.sandbox.exchange.filters import Listing, is_client_order_id, screen
 from userstream.sandbox.exchange.funds import Funds
 from userstream.sandbox.exchange.holders import Holder
 from userstream.sandbox.exchange.ledger import Ledger
@@ -54,17 +54,16 @@ class Exchange:
     def __init__(self, listings: Iterable[Listing], rules: Rules = _STANDARD) -> None:
         self.listings = MappingProxyType({listing.symbol: listing for listing in listings})
         self.rules = rules
-        self._books = {symbol: Book() for symbol in self.listings}
+        self._books = {symbol: Book(rules.first_trade_id) for symbol in self.listings}
         self._holders: dict[str, Holder] = {}
         ledger = Ledger()
         self._clearing = Clearing(ledger, rules.fees)
         self._matcher = Matcher(
             self._clearing,
             rules.self_trade,
-            first_trade_id=rules.first_trade_id,
             closed=self._close,
         )
-        self._admission = Admission(ledger, self._clearing, self._matcher)
+        self._admission = Admission(ledger, self._matcher)
         self._next_order_id = rules.first_order_id
         self.funds = Funds(
             ledger,
@@ -76,15 +75,16 @@ class Exchange:
 
     def place(self, account: str, request: OrderRequest, now_ms: int) -> Outcome:
         """Places an order, matches it, and carries out the stops that its trades trigger."""
-        admitted = self._admit(account, request, now_ms)
-        if isinstance(admitted, Refused):
-            return self._refused(account, request, admitted, now_ms)
-        order = admitted.order
+        order = self._admit(account, request, now_ms)
+        if isinstance(order, Refused):
+            if not self.rules.report_rejections:
+                return order
+            return self._told(account, request, order, now_ms)
         order.order_id = self._take_order_id()
         self._holders[account].add(order)
         tape = Tape(now_ms)
         tape.tell(account, changed(order, "NEW", now_ms))
-        self._clearing.lock(order, admitted.need, tape)
+        self._clearing.lock(order, tape)
         book = self._books[request.symbol]
         if order.working:
             self._matcher.carry_out(order, book, tape)
@@ -95,7 +95,7 @@ class Exchange:
         fills = tuple(t for t in tape.trades if t.order_id == order.order_id)
         return Accepted(tuple(tape.events), order.state(), fills)
 
-    def _admit(self, account: str, request: OrderRequest, now_ms: int) -> Admitted | Refused:
+    def _admit(self, account: str, request: OrderRequest, now_ms: int) -> Order | Refused:
         holder = self._holders.get(account)
         if holder is None:
             return Refused(Reason.UNKNOWN_ACCOUNT)
@@ -105,10 +105,22 @@ class Exchange:
         book = self._books[request.symbol]
         return self._admission.admit(holder, listing, book, request, now_ms)
 
-    def _refused(
-        self, account: str, request: OrderRequest, refused: Refused, now_ms: int
-    ) -> Refused:
-        if not self.rules.report_rejections or refused.reason in _SILENT:
+    def reject(self, account: str, request: OrderRequest, reason: Reason, now_ms: int) -> Refused:
+        """Refuses an order for no reason of its own, with a REJECTED event whatever the rules say.
+
+        What no event can name is refused for that, in silence.
+        """
+        refused = Refused(reason)
+        if account not in self._holders:
+            refused = Refused(Reason.UNKNOWN_ACCOUNT)
+        elif request.symbol not in self.listings:
+            refused = Refused(Reason.UNKNOWN_SYMBOL, "symbol")
+        elif not is_client_order_id(request.client_order_id):
+            refused = Refused(Reason.BAD_CLIENT_ORDER_ID, "client_order_id")
+        return self._told(account, request, refused, now_ms)
+
+    def _told(self, account: str, request: OrderRequest, refused: Refused, now_ms: int) -> Refused:
+        if refused.reason in _SILENT:
             return refused
         event = rejected(request, self._take_order_id(), refused.reason.value, now_ms)
         return refused._replace(events=((account, event),))

@@ -1,9 +1,8 @@
-"""The fee rule: who pays how much, in which asset."""
+"""The fee rule: who pays how much."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from enum import Enum
 
 import msgspec
 
@@ -15,20 +14,11 @@ RATE_PLACES = 4
 """Places of a basis point."""
 
 
-class FeeAsset(Enum):
-    """Which asset a fee is charged in."""
-
-    RECEIVED = "received"
-    """What the fill brings: the base asset to a buyer, the quote asset to a seller."""
-    QUOTE = "quote"
-    """The quote asset on both sides; a buyer's lock holds it on top of the price."""
-
-
 class FeeRule(msgspec.Struct, frozen=True, kw_only=True):
     """Fees in basis points of what is charged. ``places`` rounds up; ``None`` charges exactly.
 
-    A fee is never more than what is there for it: all that the fill brings, or what the buyer's
-    lock holds beyond the price.
+    A fee is never more than what is there for it: all that the fill brings; of a buyer who pays in
+    quote, what is free then, beyond what the rest of a market order is going to cost.
 
     Raises:
         InvalidSettings: a rate is not from 0 to 10000, or ``places`` not from 0 to 18.
@@ -36,7 +26,6 @@ class FeeRule(msgspec.Struct, frozen=True, kw_only=True):
 
     maker: int = 10
     taker: int = 10
-    asset: FeeAsset = FeeAsset.RECEIVED
     places: int | None = 8
 
     def __post_init__(self) -> None:

@@ -41,6 +41,10 @@ _NEEDED: Mapping[OrderType, tuple[str, ...]] = MappingProxyType(
     }
 )
 _FIELDS: Final = ("quantity", "quote_quantity", "price", "stop_price", "time_in_force")
+_LISTED: Final = (
+    "tick", "lot", "min_price", "max_price", "min_quantity", "max_quantity", "min_notional",
+    "max_notional",
+)  # fmt: skip
 _TIMED = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 _ALLOWED: Mapping[OrderType, frozenset[str]] = MappingProxyType(
     {kind: frozenset((*needed, "time_in_force")) if kind in _TIMED else frozenset(needed)
@@ -98,9 +102,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, symbol: Symbol, **bounds: Decimal | int) -> Listing:
-        """A listing with the steps of a settings-table symbol; ``bounds`` are fields of Filters."""
-        steps = {"tick": Decimal(symbol.tick), "lot": Decimal(symbol.lot)}
-        filters = msgspec.convert({**steps, **bounds}, Filters)
+        """The listing of a settings-table symbol; ``bounds`` are fields of Filters instead."""
+        listed = {name: Decimal(getattr(symbol, name)) for name in _LISTED}
+        filters = msgspec.convert({**listed, **bounds}, Filters)
         return cls(symbol=symbol.name, base=symbol.base, quote=symbol.quote, filters=filters)
 
     @property
@@ -133,6 +137,7 @@ def screen(listing: Listing, request: OrderRequest) -> OrderRequest | Refused:
         stop_price=_stepped(request.stop_price, tick),
         time_in_force=(request.time_in_force or TimeInForce.GTC) if timed else None,
         client_order_id=request.client_order_id,
+        fee_asset=request.fee_asset,
     )
 
 
@@ -156,10 +161,14 @@ def _screen_fields(request: OrderRequest) -> Refused | None:
         return Refused(Reason.MISSING_FIELD, "quantity")
     if request.quantity is not None and request.quote_quantity is not None:
         return Refused(Reason.FIELD_NOT_ALLOWED, "quote_quantity")
-    client_order_id = request.client_order_id
-    if client_order_id is not None and not _CLIENT_ORDER_ID.fullmatch(client_order_id):
+    if not is_client_order_id(request.client_order_id):
         return Refused(Reason.BAD_CLIENT_ORDER_ID, "client_order_id")
     return None
+
+
+def is_client_order_id(name: str | None) -> bool:
+    """Whether an order may have that name, or none."""
+    return name is None or _CLIENT_ORDER_ID.fullmatch(name) is not None
 
 
 def _screen_amounts(listing: Listing, request: OrderRequest) -> Refused | None:

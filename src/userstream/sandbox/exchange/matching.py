@@ -40,12 +40,10 @@ class Matcher:
         clearing: Clearing,
         self_trade: SelfTrade,
         *,
-        first_trade_id: int,
         closed: Callable[[Order], None],
     ) -> None:
         self._clearing = clearing
         self._allow_self = self_trade is SelfTrade.ALLOW
-        self._next_trade_id = first_trade_id
         self._closed = closed
 
     def reach(
@@ -110,8 +108,7 @@ class Matcher:
     def _trade(self, taker: Order, resting: Order, book: Book, tape: Tape) -> None:
         price = resting.rest_price
         quantity = min(taker.left, resting.left)
-        fill = Fill(self._next_trade_id, price, quantity, times(price, quantity))
-        self._next_trade_id += 1
+        fill = Fill(book.take_trade_id(), price, quantity, times(price, quantity))
         book.last_price = price
         self._clearing.settle(taker, resting, fill, maker=False, tape=tape)
         self._clearing.settle(resting, taker, fill, maker=True, tape=tape)

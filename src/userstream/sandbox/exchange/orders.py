@@ -16,14 +16,14 @@ class Order:
     """An order while it lives. Only the exchange holds one; it changes with every fill.
 
     ``left`` is the base quantity not yet filled, ``spent`` the quote amount of the fills,
-    ``budget`` the quote amount that a market buy may cost, ``locked`` what is held back for the
-    order now. ``rest_price`` and ``trigger_price`` are price and stop price, zero where an order
-    has none: such an order never rests, or never waits.
+    ``budget`` the quote amount that a market buy is going to cost, ``locked`` what is held back
+    for the order now. ``rest_price`` and ``trigger_price`` are price and stop price, zero where an
+    order has none: such an order never rests, or never waits.
     """
 
     __slots__ = (
-        "account", "budget", "client_order_id", "created_ms", "left", "listing", "locked",
-        "order_id", "order_type", "price", "price_text", "quantity", "quantity_text",
+        "account", "budget", "client_order_id", "created_ms", "fee_asset", "left", "listing",
+        "locked", "order_id", "order_type", "price", "price_text", "quantity", "quantity_text",
         "quote_quantity", "quote_text", "rest_price", "side", "spent", "status", "stop_price",
         "stop_text", "time_in_force", "trigger_price", "updated_ms", "working",
     )  # fmt: skip
@@ -45,6 +45,7 @@ class Order:
         self.order_type = request.order_type
         self.time_in_force = request.time_in_force
         self.client_order_id = request.client_order_id
+        self.fee_asset = request.fee_asset
         self.quantity = self.left = quantity
         self.quantity_text = text(quantity)
         self.quote_quantity = request.quote_quantity
@@ -66,13 +67,11 @@ class Order:
         """Base quantity of all fills."""
         return minus(self.quantity, self.left)
 
-    def principal(self) -> Decimal:
-        """What the rest of the order may still cost, fees aside: base of a sell, quote of a buy."""
-        if self.side is Side.SELL or not self.left:
-            return self.left
+    def need(self) -> Decimal:
+        """What the rest of the order has to lock: base of a sell, quote of a buy."""
         if self.price is None:
-            return minus(self.budget, self.spent)
-        return times(self.left, self.price)
+            return ZERO
+        return self.left if self.side is Side.SELL else times(self.left, self.price)
 
     def fill(self, quantity: Decimal, quote: Decimal, now_ms: int) -> None:
         """Books a fill."""

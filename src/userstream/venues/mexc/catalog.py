@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from userstream.venues._decimals import plain, product
+from userstream.venues._decimals import plain
 
 if TYPE_CHECKING:
     from userstream.markets import Markets, Symbol
@@ -31,7 +31,7 @@ def _symbol_info(s: Symbol) -> dict[str, Any]:
     """
     base_places = len(plain(s.lot).partition(".")[2])
     quote_places = len(plain(s.tick).partition(".")[2])
-    least_amount = plain(product(s.tick, s.lot))
+    least, most = plain(s.min_notional), plain(s.max_notional)
     return {
         "symbol": s.name,
         "status": "1",  # online; "ENABLED" until August 2024
@@ -48,11 +48,11 @@ def _symbol_info(s: Symbol) -> dict[str, Any]:
         "quoteOrderQtyMarketAllowed": True,
         "permissions": ["SPOT"],
         "filters": [],
-        "quoteAmountPrecision": least_amount,
-        "baseSizePrecision": plain(s.lot),
-        "maxQuoteAmount": "5000000",
-        "quoteAmountPrecisionMarket": least_amount,
-        "maxQuoteAmountMarket": "5000000",
+        "quoteAmountPrecision": least,
+        "baseSizePrecision": plain(s.min_quantity),
+        "maxQuoteAmount": most,
+        "quoteAmountPrecisionMarket": least,
+        "maxQuoteAmountMarket": most,
         "makerCommission": "0.002",
         "takerCommission": "0.002",
         "tradeSideType": "1",  # buy and sell
