@@ -24,6 +24,7 @@ from userstream.server.admission import Admission
 from userstream.server.bus import LocalBus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
+from userstream.server.desk import Desk
 from userstream.server.edge import Edge
 from userstream.server.folder import open_folder
 from userstream.server.http import HttpListener
@@ -47,12 +48,17 @@ class Service:
     """
 
     def __init__(
-        self, settings: Settings, venues: Mapping[str, Venue], verifier: Verifier | None = None
+        self,
+        settings: Settings,
+        venues: Mapping[str, Venue],
+        verifier: Verifier | None = None,
+        desk: Desk | None = None,
     ) -> None:
         self.settings = settings
         self._venues = venues
         self._mounts = _mounts(settings, venues)
         self._own_verifier = verifier
+        self._desk = desk
         self._token = admin_token_of(settings)
         self.clock = Clock(settings.clock_speed)
         self.metrics = Metrics()
@@ -105,6 +111,7 @@ class Service:
             clock,
             limits,
             self.metrics,
+            self._desk,
         )
         self._admin = AdminApp(
             self.bus, self.accounts, self.keys, self.metrics, limits, self._token

@@ -5,7 +5,7 @@ that turn arguments into calls on a ``TradingAccount`` and its outcomes into the
 """
 
 from userstream.trading.account import TradingAccount
-from userstream.trading.arguments import Arguments, Declined, Empty, Kind, Param, read_arguments
+from userstream.trading.arguments import Arguments, Declined, Empty, Kind, Param
 from userstream.trading.dialect import Endpoint, OrderLimit, Refusals, TradingDialect, with_orders
 
 __all__ = [
@@ -19,6 +19,5 @@ __all__ = [
     "Refusals",
     "TradingAccount",
     "TradingDialect",
-    "read_arguments",
     "with_orders",
 ]

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeAlias
 
 from userstream.orders import Accepted, Outcome, Reason, Refused
 from userstream.trading.account import TradingAccount
-from userstream.trading.arguments import Arguments, Declined, Empty, Param
-from userstream.venue import Auth, Call, ErrorForm, Route, Venue
+from userstream.trading.arguments import Arguments, Declined, Empty, Param, read_arguments
+from userstream.venue import Auth, Call, ErrorForm, Refusal, Route, Venue
 
 Handler: TypeAlias = Callable[[Arguments, TradingAccount], object]
 """Acts for an account and gives the body of the answer; raises ``Declined``."""
@@ -81,6 +81,16 @@ class TradingDialect:
     order_limits: tuple[OrderLimit, ...] = ()
     too_many_orders: ErrorForm | None = None
     """Takes the limit and the interval."""
+
+    def arguments(
+        self, endpoint: Endpoint, given: Mapping[str, str], forms: Mapping[Refusal, ErrorForm]
+    ) -> Arguments:
+        """The checked parameters of a call.
+
+        Raises:
+            Declined: one is missing, empty, not what it may be, or not the call's.
+        """
+        return read_arguments(endpoint.params, given, forms, empty=self.empty, surplus=self.surplus)
 
 
 def with_orders(venue: Venue, dialect: TradingDialect) -> Venue:

@@ -9,7 +9,7 @@ from userstream.markets import SANDBOX_MARKETS
 from userstream.orders import AccountEvent, OrderRequest, OrderType, Side
 from userstream.sandbox.exchange import Exchange, Listing, Rules
 from userstream.sandbox.exchange.seat import IdMint, Seat
-from userstream.trading import Declined, read_arguments
+from userstream.trading import Declined
 from userstream.venues import load, load_orders
 
 NOW = 1_700_000_000_000
@@ -50,13 +50,7 @@ class Counter:
         self.now_ms += 1
         sent = {k: str(v) for k, v in given.items() if v is not None}
         try:
-            args = read_arguments(
-                endpoint.params,
-                sent,
-                self.venue.errors,
-                empty=self.dialect.empty,
-                surplus=self.dialect.surplus,
-            )
+            args = self.dialect.arguments(endpoint, sent, self.venue.errors)
             if endpoint.serve is None:
                 assert endpoint.show is not None
                 return endpoint.show(args, self.now_ms)

@@ -1,0 +1,172 @@
+"""``/_sandbox/accounts``: accounts with funds, and what happens to them outside the books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from userstream.errors import InvalidSettings
+from userstream.events import Permissions
+from userstream.orders import Outcome, Refused
+from userstream.sandbox.floor import Floor
+from userstream.server.accounts import Accounts
+
+T = TypeVar("T", bound=msgspec.Struct)
+_MOST_BYTES = 65_536
+FUNDS: Mapping[str, Decimal] = {
+    "BTC": Decimal(100),
+    "ETH": Decimal(1_000),
+    "LTC": Decimal(1_000),
+    "MX": Decimal(100_000),
+    "USDT": Decimal(10_000_000),
+}
+"""What every account starts with."""
+
+
+class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /_sandbox/accounts``."""
+
+    name: str
+    api_key: str
+    api_secret: str
+
+
+class Move(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a deposit or withdrawal."""
+
+    asset: str
+    amount: str
+
+
+class Transfer(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a transfer to another account."""
+
+    asset: str
+    amount: str
+    to: str
+
+
+class Permitted(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of a change of permissions; what is not named stays."""
+
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    can_deposit: bool | None = None
+
+
+class AccountDesk:
+    """The routes, and the opening of accounts that they share with the start."""
+
+    def __init__(self, floor: Floor, accounts: Callable[[], Accounts]) -> None:
+        self._floor = floor
+        self._accounts = accounts
+        self._funds = {a: f for a, f in FUNDS.items() if a in floor.assets}
+        path = "/_sandbox/accounts"
+        self.routes = [
+            Route(path, self._list),
+            Route(path, self._add, methods=["POST"]),
+            Route(path + "/{name}", self._one),
+            Route(path + "/{name}/{act}", self._act, methods=["POST"]),
+        ]
+
+    async def open(self, name: str, api_key: str, api_secret: str) -> None:
+        """Gives an account an API key that works in every venue, and funds if it is new.
+
+        Raises:
+            InvalidSettings: the name or key is not allowed, or the key is another account's.
+            PublishError: its first snapshot could not be published.
+        """
+        await self._accounts().add(name, api_key, api_secret)
+        await asyncio.shield(self._floor.open(name, self._funds))
+
+    async def _list(self, _: Request) -> Response:
+        return _json([self._shown(name) for name in self._floor.accounts()])
+
+    async def _one(self, request: Request) -> Response:
+        return _json(self._shown(self._name(request)))
+
+    async def _add(self, request: Request) -> Response:
+        new = await _body(request, NewAccount)
+        await self.open(new.name, new.api_key, new.api_secret)
+        return _json(self._shown(new.name))
+
+    async def _act(self, request: Request) -> Response:
+        name = self._name(request)
+        command = await self._command(request.path_params["act"], name, request)
+        outcome, published = self._floor.command(command)
+        await asyncio.shield(published)
+        if isinstance(outcome, Refused):
+            where = f" ({outcome.field})" if outcome.field else ""
+            raise InvalidSettings(f"the exchange refused: {outcome.reason.value}{where}")
+        return _json(self._shown(name))
+
+    async def _command(self, act: str, name: str, request: Request) -> Callable[[int], Outcome]:
+        funds = self._floor.exchange.funds
+        if act in {"deposit", "withdraw"}:
+            move = await _body(request, Move)
+            return partial(getattr(funds, act), name, move.asset, _amount(move.amount))
+        if act == "transfer":
+            to = await _body(request, Transfer)
+            return partial(funds.transfer, name, to.to, to.asset, _amount(to.amount))
+        if act == "permissions":
+            permitted = await _body(request, Permitted)
+            now = self._floor.exchange.permissions(name)
+            asked = {k: v for k, v in msgspec.structs.asdict(permitted).items() if v is not None}
+            return partial(funds.permit, name, msgspec.structs.replace(now, **asked))
+        raise InvalidSettings(
+            f"{act[:40]!r} is not known; allowed are deposit, withdraw, transfer, permissions"
+        )
+
+    def _name(self, request: Request) -> str:
+        name: str = request.path_params["name"]
+        if name not in self._floor.accounts():
+            raise InvalidSettings(
+                f"there is no account {name[:70]!r}; there are {', '.join(self._floor.accounts())}"
+            )
+        return name
+
+    def _shown(self, name: str) -> dict[str, object]:
+        exchange = self._floor.exchange
+        may: Permissions = exchange.permissions(name)
+        return {
+            "name": name,
+            "balances": {
+                asset: {"free": str(held.free), "locked": str(held.locked)}
+                for asset, held in exchange.funds.balances(name).items()
+            },
+            "permissions": msgspec.structs.asdict(may),
+            "open_orders": len(exchange.open_orders(name)),
+        }
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise InvalidSettings(f"amount is {text[:40]!r}; allowed is a plain decimal") from None
+    if not amount.is_finite() or amount <= 0:
+        raise InvalidSettings(f"amount is {text[:40]}; allowed is above zero")
+    return amount
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    body = await request.body()
+    if len(body) > _MOST_BYTES:
+        raise InvalidSettings(f"the body is {len(body)} bytes; allowed are {_MOST_BYTES}")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as e:
+        allowed = ", ".join(f.name for f in msgspec.structs.fields(kind))
+        raise InvalidSettings(f"the body: {e}; its fields are {allowed}") from None
+
+
+def _json(body: object) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")

@@ -1,0 +1,138 @@
+"""The exchange's feed: its events, in its order, through the door that any exchange uses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from userstream.client.publisher import MAX_LINES, Answer, Publisher, line
+from userstream.errors import PublishError
+from userstream.events import Event
+from userstream.orders import AccountEvent
+from userstream.server.logs import logger
+
+_log = logger("feed")
+_OUSTED = frozenset({"fenced", "other_source"})
+_TRIES = 3
+
+
+class _Batch(NamedTuple):
+    """Events of one command, and who waits for them."""
+
+    events: list[tuple[int, AccountEvent]]
+    done: asyncio.Future[None]
+
+
+class Feed:
+    """Publishes events one request after the other, so that no account's order is mixed up.
+
+    ``first_n`` must be above every ``n`` that this source published before. Whoever else
+    published for an account in the meantime is replaced again.
+    """
+
+    def __init__(self, publisher: Publisher, *, source: str, first_n: int) -> None:
+        self._publisher = publisher
+        self._source = source
+        self._n = first_n
+        self._held: set[str] = set()
+        """Accounts whose publisher this is."""
+        self._waiting: list[_Batch] = []
+        self._due = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to publish."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Publishes no more; what waits is given up."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for batch in self._waiting:
+            batch.done.cancel()
+
+    def put(self, events: Sequence[AccountEvent]) -> asyncio.Future[None]:
+        """Takes events in; the future is done when every one of them is acknowledged.
+
+        It fails with ``PublishError`` where one was not; cancelling it stops nothing.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_seen)
+        if events:
+            first = self._n + 1
+            self._n += len(events)
+            self._waiting.append(_Batch(list(enumerate(events, first)), done))
+            self._due.set()
+        else:
+            done.set_result(None)
+        return done
+
+    async def _run(self) -> None:
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            while self._waiting:
+                batches = self._next()
+                try:
+                    await self._publish([e for batch in batches for e in batch.events])
+                except PublishError as e:
+                    _log.error("events of the exchange were not published", error=str(e))
+                    _tell(batches, e)
+                else:
+                    _tell(batches, None)
+
+    def _next(self) -> list[_Batch]:
+        batches = [self._waiting.pop(0)]
+        size = len(batches[0].events)
+        while self._waiting and size + len(self._waiting[0].events) <= MAX_LINES // 10:
+            batches.append(self._waiting.pop(0))
+            size += len(batches[-1].events)
+        return batches
+
+    async def _publish(self, events: list[tuple[int, AccountEvent]]) -> None:
+        for start in range(0, len(events), MAX_LINES):
+            await self._send(events[start : start + MAX_LINES])
+
+    async def _send(self, events: list[tuple[int, AccountEvent]]) -> None:
+        problem = ""
+        for _ in range(_TRIES):
+            answers = await self._publisher.send([self._line(n, *event) for n, event in events])
+            refused = [(e, a) for e, a in zip(events, answers, strict=True) if a.error is not None]
+            if not refused:
+                return
+            problem = _problem(refused[0][1])
+            ousted = {
+                e[1][0] for e, a in refused if a.error is not None and a.error.code in _OUSTED
+            }
+            if not ousted:
+                break
+            self._held -= ousted
+            events = [e for e, _ in refused]
+        raise PublishError(problem)
+
+    def _line(self, n: int, account: str, event: Event) -> bytes:
+        takeover = account not in self._held
+        self._held.add(account)
+        return line(account, event, source=self._source, n=n, takeover=takeover)
+
+
+def _problem(answer: Answer) -> str:
+    return "" if answer.error is None else f"{answer.error.code}: {answer.error.msg}"
+
+
+def _tell(batches: Sequence[_Batch], error: PublishError | None) -> None:
+    for batch in batches:
+        if batch.done.done():
+            continue
+        if error is None:
+            batch.done.set_result(None)
+        else:
+            batch.done.set_exception(error)
+
+
+def _seen(done: asyncio.Future[None]) -> None:
+    """What went wrong is in the log, whether or not anybody waits to hear of it."""
+    if not done.cancelled():
+        done.exception()
