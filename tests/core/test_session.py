@@ -371,3 +371,33 @@ def test_a_venue_without_a_message_limit_has_none() -> None:
     it = session(Venue(**(fields | {"stream": stream})))
     for _ in range(1_000):
         assert it.handle(text("x"), T) == []
+
+
+# ── clocks that are changed ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("venue", ["binance", "mexc"])
+def test_on_a_fast_clock_pings_and_idle_rules_wait_in_real_time(venue: str) -> None:
+    slow = Session(load(venue), Limits(), T, bound=venue != "mexc")
+    fast = Session(load(venue), Limits(), T, bound=venue != "mexc", pace=100)
+    assert ((slow.deadline() or 0) - T) * 100 == (fast.deadline() or 0) - T
+
+
+def test_after_a_change_of_pace_what_was_waited_for_stays_waited_for() -> None:
+    it = Session(load("binance"), Limits(), T, bound=True)
+    assert it.handle(Tick(), T + 20_000) == [Ping()]
+    it.rebase(T + 30_000, T + 30_000, 10)  # the next ping had been due in 10 s
+    assert it.deadline() == T + 30_000 + 100_000
+    assert it.handle(Tick(), T + 130_000) == [Ping()]
+    it.rebase(T + 130_000, T + 130_000, 1)  # of 60 s without a pong, 40 are over
+    assert it.deadline() == T + 150_000
+    assert it.handle(Tick(), T + 150_000) == [Close(End.NO_PONG)]
+
+
+def test_a_jump_ages_a_session_and_does_not_cost_it_its_pong() -> None:
+    it = session("bhex", json_ping_s=15)
+    it.rebase(T, T + 3_600_000, 1)
+    assert it.handle(Tick(), T + 3_600_000) == []
+    assert it.deadline() == T + 3_600_000 + 15_000
+    it.rebase(T + 3_600_000, T + 86_400_000, 1)
+    assert it.handle(Tick(), T + 86_400_000) == [Close(End.MAX_AGE)]

@@ -8,7 +8,7 @@ import json
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from userstream.client.publisher import Answer, Publisher
 from userstream.core.limits import Limits
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
+from userstream.server.parts import Parts
 from userstream.server.service import Service
 from userstream.server.settings import Settings
 from userstream.venue import Call, KeyPlace, Venue
@@ -43,6 +44,20 @@ async def until(condition: Callable[[], object], within_s: float = 10.0) -> None
     while not condition():
         assert time.monotonic() < last, "it did not come true in time"
         await asyncio.sleep(0.002)
+
+
+def hasty(times: int = 100) -> Mapping[str, Venue]:
+    """The venues, with pings and idle rules that many times faster."""
+    found = {}
+    for name in names():
+        venue = load(name, None, SANDBOX_MARKETS)
+        stream = venue.stream
+        waits = ("ping_every_ms", "dead_after_ms", "subscribe_within_ms", "idle_after_ms")
+        shorter = {
+            wait: value // times for wait in waits if (value := getattr(stream, wait)) is not None
+        }
+        found[name] = replace(venue, stream=replace(stream, **shorter))
+    return found
 
 
 def metric(service: Service, name: str, **labels: str) -> float:
@@ -175,14 +190,14 @@ async def running(
     limits: Limits | None = None,
     accounts: tuple[str, ...] = ("alice", "bob"),
     ca: Any = None,
-    verifier: Any = None,
+    parts: Parts | None = None,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server on free ports, in memory unless ``bus`` says otherwise."""
     found = venues or {name: load(name, None, SANDBOX_MARKETS) for name in names()}
     addresses = dict.fromkeys(("rest", "stream", "admin"), "127.0.0.1:0")
     values = addresses | {"bus": "memory:", "venue": "binance", "admin_token": TOKEN}
-    service = Service(Settings(limits=limits or Limits(), **(values | settings)), found, verifier)
+    service = Service(Settings(limits=limits or Limits(), **(values | settings)), found, parts)
     verify = ca if ca is not None else _NO_TLS
     async with service, contextlib.AsyncExitStack() as exits:
         rest = await exits.enter_async_context(_client(service.urls["rest"], verify))

@@ -11,8 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.server.running import JSON_VENUES, metric, rest_of, running, take
-from userstream.core.limits import Limits
+from tests.server.running import JSON_VENUES, hasty, metric, rest_of, running, take
 from userstream.venue import Call, Venue
 from userstream.venues import load, names
 
@@ -48,13 +47,8 @@ async def test_on_mexc_a_key_ends_without_a_word() -> None:
 
 
 async def test_an_hour_is_an_hour_on_a_fast_clock() -> None:
-    # Without pings: on this clock a pong would have eight milliseconds.
-    venues = {
-        name: replace(v, stream=replace(v.stream, ping_every_ms=None))
-        for name, v in short(3_600_000).items()
-    }
     async with (
-        running(venues=venues, clock_speed=7_200) as server,
+        running(clock_speed=7_200) as server,
         server.stream("binance") as socket,
     ):
         opened = server.service.clock.ms()
@@ -174,7 +168,7 @@ async def test_a_stream_is_cut_at_its_greatest_age() -> None:
 
 
 async def test_mexc_closes_a_socket_without_a_subscription_and_one_without_data() -> None:
-    async with running(clock_speed=100) as server:
+    async with running(venues=hasty()) as server:
         key = await server.key("mexc")
         async with server.open(server.url("mexc", key)) as silent:
             frames, code, text = await rest_of(silent)
@@ -185,11 +179,11 @@ async def test_mexc_closes_a_socket_without_a_subscription_and_one_without_data(
 
 async def test_a_client_ping_keeps_a_quiet_mexc_stream_alive() -> None:
     async with (
-        running(clock_speed=100, limits=Limits()) as server,
+        running(venues=hasty()) as server,
         server.stream("mexc") as socket,
     ):
         began = server.service.clock.ms()
-        while server.service.clock.ms() < began + 120_000:
+        while server.service.clock.ms() < began + 1_200:
             await socket.send('{"method":"PING"}')
             assert json.loads(await socket.recv())["msg"] == "PONG"
             await asyncio.sleep(0.1)

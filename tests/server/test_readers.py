@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.server.running import Running, metric, rest_of, running, take, until
+from tests.server.running import Running, hasty, metric, rest_of, running, take, until
 from tests.server.wire import CLOSE, PING, TEXT, dial, handshake, masked, upgraded
 from tests.venues.orders import order
 from userstream.client.publisher import Answer, line
@@ -112,28 +112,28 @@ async def test_a_slow_reader_is_cut_at_shutdown_and_on_expiry_without_waiting() 
 
 @pytest.mark.parametrize("venue", ["binance", "bhex", "spacedex"])
 async def test_a_client_that_never_pongs_is_dropped_after_a_minute(venue: str) -> None:
-    async with running(clock_speed=100) as server:
+    async with running(venues=hasty()) as server:
         opened = server.service.clock.ms()
         async with upgraded(server.url(venue, await server.key(venue))) as wire:
             assert await wire.frame() == (PING, b"")
             assert await wire.end() is None
         lived = server.service.clock.ms() - opened
-        assert 60_000 <= lived <= 60_000 + 100 * 1_000  # within a second of real time
+        assert 600 <= lived <= 1_600
         assert metric(server.service, ENDED, venue=venue, reason="no_pong") == 1
 
 
 async def test_a_client_that_pongs_lives_on_and_mexc_is_never_pinged() -> None:
-    async with running(clock_speed=100) as server, server.stream("binance") as socket:
+    async with running(venues=hasty()) as server, server.stream("binance") as socket:
         opened = server.service.clock.ms()
         async with upgraded(server.url("mexc", await server.key("mexc"))) as wire:
             assert json.loads(json.dumps((await wire.frame()).opcode)) == CLOSE  # after 30 s
-        await until(lambda: server.service.clock.ms() > opened + 200_000)
+        await until(lambda: server.service.clock.ms() > opened + 2_000)
         answer = await server.publish()
         assert await take(socket, 1) == server.frames("binance", "alice", answer)
 
 
 async def test_waking_a_stream_early_does_not_multiply_its_wakings() -> None:
-    async with running(clock_speed=100) as server:
+    async with running(venues=hasty(), clock_speed=100) as server:
         key = await server.key("mexc")
         async with upgraded(server.url("mexc", key)) as wire:
             channel = b'["spot@private.account.v3.api.pb"]'

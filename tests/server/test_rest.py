@@ -16,6 +16,7 @@ from tests.server.running import JSON_VENUES, metric, running
 from tests.server.wire import dial
 from userstream.core.limits import Limits
 from userstream.core.rest import Credentials, Identity
+from userstream.server.parts import Parts
 from userstream.venue import Call
 from userstream.venues import load, names
 
@@ -187,11 +188,11 @@ async def test_an_error_of_ours_is_the_venues_internal_error() -> None:
             await asyncio.sleep(0.01)
             return Identity("carol", "fingerprint")
 
-    async with running(verifier=Broken()) as server:
+    async with running(parts=Parts(verifier=Broken())) as server:
         response = await server.call("binance", Call.CREATE)
         assert (response.status_code, response.json()["code"]) == (500, -1000)
     async with (
-        running(verifier=Slow()) as server,
+        running(parts=Parts(verifier=Slow())) as server,
         server.stream("binance", api_key="hers") as socket,
     ):
         answer = await server.publish("carol")

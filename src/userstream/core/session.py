@@ -95,6 +95,9 @@ Action: TypeAlias = Send | Ping | Subscribe | Close
 class Session:
     """The machine of one connection. Times are the server's, in milliseconds.
 
+    A network does not become faster because a clock does: ``pace`` is how many milliseconds of the
+    server pass in a real one, and pings and idle rules wait that many times longer.
+
     The hot path does not pass through ``handle``: the shell writes frames itself and tells the
     time of the last one by setting ``sent_ms``.
     """
@@ -106,6 +109,7 @@ class Session:
         "_life_ms",
         "_limits",
         "_opened_ms",
+        "_pace",
         "_ping_ms",
         "_second",
         "_since_ms",
@@ -116,15 +120,18 @@ class Session:
         "venue",
     )
 
-    def __init__(self, venue: Venue, limits: Limits, now_ms: int, *, bound: bool) -> None:
+    def __init__(
+        self, venue: Venue, limits: Limits, now_ms: int, *, bound: bool, pace: float = 1.0
+    ) -> None:
+        self._pace = pace
         self.venue = venue
         self._stream = stream = venue.stream
         self._limits = limits
         self.state = State.BOUND if bound else State.UNBOUND
         self.end: End | None = None
         self._opened_ms = self._life_ms = self._since_ms = self.sent_ms = now_ms
-        self._ping_ms = _after(now_ms, stream.ping_every_ms)
-        self._json_ping_ms = _after(now_ms, stream.json_ping_every_ms)
+        self._ping_ms = self._after(now_ms, stream.ping_every_ms)
+        self._json_ping_ms = self._after(now_ms, stream.json_ping_every_ms)
         self._second = self._count = self._control_count = 0
 
     def __repr__(self) -> str:
@@ -156,30 +163,53 @@ class Session:
             if at is not None and at < due:
                 due = at
         if self._ping_ms is not None:
-            due = min(due, self._life_ms + stream.dead_after_ms)
+            due = min(due, self._dies())
         return due
+
+    def rebase(self, before_ms: int, after_ms: int, pace: float) -> None:
+        """The clock was changed: it had been ``before_ms``, is ``after_ms``, and has that pace.
+
+        Pings and idle rules go on as if nothing had happened; the age of the connection does not.
+        """
+        factor = pace / self._pace
+        self._pace = pace
+
+        def moved(at_ms: int) -> int:
+            return after_ms + round((at_ms - before_ms) * factor)
+
+        self._life_ms = moved(self._life_ms)
+        self._since_ms = moved(self._since_ms)
+        self.sent_ms = moved(self.sent_ms)
+        self._ping_ms = None if self._ping_ms is None else moved(self._ping_ms)
+        self._json_ping_ms = None if self._json_ping_ms is None else moved(self._json_ping_ms)
 
     def _silence_ends(self) -> int | None:
         stream = self._stream
         if self.state is State.UNBOUND:
-            return _after(self._since_ms, stream.subscribe_within_ms)
-        return _after(max(self.sent_ms, self._since_ms), stream.idle_after_ms)
+            return self._after(self._since_ms, stream.subscribe_within_ms)
+        return self._after(max(self.sent_ms, self._since_ms), stream.idle_after_ms)
+
+    def _dies(self) -> int:
+        return self._life_ms + round(self._stream.dead_after_ms * self._pace)
+
+    def _after(self, at_ms: int, wait_ms: int | None) -> int | None:
+        return None if wait_ms is None else at_ms + max(round(wait_ms * self._pace), 1)
 
     def _tick(self, now_ms: int) -> list[Action]:
         stream = self._stream
         if now_ms >= self._opened_ms + stream.max_age_ms:
             return self._close(End.MAX_AGE)
-        if self._ping_ms is not None and now_ms >= self._life_ms + stream.dead_after_ms:
+        if self._ping_ms is not None and now_ms >= self._dies():
             return self._close(End.NO_PONG)
         silence_ends = self._silence_ends()
         if silence_ends is not None and now_ms >= silence_ends:
             return self._close(End.NO_SUBSCRIPTION if self.state is State.UNBOUND else End.IDLE)
         actions: list[Action] = []
         if self._ping_ms is not None and now_ms >= self._ping_ms:
-            self._ping_ms = _after(now_ms, stream.ping_every_ms)
+            self._ping_ms = self._after(now_ms, stream.ping_every_ms)
             actions.append(Ping())
         if self._json_ping_ms is not None and now_ms >= self._json_ping_ms:
-            self._json_ping_ms = _after(now_ms, stream.json_ping_every_ms)
+            self._json_ping_ms = self._after(now_ms, stream.json_ping_every_ms)
             actions.append(Send(b'{"ping":%d}' % now_ms))
         return actions
 
@@ -219,7 +249,3 @@ class Session:
         self.state = TRANSITIONS[self.state, Step.END]
         self.end = end
         return [Close(end)]
-
-
-def _after(at_ms: int, wait_ms: int | None) -> int | None:
-    return None if wait_ms is None else at_ms + wait_ms

@@ -31,8 +31,7 @@ class Feed:
     published for an account in the meantime is replaced again.
     """
 
-    def __init__(self, publisher: Publisher, *, source: str, first_n: int) -> None:
-        self._publisher = publisher
+    def __init__(self, *, source: str, first_n: int) -> None:
         self._source = source
         self._n = first_n
         self._held: set[str] = set()
@@ -41,9 +40,9 @@ class Feed:
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to publish."""
-        self._task = asyncio.create_task(self._run())
+    def start(self, publisher: Publisher) -> None:
+        """Begins to publish what has come and comes; until then it waits."""
+        self._task = asyncio.create_task(self._run(publisher))
 
     async def stop(self) -> None:
         """Publishes no more; what waits is given up."""
@@ -69,14 +68,14 @@ class Feed:
             done.set_result(None)
         return done
 
-    async def _run(self) -> None:
+    async def _run(self, publisher: Publisher) -> None:
         while True:
             await self._due.wait()
             self._due.clear()
             while self._waiting:
                 batches = self._next()
                 try:
-                    await self._publish([e for batch in batches for e in batch.events])
+                    await self._publish(publisher, [e for batch in batches for e in batch.events])
                 except PublishError as e:
                     _log.error("events of the exchange were not published", error=str(e))
                     _tell(batches, e)
@@ -91,14 +90,14 @@ class Feed:
             size += len(batches[-1].events)
         return batches
 
-    async def _publish(self, events: list[tuple[int, AccountEvent]]) -> None:
+    async def _publish(self, publisher: Publisher, events: list[tuple[int, AccountEvent]]) -> None:
         for start in range(0, len(events), MAX_LINES):
-            await self._send(events[start : start + MAX_LINES])
+            await self._send(publisher, events[start : start + MAX_LINES])
 
-    async def _send(self, events: list[tuple[int, AccountEvent]]) -> None:
+    async def _send(self, publisher: Publisher, events: list[tuple[int, AccountEvent]]) -> None:
         problem = ""
         for _ in range(_TRIES):
-            answers = await self._publisher.send([self._line(n, *event) for n, event in events])
+            answers = await publisher.send([self._line(n, *event) for n, event in events])
             refused = [(e, a) for e, a in zip(events, answers, strict=True) if a.error is not None]
             if not refused:
                 return
@@ -120,6 +119,10 @@ class Feed:
 
 def _problem(answer: Answer) -> str:
     return "" if answer.error is None else f"{answer.error.code}: {answer.error.msg}"
+
+
+def _is_ousted(answer: Answer) -> bool:
+    return answer.error is not None and answer.error.code in _OUSTED
 
 
 def _tell(batches: Sequence[_Batch], error: PublishError | None) -> None:

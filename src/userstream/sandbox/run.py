@@ -7,7 +7,6 @@ import logging
 import shlex
 import sys
 import time
-from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -90,9 +89,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
         },
     )
     logs.configure(json=False, level=logging.WARNING)
-    venues = {
-        name: _patient(load(name, None, SANDBOX_MARKETS), options.clock_speed) for name in names()
-    }
+    venues = {name: load(name, None, SANDBOX_MARKETS) for name in names()}
     stopped = until_signalled()
     async with Service(settings, venues) as service:
         for trader in traders:
@@ -103,21 +100,6 @@ async def run_sandbox(options: SandboxOptions) -> None:
         else:
             _print_page(service, venues, traders, options)
         await service.run(stopped)
-
-
-def _patient(venue: Venue, speed: float) -> Venue:
-    """The venue with pings in real time: a pong cannot travel faster because a clock does."""
-    stream = venue.stream
-    if stream.ping_every_ms is None:
-        return venue
-    return replace(
-        venue,
-        stream=replace(
-            stream,
-            ping_every_ms=max(int(stream.ping_every_ms * speed), 1),
-            dead_after_ms=max(int(stream.dead_after_ms * speed), 1),
-        ),
-    )
 
 
 async def _fund(url: str, token: str, traders: tuple[Trader, ...]) -> None:

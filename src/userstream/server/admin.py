@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Receive, Scope, Send
 
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
@@ -47,6 +48,7 @@ class AdminApp:
         metrics: Metrics,
         limits: Limits,
         token: str,
+        more_routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._bus = bus
         self._accounts = accounts
@@ -67,15 +69,15 @@ class AdminApp:
                 Route("/_accounts", guarded(self._list)),
                 Route("/_accounts", guarded(self._add), methods=["POST"]),
                 Route("/_accounts/{name}", guarded(self._revoke), methods=["DELETE"]),
+                *(_GuardedRoute(route, self._token) for route in more_routes),
             ],
-            exception_handlers={404: _not_found, 405: _wrong_method},
+            exception_handlers={404: _not_found, 405: _wrong_method, InvalidSettings: _invalid},
         )
 
     def _guarded(self, handler: Handler) -> Handler:
         async def checked(request: Request) -> Response:
-            given = request.headers.get("authorization", "").encode()
-            if not hmac.compare_digest(given, self._token):
-                return _error(401, "unauthorized", "Authorization: Bearer <admin token> is needed")
+            if not _has_token(request, self._token):
+                return _UNAUTHORIZED
             try:
                 return await handler(request)
             except InvalidSettings as e:
@@ -131,6 +133,26 @@ class AdminApp:
         return _json({"account": name, **ended})
 
 
+class _GuardedRoute(BaseRoute):
+    """A route of an embedding program, behind the token."""
+
+    def __init__(self, route: BaseRoute, token: bytes) -> None:
+        self._route = route
+        self._token = token
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return self._route.matches(scope)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed = _has_token(Request(scope), self._token)
+        await (self._route.handle if allowed else _UNAUTHORIZED)(scope, receive, send)
+
+
+def _has_token(request: Request, token: bytes) -> bool:
+    given = request.headers.get("authorization", "").encode()
+    return hmac.compare_digest(given, token)
+
+
 def _event_shown(account: str, stored: Stored) -> dict[str, Any]:
     record, line = stored.record, stored.record.line
     return {
@@ -158,6 +180,13 @@ def _json(body: object, status: int = 200) -> Response:
 
 def _error(status: int, code: str, msg: str) -> Response:
     return _json({"error": {"code": code, "msg": msg}}, status)
+
+
+_UNAUTHORIZED = _error(401, "unauthorized", "Authorization: Bearer <admin token> is needed")
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    return _error(400, "invalid", str(error))
 
 
 async def _not_found(request: Request, _: Exception) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from userstream.core.limits import Limits
 from userstream.core.listenkeys import KeyRecord
 from userstream.core.mount import Mounts
@@ -12,18 +14,31 @@ from userstream.server.handshake import Handshake, Opened, Refused, Target, brok
 from userstream.server.keystore import KeyStore
 from userstream.venue import Refusal, Venue
 
+LetsIn = Callable[[Venue, str], bool]
+"""Whether a stream on an unknown listen key is accepted; it hears nothing."""
+
+
+def nobody(_venue: Venue, _key: str) -> bool:
+    """Unknown keys are refused."""
+    return False
+
+
+def everybody(_venue: Venue, _key: str) -> bool:
+    """Unknown keys are let in."""
+    return True
+
 
 class Admission:
-    """Decides handshakes. With ``lenient`` an unknown key is let in and hears nothing."""
+    """Decides handshakes. An unknown key may be let in, and hears nothing."""
 
     def __init__(
-        self, mounts: Mounts, keys: KeyStore, clock: Clock, limits: Limits, *, lenient: bool
+        self, mounts: Mounts, keys: KeyStore, clock: Clock, limits: Limits, lets_in: LetsIn
     ) -> None:
         self._mounts = mounts
         self._keys = keys
         self._clock = clock
         self._limits = limits
-        self._lenient = lenient
+        self._lets_in = lets_in
         self._connects = RateLimiter(
             limits, weight=limits.connects_per_ip, window_s=limits.connects_window_s
         )
@@ -58,17 +73,17 @@ class Admission:
         for key in target.keys:
             record = self._keys.table.find(venue.name, key, self._clock.ms())
             if record is None:
-                return self._unknown(target, address)
+                return self._unknown(target, key, address)
             if not self.has_room(venue, record, fanout):
                 return _refused(target, Refusal.SOCKETS_EXHAUSTED)
             records.append((key, record))
         return Opened(venue, tuple(records), target.wrapped)
 
-    def _unknown(self, target: Target, address: str) -> Opened | Refused:
+    def _unknown(self, target: Target, key: str, address: str) -> Opened | Refused:
         verdict = self._bad_keys.take(address, 1, self._clock.ms())
         if verdict.refusal is not None:
             return _limited(target, verdict.refusal, verdict)
-        if self._lenient:
+        if self._lets_in(target.venue, key):
             return Opened(target.venue, (), target.wrapped)
         return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
 

@@ -10,22 +10,49 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+Changed = Callable[[int, int], None]
 
 
 class Clock:
     """Milliseconds since 1970: the wall clock at the start, then the monotonic one.
 
-    With ``speed`` 3600 an hour passes in a second (sandbox only).
+    With ``speed`` 3600 an hour passes in a second (sandbox only). A change of it moves the alarms
+    that are set; the time itself never goes back.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
         self.speed = speed
         self._start_ms = time.time_ns() // 1_000_000
         self._start = time.monotonic()
+        self._set: set[Alarm] = set()
+        self._changed: list[Changed] = []
 
     def ms(self) -> int:
         """The time now."""
         return self._start_ms + int((time.monotonic() - self._start) * 1000 * self.speed)
+
+    def on_change(self, changed: Changed) -> None:
+        """Calls back when the clock was changed, with the time before and after."""
+        self._changed.append(changed)
+
+    def change(self, *, speed: float | None = None, advance_ms: int = 0) -> None:
+        """Runs at another speed from now on, or jumps forward, or both."""
+        before_ms = self.ms()
+        self._start = time.monotonic()
+        self._start_ms = before_ms + advance_ms
+        self.speed = self.speed if speed is None else speed
+        for changed in self._changed:
+            changed(before_ms, self._start_ms)
+        for alarm in tuple(self._set):
+            alarm.reset()
+
+    def was_set(self, alarm: Alarm) -> None:
+        """Remembers an alarm that waits."""
+        self._set.add(alarm)
+
+    def was_unset(self, alarm: Alarm) -> None:
+        """Forgets an alarm that waits no more."""
+        self._set.discard(alarm)
 
 
 class Alarm:
@@ -46,16 +73,27 @@ class Alarm:
         # Never sooner than a millisecond: a fast clock must not spin the loop.
         wait_s = max((due_ms - self._clock.ms()) / 1000 / self._clock.speed, 0.001)
         self._handle = asyncio.get_running_loop().call_later(wait_s, self._rung)
+        self._clock.was_set(self)
+
+    def reset(self) -> None:
+        """Waits anew for the time that is set, by a clock that was changed."""
+        due_ms = self._due_ms
+        self.cancel()
+        self.set(due_ms)
 
     def cancel(self) -> None:
         """Forgets the time that is set."""
         if self._handle is not None:
             self._handle.cancel()
-        self._handle = self._due_ms = None
+        self._unset()
 
     def _rung(self) -> None:
-        self._handle = self._due_ms = None
+        self._unset()
         self._ring()
+
+    def _unset(self) -> None:
+        self._handle = self._due_ms = None
+        self._clock.was_unset(self)
 
 
 class Deadlines(Generic[T]):

@@ -32,6 +32,7 @@ from userstream.server.framing import (
 from userstream.server.handshake import Handshake, Opened, Refused, refusal_bytes
 
 if TYPE_CHECKING:
+    from userstream.core.publishing import Appended
     from userstream.server.edge import Edge
     from userstream.server.fanout import Binding
 
@@ -124,8 +125,8 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self.flush()
 
-    def send(self, frame: bytes) -> None:
-        """Queues a frame for the end of this loop turn."""
+    def send(self, frame: bytes, of: Appended | None = None) -> None:
+        """Queues a frame for the end of this loop turn; ``of`` is the event that it shows."""
         out = self.out
         if out is None:
             self.out = [frame]
@@ -163,6 +164,12 @@ class Connection(asyncio.Protocol):
     def end(self, end: End) -> None:
         """Ends the stream for a reason that lies outside the session."""
         self.handle(Ended(end))
+
+    def key_ended(self, binding: Binding, notice: bytes | None, end: End) -> None:
+        """One of the stream's listen keys died; ``notice`` is the venue's frame for it."""
+        if notice is not None:
+            self.send(notice)
+        self.end(end)
 
     def abort(self) -> None:
         """Drops the connection at once."""

@@ -7,7 +7,7 @@ import contextlib
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -38,8 +38,10 @@ class Edge:
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
+        connection: Callable[[Edge], Connection] = Connection,
     ) -> None:
         self.limits = limits
+        self._connect = connection
         self._admission = admission
         self._keys = keys
         self._clock = clock
@@ -52,6 +54,7 @@ class Edge:
         self._server: asyncio.Server | None = None
         self._drained: asyncio.Event | None = None
         keys.on_end(self._key_ended)
+        clock.on_change(self._rebased)
 
     @property
     def now_ms(self) -> int:
@@ -73,7 +76,7 @@ class Edge:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self),
+            lambda: self._connect(self),
             sock=sock,
             ssl=tls,
             backlog=4096,
@@ -137,7 +140,7 @@ class Edge:
             self._bind(connection, venue, key, record) for key, record in opened.records
         )
         bound = bool(opened.records) and not venue.channels
-        session = Session(venue, self.limits, self.now_ms, bound=bound)
+        session = Session(venue, self.limits, self.now_ms, bound=bound, pace=self._clock.speed)
         self._metrics.sockets.set(len(self._connections))
         return session
 
@@ -202,6 +205,11 @@ class Edge:
         self._metrics.ended.labels(session.venue.name, end.label).inc()
         _log.info("stream ended", venue=session.venue.name, reason=end.label, accounts=accounts)
 
+    def unbind(self, connection: Connection, binding: Binding) -> None:
+        """Delivers nothing more of one listen key; the connection stays."""
+        self._fanout.remove(binding)
+        connection.bindings = tuple(b for b in connection.bindings if b is not binding)
+
     # ── what the bus and the keys call ──────────────────────────────────────────────────────────
 
     def deliver(self, events: Sequence[Appended]) -> None:
@@ -216,8 +224,14 @@ class Edge:
             notice = binding.venue.stream.expiry_notice.frame(self.now_ms, name)
             if notice is not None:
                 notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
-                binding.connection.send(text_header(len(notice)) + notice)
-            binding.connection.end(end)
+                notice = text_header(len(notice)) + notice
+            binding.connection.key_ended(binding, notice, end)
+
+    def _rebased(self, before_ms: int, after_ms: int) -> None:
+        for connection in self._connections:
+            if connection.session is not None:
+                connection.session.rebase(before_ms, after_ms, self._clock.speed)
+                self.arm(connection)
 
     def _failed(self, binding: Binding, error: Exception) -> None:
         _log.error("an event could not be shown", venue=binding.venue.name, exc_info=error)

@@ -93,7 +93,8 @@ class Fanout:
         for frame in frames:
             if channels is None or frame.channel in channels:
                 self.frames += 1
-                binding.connection.send(_framed(frame) if wrap is None else _wrapped(wrap, frame))
+                data = _framed(frame) if wrap is None else _wrapped(wrap, frame)
+                binding.connection.send(data, appended)
 
     def _deliver(self, appended: Appended, bindings: tuple[Binding, ...]) -> None:
         venue: Venue | None = None
@@ -114,7 +115,9 @@ class Fanout:
                     continue
                 self.frames += 1
                 wrap = binding.wrap
-                binding.connection.send(data if wrap is None else _wrapped(wrap, frame))
+                if wrap is not None:
+                    data = _wrapped(wrap, frame)  # noqa: PLW2901
+                binding.connection.send(data, appended)
 
 
 def _drop(index: dict[K, tuple[Binding, ...]], place: K, binding: Binding) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from userstream.core.closing import End
 from userstream.core.listenkeys import KeyRecord, KeyTable
@@ -80,6 +80,17 @@ class KeyStore:
                 self.table.restore(record)
             raise
         return len(records)
+
+    async def end(self, records: Sequence[KeyRecord], end: End) -> None:
+        """Ends live keys for that reason, as if their owner or time had done it.
+
+        Raises:
+            StoreError: they have ended, though a restart would forget it.
+        """
+        for record in records:
+            self.table.forget(record)
+            self._tell(record, end)
+        await self._committer.write([], [listen_key_key(r) for r in records])
 
     async def _store(self, served: Served, record: KeyRecord) -> None:
         key = listen_key_key(record)

@@ -18,19 +18,19 @@ from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
-from userstream.server.accounts import Accounts, Verifier
+from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp
-from userstream.server.admission import Admission
+from userstream.server.admission import Admission, everybody
 from userstream.server.bus import LocalBus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
-from userstream.server.desk import Desk
 from userstream.server.edge import Edge
 from userstream.server.folder import open_folder
 from userstream.server.http import HttpListener
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.parts import Parts
 from userstream.server.rest import RestApp
 from userstream.server.settings import Settings, address_of, admin_token_of, bus_of
 from userstream.venue import Venue
@@ -48,19 +48,14 @@ class Service:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        venues: Mapping[str, Venue],
-        verifier: Verifier | None = None,
-        desk: Desk | None = None,
+        self, settings: Settings, venues: Mapping[str, Venue], parts: Parts | None = None
     ) -> None:
         self.settings = settings
-        self._venues = venues
-        self._mounts = _mounts(settings, venues)
-        self._own_verifier = verifier
-        self._desk = desk
+        self.venues = venues
+        self.mounts = _mounts(settings, venues)
+        self._parts = parts or Parts()
         self._token = admin_token_of(settings)
-        self.clock = Clock(settings.clock_speed)
+        self.clock = self._parts.clock or Clock(settings.clock_speed)
         self.metrics = Metrics()
         self.urls: dict[str, str] = {}
         """Of the three listeners, with the ports that they got."""
@@ -88,36 +83,45 @@ class Service:
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
         settings, limits, clock = self.settings, self.settings.limits, self.clock
+        parts = self._parts
         tls = _tls(settings)
         sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
         folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
-        policies = {v.name: v.keys for v in self._venues.values()}
+        policies = {v.name: v.keys for v in self.venues.values()}
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
         self.accounts = Accounts(folder.secret, committer, folder.accounts())
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
-        admission = Admission(self._mounts, self.keys, clock, limits, lenient=settings.lenient_ws)
-        self.edge = Edge(admission, self.keys, clock, limits, self.metrics)
-        self.bus.subscribe(self.edge.deliver)
-        gates = {v.name: RestGate(v, table, limits) for v in self._venues.values()}
+        lets_in = everybody if settings.lenient_ws else parts.lets_in
+        admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
+        self.edge = Edge(admission, self.keys, clock, limits, self.metrics, parts.connection)
+        for deliver in (*parts.subscribers, self.edge.deliver):
+            self.bus.subscribe(deliver)
+        gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
         rest = RestApp(
-            self._mounts,
+            self.mounts,
             gates,
             self.keys,
-            self._own_verifier or self.accounts,
+            parts.verifier or self.accounts,
             clock,
             limits,
             self.metrics,
-            self._desk,
+            parts.desk,
         )
         self._admin = AdminApp(
-            self.bus, self.accounts, self.keys, self.metrics, limits, self._token
+            self.bus,
+            self.accounts,
+            self.keys,
+            self.metrics,
+            limits,
+            self._token,
+            parts.admin_routes,
         )
         exits.push_async_callback(self._stop_listeners)
-        await self._listen(rest, sockets["rest"], whole_request=True)
+        await self._listen(parts.rest_front(rest), sockets["rest"], whole_request=True)
         await self._listen(self._admin.app, sockets["admin"], whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)

@@ -1,0 +1,74 @@
+"""A clock that is changed while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+from tests.server.running import rest_of, running, take, until
+from userstream.server.clock import Alarm, Clock, Deadlines
+
+
+async def test_time_goes_on_without_a_jump_at_another_speed() -> None:
+    clock = Clock()
+    before = clock.ms()
+    clock.change(speed=1_000)
+    assert 0 <= clock.ms() - before < 1_000
+    await asyncio.sleep(0.05)
+    fast = clock.ms()
+    assert fast - before >= 40_000
+    clock.change(speed=0.001)
+    assert 0 <= clock.ms() - fast < 100_000  # the last moments of the fast clock
+    slow = clock.ms()
+    await asyncio.sleep(0.05)
+    assert 0 <= clock.ms() - slow <= 10
+
+
+async def test_an_alarm_that_is_set_rings_by_the_changed_clock() -> None:
+    clock = Clock()
+    rung: list[int] = []
+    alarm = Alarm(clock, lambda: rung.append(clock.ms()))
+    due = clock.ms() + 3_600_000
+    alarm.set(due)
+    clock.change(speed=36_000)
+    await until(lambda: rung, within_s=2)
+    assert rung[0] >= due
+
+
+async def test_deadlines_come_at_once_when_the_clock_jumps_over_them() -> None:
+    clock = Clock()
+    handed: list[str] = []
+    deadlines = Deadlines(clock, handed.append)
+    deadlines.add(clock.ms() + 86_400_000, "tomorrow")
+    deadlines.add(clock.ms() + 60_000, "soon")
+    clock.change(advance_ms=60_000)
+    await until(lambda: handed == ["soon"], within_s=2)
+    clock.change(advance_ms=86_400_000)
+    await until(lambda: handed == ["soon", "tomorrow"], within_s=2)
+    deadlines.add(clock.ms() + 60_000, "never")
+    deadlines.cancel()
+    clock.change(speed=100_000)
+    await asyncio.sleep(0.01)
+    assert len(handed) == 2
+
+
+async def test_an_hour_passes_in_a_second_and_only_the_key_notices() -> None:
+    async with running() as server, server.stream("binance") as socket:
+        opened = server.service.clock.ms()
+        began = time.monotonic()
+        server.service.clock.change(speed=7_200)
+        frames, code, _ = await rest_of(socket)
+        assert code == 1008
+        assert json.loads(frames[-1])["E"] - opened >= 3_590_000
+        assert 0.4 < time.monotonic() - began < 5
+
+
+async def test_a_jump_of_fifty_minutes_ends_no_stream() -> None:
+    async with running() as server, server.stream("binance") as one, server.stream("mexc") as two:
+        server.service.clock.change(advance_ms=3_000_000)
+        await asyncio.sleep(0.05)
+        answer = await server.publish()
+        for venue, socket in (("binance", one), ("mexc", two)):
+            expected = server.frames(venue, "alice", answer)
+            assert await take(socket, len(expected)) == expected
