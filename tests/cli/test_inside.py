@@ -19,6 +19,7 @@ from tests.server.running import TOKEN, running
 from userstream import cli
 from userstream.cli.serve import run_loop
 from userstream.errors import UserStreamError
+from userstream.sandbox import page
 from userstream.sandbox import run as sandbox
 
 JSON_OR_NOT: list[tuple[str, ...]] = [(), ("--json",)]
@@ -127,12 +128,12 @@ def test_programs_are_shown_as_they_can_be_pasted(
 ) -> None:
     program = tmp_path / "bin" / "python"
     monkeypatch.setattr("sys.executable", str(program))
-    assert sandbox._program("python") == str(program)
+    assert page.program("python") == str(program)
     program.parent.mkdir()
     monkeypatch.chdir(tmp_path)
-    assert sandbox._program("python") == "bin/python"
+    assert page.program("python") == "bin/python"
     monkeypatch.chdir(program.parent)
-    assert sandbox._program("python") == "./python"
+    assert page.program("python") == "./python"
 
 
 @pytest.mark.parametrize("name", ["uvicorn", "json"])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from userstream.cli.order import order
 from userstream.cli.serve import AdminPort, Rest, RootVenue, Stream, run_loop
 from userstream.venues import DEFAULT
 
@@ -45,6 +47,14 @@ def run(  # noqa: PLR0917 - options, all by name
             show_default="alice and bob",
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="TOML file with symbols, venues, limits.", show_default=False),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and orders, same events.", min=0)] = 1,
+    maker: Annotated[
+        bool, typer.Option(help="Whether a market maker trades against everybody.")
+    ] = True,
     clock_speed: Annotated[
         float, typer.Option(help="Seconds that pass in one second.", min=0.001, max=100_000)
     ] = 1.0,
@@ -53,7 +63,8 @@ def run(  # noqa: PLR0917 - options, all by name
     ] = False,
 ) -> None:
     """Run a sandbox exchange: prints its URLs, accounts and keys, and lines to paste."""
-    from userstream.sandbox.run import SandboxOptions, run_sandbox  # noqa: PLC0415 - an extra
+    from userstream.sandbox.options import SandboxOptions  # noqa: PLC0415 - an extra
+    from userstream.sandbox.run import run_sandbox  # noqa: PLC0415
 
     options = SandboxOptions(
         rest=rest or "",
@@ -62,8 +73,14 @@ def run(  # noqa: PLR0917 - options, all by name
         admin_token=admin_token,
         venue=venue or "",
         data=data,
+        config=config,
+        seed=seed,
+        maker=maker,
         accounts=tuple(account or ()),
         clock_speed=clock_speed,
         as_json=as_json,
     )
     run_loop(run_sandbox(options))
+
+
+sandbox.command()(order)

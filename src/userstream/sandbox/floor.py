@@ -20,10 +20,8 @@ from userstream.trading import Declined
 class House(Protocol):
     """Whoever trades for the exchange's own account, so that orders find a counterparty."""
 
-    @property
-    def accounts(self) -> frozenset[str]:
-        """Its accounts: nobody hears of them."""
-        ...
+    accounts: frozenset[str]
+    """Its accounts: nobody hears of them."""
 
     def after(self, now_ms: int) -> Sequence[AccountEvent]:
         """Puts the book right after a command, and says what followed."""
@@ -127,3 +125,23 @@ class Floor:
         self._alarm.set(self._house.due_ms())
         hidden = self._house.accounts
         return self._feed.put([e for e in events if e[0] not in hidden])
+
+
+class NoHouse:
+    """Nobody trades for the exchange: orders meet those of other traders, or rest."""
+
+    accounts: frozenset[str] = frozenset()
+
+    def after(self, now_ms: int) -> Sequence[AccountEvent]:
+        """Nothing follows."""
+        del now_ms
+        return ()
+
+    def due_ms(self) -> int | None:
+        """Never."""
+        return None
+
+    def act(self, now_ms: int) -> Sequence[AccountEvent]:
+        """Nothing is due."""
+        del now_ms
+        return ()

@@ -78,6 +78,8 @@ class TradingDialect:
     empty: Empty = Empty.MISSING
     surplus: ErrorForm | None = None
     """Said of parameters that a call does not have; ``None``: they are passed over."""
+    market_buys_in_quote: bool = False
+    """Whether a market buy is by an amount of the quote asset and by nothing else."""
     order_limits: tuple[OrderLimit, ...] = ()
     too_many_orders: ErrorForm | None = None
     """Takes the limit and the interval."""

@@ -1,0 +1,75 @@
+"""``userstream sandbox order``: the first order of a newcomer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from userstream.cli.admin import AsJson
+from userstream.errors import InvalidSettings
+from userstream.venues import names
+
+if TYPE_CHECKING:
+    from userstream.sandbox.order import OrderAsked
+
+
+def order(  # noqa: PLR0917 - options, all by name
+    venue: Annotated[str, typer.Argument(help=f"Through which venue: {', '.join(names())}.")],
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    symbol: Annotated[str, typer.Argument(help="A pair, such as BTCUSDT.")],
+    quantity: Annotated[
+        str | None, typer.Argument(help="Base quantity, such as 0.01.", show_default=False)
+    ] = None,
+    price: Annotated[
+        str | None,
+        typer.Argument(help="Limit price; without it, a market order.", show_default=False),
+    ] = None,
+    quote: Annotated[
+        str | None,
+        typer.Option(help="Amount of quote asset for a market order.", show_default=False),
+    ] = None,
+    rest: Annotated[str, typer.Option(help="REST port of the sandbox.")] = "http://127.0.0.1:8080",
+    stream: Annotated[str, typer.Option(help="Stream port.")] = "ws://127.0.0.1:9443",
+    api_key: Annotated[str, typer.Option(help="API key of the account.")] = "alicekey",
+    api_secret: Annotated[str, typer.Option(help="Its secret.")] = "alicesecret",  # noqa: S107
+    wait: Annotated[
+        float, typer.Option(help="Seconds to wait for the next event.", min=0, max=3600)
+    ] = 2.0,
+    as_json: AsJson = False,
+) -> None:
+    """Place an order as a bot would, and print what its stream tells of it.
+
+    Signs the call as the venue's document says, makes a listen key, opens the stream, places the
+    order, and ends when the order has ended or nothing more comes.
+    """
+    from userstream.sandbox.order import OrderAsked  # noqa: PLC0415 - an extra
+
+    if venue not in names():
+        raise InvalidSettings(f"venue is {venue[:40]!r}; allowed are {', '.join(names())}")
+    if side.upper() not in {"BUY", "SELL"}:
+        raise InvalidSettings(f"side is {side[:40]!r}; allowed are buy and sell")
+    if (quantity is None) == (quote is None):
+        raise InvalidSettings("an order has a QUANTITY, or --quote AMOUNT in its place")
+    asked = OrderAsked(
+        venue, side, symbol, quantity, quote, price, rest, stream, api_key, api_secret, wait
+    )
+    asyncio.run(_place(asked, as_json=as_json))
+
+
+async def _place(asked: OrderAsked, *, as_json: bool) -> None:
+    import httpx  # noqa: PLC0415 - slow to import
+
+    from userstream.sandbox.order import Bot, described  # noqa: PLC0415 - an extra
+
+    async with httpx.AsyncClient(timeout=10.0, trust_env=False) as http:
+        async for kind, what in Bot(asked, http).place():
+            if as_json:
+                typer.echo(msgspec.json.encode({kind: what}).decode())
+            elif kind == "order":
+                typer.echo(f"{asked.venue} answered {json.dumps(what)}")
+            else:
+                typer.echo(f"  {described(what)}")

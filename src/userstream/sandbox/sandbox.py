@@ -1,0 +1,96 @@
+"""The whole sandbox: an exchange with a market maker behind a server of all venues."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any, Self
+
+from userstream.client.publisher import Publisher
+from userstream.markets import SANDBOX_MARKETS, Markets
+from userstream.sandbox.accounts import AccountDesk
+from userstream.sandbox.desk import Desk
+from userstream.sandbox.exchange import Exchange, Listing, Rules
+from userstream.sandbox.feed import Feed
+from userstream.sandbox.floor import Floor, NoHouse
+from userstream.sandbox.options import SandboxOptions, traders_of
+from userstream.server.clock import Clock
+from userstream.server.parts import Parts
+from userstream.server.service import Service
+from userstream.server.settings import Settings, markets_of
+from userstream.trading import TradingDialect, with_orders
+from userstream.venue import Venue
+from userstream.venues import load, load_orders, names
+
+SOURCE = "sandbox"
+
+
+class Sandbox:
+    """One sandbox. ``async with`` opens its ports and accounts, and closes them.
+
+    Raises:
+        InvalidSettings: an option is not allowed, or a port is taken.
+        StoreError: on entry, where the data folder cannot be used.
+    """
+
+    def __init__(self, options: SandboxOptions) -> None:
+        settings = options.settings()
+        self.traders = traders_of(options.accounts)
+        self.seed = options.seed
+        self._token = options.admin_token
+        markets = markets_of(settings) if settings.symbols else SANDBOX_MARKETS
+        dialects = {name: load_orders(name, _orders(settings, name), markets) for name in names()}
+        self.venues = _venues(settings, markets, dialects)
+        self.clock = Clock(settings.clock_speed)
+        self.exchange = Exchange([Listing.of(s) for s in markets.symbols.values()], _rules(options))
+        house = NoHouse()
+        # Above all that an earlier run on the same folder published.
+        self._feed = Feed(source=SOURCE, first_n=time.time_ns() // 1000)
+        self.floor = Floor(self.exchange, markets, self._feed, self.clock, house, seed=options.seed)
+        self.desk = Desk(self.floor, dialects)
+        self._accounts = AccountDesk(self.floor, lambda: self.service.accounts)
+        parts = Parts(desk=self.desk, clock=self.clock, admin_routes=[*self._accounts.routes])
+        self.service = Service(settings, self.venues, parts)
+        self._exits = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as exits:
+            await exits.enter_async_context(self.service)
+            publisher = Publisher(self.service.urls["admin"], token=self._token, source=SOURCE)
+            await exits.enter_async_context(publisher)
+            self._feed.start(publisher)
+            exits.push_async_callback(self._feed.stop)
+            exits.callback(self.floor.stop)
+            for trader in self.traders:
+                await self._accounts.open(*trader)
+            self._exits = exits.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._exits.aclose()
+
+
+def _orders(settings: Settings, name: str) -> Mapping[str, Any]:
+    orders: Mapping[str, Any] = settings.venues.get(name, {}).get("orders", {})
+    return orders
+
+
+def _venues(
+    settings: Settings, markets: Markets, dialects: Mapping[str, TradingDialect]
+) -> dict[str, Venue]:
+    for name in settings.venues:
+        load(name)  # a misspelt venue is an error, not nothing
+    venues = {}
+    for name, dialect in dialects.items():
+        options = {k: v for k, v in settings.venues.get(name, {}).items() if k != "orders"}
+        venues[name] = with_orders(load(name, options, markets), dialect)
+    return venues
+
+
+def _rules(options: SandboxOptions) -> Rules:
+    if not options.data:
+        return Rules()
+    # Orders and fills of an earlier run on the same folder must not get their ids again.
+    since = int(time.time()) - 1_700_000_000
+    return Rules(first_order_id=since * 1_000, first_trade_id=since * 1_000)
