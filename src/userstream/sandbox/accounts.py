@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from typing import TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -16,19 +15,9 @@ from starlette.routing import Route
 from userstream.errors import InvalidSettings
 from userstream.events import Permissions
 from userstream.orders import Outcome, Refused
+from userstream.sandbox.bodies import json_response, read_body
 from userstream.sandbox.floor import Floor
 from userstream.server.accounts import Accounts
-
-T = TypeVar("T", bound=msgspec.Struct)
-_MOST_BYTES = 65_536
-FUNDS: Mapping[str, Decimal] = {
-    "BTC": Decimal(100),
-    "ETH": Decimal(1_000),
-    "LTC": Decimal(1_000),
-    "MX": Decimal(100_000),
-    "USDT": Decimal(10_000_000),
-}
-"""What every account starts with."""
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,7 +57,6 @@ class AccountDesk:
     def __init__(self, floor: Floor, accounts: Callable[[], Accounts]) -> None:
         self._floor = floor
         self._accounts = accounts
-        self._funds = {a: f for a, f in FUNDS.items() if a in floor.assets}
         path = "/_sandbox/accounts"
         self.routes = [
             Route(path, self._list),
@@ -85,18 +73,18 @@ class AccountDesk:
             PublishError: its first snapshot could not be published.
         """
         await self._accounts().add(name, api_key, api_secret)
-        await asyncio.shield(self._floor.open(name, self._funds))
+        await asyncio.shield(self._floor.open(name))
 
     async def _list(self, _: Request) -> Response:
-        return _json([self._shown(name) for name in self._floor.accounts()])
+        return json_response([self._shown(name) for name in self._floor.accounts()])
 
     async def _one(self, request: Request) -> Response:
-        return _json(self._shown(self._name(request)))
+        return json_response(self._shown(self._name(request)))
 
     async def _add(self, request: Request) -> Response:
-        new = await _body(request, NewAccount)
+        new = await read_body(request, NewAccount)
         await self.open(new.name, new.api_key, new.api_secret)
-        return _json(self._shown(new.name))
+        return json_response(self._shown(new.name))
 
     async def _act(self, request: Request) -> Response:
         name = self._name(request)
@@ -106,18 +94,18 @@ class AccountDesk:
         if isinstance(outcome, Refused):
             where = f" ({outcome.field})" if outcome.field else ""
             raise InvalidSettings(f"the exchange refused: {outcome.reason.value}{where}")
-        return _json(self._shown(name))
+        return json_response(self._shown(name))
 
     async def _command(self, act: str, name: str, request: Request) -> Callable[[int], Outcome]:
         funds = self._floor.exchange.funds
         if act in {"deposit", "withdraw"}:
-            move = await _body(request, Move)
+            move = await read_body(request, Move)
             return partial(getattr(funds, act), name, move.asset, _amount(move.amount))
         if act == "transfer":
-            to = await _body(request, Transfer)
+            to = await read_body(request, Transfer)
             return partial(funds.transfer, name, to.to, to.asset, _amount(to.amount))
         if act == "permissions":
-            permitted = await _body(request, Permitted)
+            permitted = await read_body(request, Permitted)
             now = self._floor.exchange.permissions(name)
             asked = {k: v for k, v in msgspec.structs.asdict(permitted).items() if v is not None}
             return partial(funds.permit, name, msgspec.structs.replace(now, **asked))
@@ -155,18 +143,3 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount <= 0:
         raise InvalidSettings(f"amount is {text[:40]}; allowed is above zero")
     return amount
-
-
-async def _body(request: Request, kind: type[T]) -> T:
-    body = await request.body()
-    if len(body) > _MOST_BYTES:
-        raise InvalidSettings(f"the body is {len(body)} bytes; allowed are {_MOST_BYTES}")
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.MsgspecError as e:
-        allowed = ", ".join(f.name for f in msgspec.structs.fields(kind))
-        raise InvalidSettings(f"the body: {e}; its fields are {allowed}") from None
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), media_type="application/json")

@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from functools import partial
+
+import msgspec
 
 from userstream.core.rest import Answered, Identity
-from userstream.errors import PublishError
+from userstream.errors import InvalidSettings, PublishError
 from userstream.sandbox.exchange.seat import Seat
 from userstream.sandbox.floor import Floor
 from userstream.sandbox.ordercount import OrderCount
 from userstream.trading import Declined, Endpoint, TradingDialect
 from userstream.venue import Refusal, Route, Venue
 
+_LONGEST_MS = 60_000
 
-class Manners(NamedTuple):
-    """In which order and how late the desk answers. Times in ms of real time."""
+
+class Manners(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """In which order and how late the desk answers, since no venue promises either.
+
+    Raises:
+        InvalidSettings: a time is below zero or above a minute.
+    """
 
     answer_first: bool = False
     """Whether the answer to an order is sent before its events are published."""
     answer_delay_ms: int = 0
+    """How long an answer is held back, in real time."""
+    read_lag_ms: int = 0
+    """How long queries do not know a new order yet, in the exchange's time."""
+
+    def __post_init__(self) -> None:
+        for name in ("answer_delay_ms", "read_lag_ms"):
+            if not 0 <= getattr(self, name) <= _LONGEST_MS:
+                raise InvalidSettings(
+                    f"{name} is {getattr(self, name)}; allowed are 0 to {_LONGEST_MS}"
+                )
 
 
 class Desk:
@@ -55,10 +73,8 @@ class Desk:
             return _refusal(declined)
         if identity is None or endpoint.serve is None:
             return Refusal.API_KEY_MISSING
-        serve = endpoint.serve
-        return await self._carry_out(
-            venue.name, endpoint, identity.account, lambda seat: serve(args, seat)
-        )
+        call = partial(endpoint.serve, args)
+        return await self._carry_out(venue.name, endpoint, identity.account, call)
 
     def _check_limit(self, venue: str, endpoint: Endpoint, account: str) -> None:
         form = self._dialects[venue].too_many_orders
@@ -71,8 +87,11 @@ class Desk:
     async def _carry_out(
         self, venue: str, endpoint: Endpoint, account: str, call: Callable[[Seat], object]
     ) -> Answered | Refusal:
-        done = self._floor.carry_out(account, call)
         manners = self.manners
+        done = self._floor.carry_out(account, call, read_lag_ms=manners.read_lag_ms)
+        counted: tuple[tuple[str, str], ...] = ()
+        if endpoint.places_order and done.declined is None:
+            counted = self._counts[venue].add(account, self._floor.now_ms)
         if not manners.answer_first:
             try:
                 await asyncio.shield(done.published)
@@ -82,10 +101,7 @@ class Desk:
             await asyncio.sleep(manners.answer_delay_ms / 1000)
         if done.declined is not None:
             return _refusal(done.declined)
-        headers = (
-            self._counts[venue].add(account, self._floor.now_ms) if endpoint.places_order else ()
-        )
-        return Answered(done.body, headers=headers)
+        return Answered(done.body, headers=counted)
 
 
 def _refusal(declined: Declined) -> Answered:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from userstream.events import AccountSnapshot, AccountUpdate
@@ -84,11 +83,15 @@ class Floor:
         """The house trades no more by itself."""
         self._alarm.cancel()
 
-    def open(self, account: str, funds: Mapping[str, Decimal]) -> asyncio.Future[None]:
-        """Opens an account, unless it is there already."""
+    def open(self, account: str) -> asyncio.Future[None]:
+        """Opens an account with the funds that every account starts with, unless it is open."""
         now_ms = self._clock.ms()
-        opened = self.exchange.funds.open(account, funds, now_ms)
-        return self._publish(opened.events, now_ms)
+        return self._publish(self._opened(account, now_ms), now_ms)
+
+    def _opened(self, account: str, now_ms: int) -> Sequence[AccountEvent]:
+        if account in self.exchange.accounts():
+            return ()
+        return self.exchange.funds.open(account, self._funds, now_ms).events
 
     def command(self, command: Callable[[int], Outcome]) -> tuple[Outcome, asyncio.Future[None]]:
         """Carries out what is no order call, such as a deposit; it is told the time."""
@@ -96,9 +99,12 @@ class Floor:
         outcome = command(now_ms)
         return outcome, self._publish(outcome.events, now_ms)
 
-    def carry_out(self, account: str, call: Callable[[Seat], object]) -> CarriedOut:
-        """Carries out an order call of an account that is open."""
+    def carry_out(
+        self, account: str, call: Callable[[Seat], object], *, read_lag_ms: int = 0
+    ) -> CarriedOut:
+        """Carries out an order call; an account that was never seen is opened first."""
         now_ms = self._clock.ms()
+        opened = self._opened(account, now_ms)
         seat = Seat(
             self.exchange,
             self._markets,
@@ -106,12 +112,13 @@ class Floor:
             self._ids,
             now_ms=now_ms,
             updated_ms=self._updated.get(account, now_ms),
+            read_lag_ms=read_lag_ms,
         )
         try:
             body, declined = call(seat), None
         except Declined as e:
             body, declined = None, e
-        return CarriedOut(body, declined, self._publish(seat.events, now_ms))
+        return CarriedOut(body, declined, self._publish([*opened, *seat.events], now_ms))
 
     def _act(self) -> None:
         now_ms = self._clock.ms()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Self
 
 from userstream.client.publisher import Publisher
@@ -15,6 +16,7 @@ from userstream.sandbox.exchange import Exchange, Listing, Rules
 from userstream.sandbox.feed import Feed
 from userstream.sandbox.floor import Floor, NoHouse
 from userstream.sandbox.options import SandboxOptions, traders_of
+from userstream.sandbox.routes import DeskRoutes
 from userstream.server.clock import Clock
 from userstream.server.parts import Parts
 from userstream.server.service import Service
@@ -24,6 +26,14 @@ from userstream.venue import Venue
 from userstream.venues import load, load_orders, names
 
 SOURCE = "sandbox"
+FUNDS: Mapping[str, Decimal] = {
+    "BTC": Decimal(100),
+    "ETH": Decimal(1_000),
+    "LTC": Decimal(1_000),
+    "MX": Decimal(100_000),
+    "USDT": Decimal(10_000_000),
+}
+"""What every account starts with, as far as the settings list it; others get 1,000,000."""
 
 
 class Sandbox:
@@ -47,10 +57,23 @@ class Sandbox:
         house = NoHouse()
         # Above all that an earlier run on the same folder published.
         self._feed = Feed(source=SOURCE, first_n=time.time_ns() // 1000)
-        self.floor = Floor(self.exchange, markets, self._feed, self.clock, house, seed=options.seed)
+        self.floor = Floor(
+            self.exchange,
+            markets,
+            self._feed,
+            self.clock,
+            house,
+            funds=_funds(markets),
+            seed=options.seed,
+        )
         self.desk = Desk(self.floor, dialects)
         self._accounts = AccountDesk(self.floor, lambda: self.service.accounts)
-        parts = Parts(desk=self.desk, clock=self.clock, admin_routes=[*self._accounts.routes])
+        routes = DeskRoutes(self.desk, self.venues, dialects, lambda: self.service.urls["rest"])
+        parts = Parts(
+            desk=self.desk,
+            clock=self.clock,
+            admin_routes=[*self._accounts.routes, *routes.routes],
+        )
         self.service = Service(settings, self.venues, parts)
         self._exits = contextlib.AsyncExitStack()
 
@@ -86,6 +109,11 @@ def _venues(
         options = {k: v for k, v in settings.venues.get(name, {}).items() if k != "orders"}
         venues[name] = with_orders(load(name, options, markets), dialect)
     return venues
+
+
+def _funds(markets: Markets) -> dict[str, Decimal]:
+    assets = {a for s in markets.symbols.values() for a in (s.base, s.quote)}
+    return {asset: FUNDS.get(asset, Decimal(1_000_000)) for asset in sorted(assets)}
 
 
 def _rules(options: SandboxOptions) -> Rules:

@@ -47,7 +47,8 @@ class IdMint:
 class Seat:
     """The ``TradingAccount`` of an account of the sandbox's exchange.
 
-    ``events`` holds what its commands led to, for all accounts, in order.
+    ``events`` holds what its commands led to, for all accounts, in order. Queries see no order
+    that is younger than ``read_lag_ms``.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class Seat:
         *,
         now_ms: int,
         updated_ms: int,
+        read_lag_ms: int = 0,
     ) -> None:
         self._exchange = exchange
         self._markets = markets
         self._account = account
         self._ids = ids
         self.now_ms = now_ms
+        self._read_to_ms = now_ms - read_lag_ms
         self.updated_ms = updated_ms
         self.events: list[AccountEvent] = []
 
@@ -106,15 +109,17 @@ class Seat:
     def order(self, order: int | str, *, symbol: str | None = None) -> OrderState | None:
         """That order, or ``None``."""
         state = self._exchange.order(self._account, order)
-        return None if state is None or symbol not in {None, state.symbol} else state
+        if state is None or symbol not in {None, state.symbol}:
+            return None
+        return state if state.created_ms <= self._read_to_ms else None
 
     def open_orders(self, symbol: str | None = None) -> list[OrderState]:
         """The orders that have not ended, oldest first."""
-        return self._exchange.open_orders(self._account, symbol)
+        return self._readable(self._exchange.open_orders(self._account, symbol))
 
     def all_orders(self, symbol: str | None = None) -> list[OrderState]:
         """All orders that are remembered, oldest first."""
-        return self._exchange.all_orders(self._account, symbol)
+        return self._readable(self._exchange.all_orders(self._account, symbol))
 
     def trades(self, symbol: str | None = None) -> list[Trade]:
         """The account's sides of its fills, oldest first."""
@@ -124,6 +129,9 @@ class Seat:
         """Free and locked amount of every asset that was ever held."""
         held = self._exchange.funds.balances(self._account)
         return {asset: (text(h.free), text(h.locked)) for asset, h in held.items()}
+
+    def _readable(self, states: list[OrderState]) -> list[OrderState]:
+        return [state for state in states if state.created_ms <= self._read_to_ms]
 
     def _told(self, outcome: Outcome) -> Outcome:
         self.events += outcome.events

@@ -1,0 +1,35 @@
+"""JSON bodies of the sandbox's own admin calls."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from userstream.errors import InvalidSettings
+
+T = TypeVar("T", bound=msgspec.Struct)
+_MOST_BYTES = 65_536
+
+
+async def read_body(request: Request, kind: type[T]) -> T:
+    """The body of a request.
+
+    Raises:
+        InvalidSettings: it is too long, or not what it must be; the message names the fields.
+    """
+    body = await request.body()
+    if len(body) > _MOST_BYTES:
+        raise InvalidSettings(f"the body is {len(body)} bytes; allowed are {_MOST_BYTES}")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.MsgspecError as e:
+        allowed = ", ".join(f.name for f in msgspec.structs.fields(kind))
+        raise InvalidSettings(f"the body: {e}; its fields are {allowed}") from None
+
+
+def json_response(body: object) -> Response:
+    """A good answer."""
+    return Response(msgspec.json.encode(body), media_type="application/json")
