@@ -53,9 +53,12 @@ class Floor:
         feed: Feed,
         clock: Clock,
         house: House,
+        *,
+        funds: Mapping[str, Decimal],
         seed: int,
     ) -> None:
         self.exchange = exchange
+        self._funds = funds
         self._markets = markets
         self._feed = feed
         self._clock = clock
