@@ -14,7 +14,8 @@ A comment above a fenced block says what happens to it; a page's blocks run in t
 ``<!-- test: shows TEXT -->``
     All that has been written so far contains that text, at the latest ten seconds from now.
 
-Only addresses and paths are replaced: see ``Site``.
+Only addresses and paths are replaced: see ``Site``. Where there is no node, blocks of JavaScript are
+passed over together with what they are to show; CI installs it.
 """
 
 from __future__ import annotations
@@ -136,13 +137,22 @@ shows() {
 def script(page: str, site: Site) -> str:
     """A bash script that tries a page's blocks."""
     parts = [_PRELUDE]
+    node = shutil.which("node")
+    passed_over = False
     for block in blocks(page):
+        if block.word != "shows":
+            passed_over = block.language == "js" and node is None
+        if passed_over:
+            continue
         code = site.placed(block.code)
         if block.language in _SHELLS:
             code = commands(code) if block.language == "console" else code
         elif block.language == "python":
             (site.folder / f"block{block.line}.py").write_text(code, "utf-8")
             code = f"{shlex.quote(sys.executable)} -u block{block.line}.py\n"
+        elif block.language == "js":
+            (site.folder / f"block{block.line}.mjs").write_text(code, "utf-8")
+            code = f"node --no-warnings --experimental-websocket block{block.line}.mjs\n"
         if block.word == "shows":
             parts.append(f"shows {shlex.quote(block.detail)} {block.line}\n")
         elif block.word == "file":

@@ -56,7 +56,13 @@ def free_port() -> int:
 @pytest.mark.parametrize("page", WITH_SANDBOX, ids=shown)
 def test_what_a_page_does_with_a_sandbox_works(page: Path, sandbox: Site) -> None:
     text = page.read_text("utf-8") + AT_LEAST
-    tried(text, sandbox, USERSTREAM_ADMIN_URL=sandbox.admin)
+    tried(
+        text,
+        sandbox,
+        USERSTREAM_ADMIN_URL=sandbox.admin,
+        USERSTREAM_REST_URL=sandbox.rest,
+        USERSTREAM_STREAM_URL=sandbox.stream,
+    )
 
 
 @pytest.mark.parametrize("page", WITH_OWN_SERVER, ids=shown)

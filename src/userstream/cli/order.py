@@ -32,8 +32,12 @@ def order(  # noqa: PLR0917 - options, all by name
         str | None,
         typer.Option(help="Amount of quote asset for a market order.", show_default=False),
     ] = None,
-    rest: Annotated[str, typer.Option(help="REST port of the sandbox.")] = "http://127.0.0.1:8080",
-    stream: Annotated[str, typer.Option(help="Stream port.")] = "ws://127.0.0.1:9443",
+    rest: Annotated[
+        str, typer.Option(help="REST port of the sandbox.", envvar="USERSTREAM_REST_URL")
+    ] = "http://127.0.0.1:8080",
+    stream: Annotated[
+        str, typer.Option(help="Its stream port.", envvar="USERSTREAM_STREAM_URL")
+    ] = "ws://127.0.0.1:9443",
     api_key: Annotated[str, typer.Option(help="API key of the account.")] = "alicekey",
     api_secret: Annotated[str, typer.Option(help="Its secret.")] = "alicesecret",  # noqa: S107
     wait: Annotated[
