@@ -14,8 +14,8 @@ A comment above a fenced block says what happens to it; a page's blocks run in t
 ``<!-- test: shows TEXT -->``
     All that has been written so far contains that text, at the latest ten seconds from now.
 
-Only addresses and paths are replaced: see ``Site``. Where there is no node, blocks of JavaScript are
-passed over together with what they are to show; CI installs it.
+Only addresses and paths are replaced: see ``Site``. Where there is no node, JavaScript is passed
+over, together with what it is to show; CI installs it.
 """
 
 from __future__ import annotations
