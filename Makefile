@@ -27,7 +27,7 @@ ifdef ARGS
 else
 	$(BIN)/coverage erase
 	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(if $(SLOW),,-m 'not slow')
-	$(BIN)/coverage report --include='*/core/*,*/venues/*' --fail-under=100
+	$(BIN)/coverage report --include='*/core/*,*/venues/*,*/sandbox/exchange/*,*/sandbox/market/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 endif
 

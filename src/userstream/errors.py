@@ -6,6 +6,7 @@
     ├── MalformedFrame       a frame that is not of the venue's dialect            stop
     ├── InvalidEvent         an event that no venue could show                     stop
     ├── InvalidSettings      a setting, an argument or a file that is wrong        stop
+    ├── BadCommand           a command to the sandbox's market that cannot be      stop
     ├── StoreError
     │   ├── StoreDamaged     what is stored does not check out: never served       stop
     │   ├── StoreTooNew      written by a later version of userstream              stop
@@ -34,6 +35,10 @@ class InvalidEvent(UserStreamError):
 
 class InvalidSettings(UserStreamError):
     """A setting, argument or file that is wrong; the message says what is allowed."""
+
+
+class BadCommand(UserStreamError):
+    """A command to the sandbox's market that cannot be; the message says what is allowed."""
 
 
 class StoreError(UserStreamError):

@@ -283,6 +283,32 @@ def test_what_no_event_can_name_is_refused_for_that() -> None:
     assert reason(exchange.reject("alice", unnamed, why, 1))[0] is Reason.BAD_CLIENT_ORDER_ID
 
 
+def test_a_take_fills_what_rests_by_any_quantity() -> None:
+    desk = Desk(listing(min_quantity="0.1", min_notional="5", max_open_orders=1))
+    desk.limit("alice", SELL, "1", "100")
+    desk.limit("carol", SELL, "1", "99")
+    take = desk.exchange.take
+    part = accepted(take("bob", "BTCUSDT", BUY, Decimal("0.001"), Decimal(99), 2))
+    assert told(part.events)[2] == "bob: 3 TRADE FILLED 0.001@99 taker"
+    rest = accepted(take("bob", "BTCUSDT", BUY, Decimal(2), Decimal(99), 2))
+    assert rest.order is not None
+    assert (rest.order.status, rest.order.cumulative_quantity) == ("EXPIRED", Decimal("0.999"))
+    poor = take("bob", "BTCUSDT", BUY, Decimal(2000), Decimal(100), 2)
+    assert reason(poor) == (Reason.INSUFFICIENT_BALANCE, None)
+    with pytest.raises(KeyError):
+        take("dave", "BTCUSDT", BUY, Decimal(1), Decimal(1), 2)
+
+
+def test_what_rests_is_told_in_the_order_in_which_it_fills() -> None:
+    desk = Desk()
+    for account, price in (("alice", "99"), ("bob", "100"), ("carol", "99")):
+        desk.limit(account, BUY, "1", price)
+    resting = desk.exchange.resting
+    assert [o.account for o in resting("BTCUSDT", BUY)] == ["bob", "alice", "carol"]
+    assert [o.account for o in resting("BTCUSDT", BUY, Decimal(100))] == ["bob"]
+    assert list(resting("BTCUSDT", SELL)) == []
+
+
 def test_trade_ids_are_the_symbols_own() -> None:
     desk = Desk(listing(), listing("ETHBTC"))
     for symbol in ("BTCUSDT", "ETHBTC", "BTCUSDT"):

@@ -51,9 +51,13 @@ class Admission:
         order = Order(
             account, listing, asked, quantity=size.quantity, budget=size.cost, now_ms=now_ms
         )
-        if self._ledger.holding(account, given_asset(order)).free < max(order.need(), size.cost):
+        return self.refuses_funds(order, max(order.need(), size.cost)) or order
+
+    def refuses_funds(self, order: Order, need: Decimal) -> Refused | None:
+        """Whether so much of what the order gives is not free."""
+        if self._ledger.holding(order.account, given_asset(order)).free < need:
             return Refused(Reason.INSUFFICIENT_BALANCE)
-        return order
+        return None
 
     def _size(
         self, account: str, listing: Listing, book: Book, asked: OrderRequest

@@ -48,6 +48,11 @@ def at_step(value: Decimal, step: Decimal) -> Decimal:
     return _EXACT.quantize(value, step)
 
 
+def whole(amount: Decimal, step: Decimal) -> Decimal:
+    """The amount without what exceeds whole steps."""
+    return times(_EXACT.divide_int(amount, step), step)
+
+
 def affordable(amount: Decimal, price: Decimal, lot: Decimal) -> Decimal:
     """The largest quantity in whole lots that costs no more than the amount."""
     return times(_EXACT.divide_int(amount, times(price, lot)), lot)

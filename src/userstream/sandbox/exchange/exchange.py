@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,14 +12,17 @@ from userstream.orders import (
     Accepted,
     OrderRequest,
     OrderState,
+    OrderType,
     Outcome,
     Reason,
     Refused,
     Replaced,
     Side,
+    TimeInForce,
     Trade,
 )
 from userstream.sandbox.exchange.admission import Admission
+from userstream.sandbox.exchange.amounts import ZERO
 from userstream.sandbox.exchange.book import Book, Level
 from userstream.sandbox.exchange.clearing import Clearing, Tape
 from userstream.sandbox.exchange.filters import Listing, is_client_order_id, screen
@@ -80,12 +83,46 @@ class Exchange:
             if not self.rules.report_rejections:
                 return order
             return self._told(account, request, order, now_ms)
+        return self._enter(order, now_ms)
+
+    def take(
+        self,
+        account: str,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        now_ms: int,
+    ) -> Outcome:
+        """Fills resting orders up to a price, in their order, by an IOC order without filters.
+
+        So a fill can be of any size. The quantity is in whole lots, the price on the tick.
+
+        Raises:
+            KeyError: there is no such account or symbol.
+        """
+        request = OrderRequest(
+            symbol=symbol,
+            side=side,
+            order_type=OrderType.LIMIT,
+            quantity=quantity,
+            price=price,
+            time_in_force=TimeInForce.IOC,
+        )
+        holder, listing = self._holders[account], self.listings[symbol]
+        order = Order(
+            holder.account, listing, request, quantity=quantity, budget=ZERO, now_ms=now_ms
+        )
+        refused = self._admission.refuses_funds(order, order.need())
+        return refused or self._enter(order, now_ms)
+
+    def _enter(self, order: Order, now_ms: int) -> Accepted:
         order.order_id = self._take_order_id()
-        self._holders[account].add(order)
+        self._holders[order.account].add(order)
         tape = Tape(now_ms)
-        tape.tell(account, changed(order, "NEW", now_ms))
+        tape.tell(order.account, changed(order, "NEW", now_ms))
         self._clearing.lock(order, tape)
-        book = self._books[request.symbol]
+        book = self._books[order.listing.symbol]
         if order.working:
             self._matcher.carry_out(order, book, tape)
         else:
@@ -222,6 +259,13 @@ class Exchange:
         """The best bid and ask."""
         ladders = self._books[symbol].ladders
         return Quote(ladders[Side.BUY].best(), ladders[Side.SELL].best())
+
+    def resting(
+        self, symbol: str, side: Side, limit: Decimal | None = None
+    ) -> Iterator[OrderState]:
+        """The orders on the book of one side, up to a price, in the order in which they fill."""
+        for order in self._books[symbol].ladders[side].walk(limit):
+            yield order.state()
 
     def last_price(self, symbol: str) -> Decimal | None:
         """The price of the last trade, if there was one."""
