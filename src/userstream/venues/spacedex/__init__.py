@@ -32,7 +32,10 @@ from userstream.venues._forms import BINANCE_FORMS
 from userstream.venues._subscriptions import ignore
 from userstream.venues.spacedex.frames import ReadReport, Report, decode, encoder
 
-__all__ = ["VENUE", "Options", "ReadReport", "Report", "build", "decode"]
+__all__ = ["ORDER_TYPES", "VENUE", "Options", "ReadReport", "Report", "build", "decode"]
+
+ORDER_TYPES = ("LIMIT", "MARKET")
+"""Doc: §Place an Order."""
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +92,7 @@ def build(options: Options, markets: Markets) -> Venue:
             # Doc: authentication page; "API_KEY" needs no signature. A timestamp exactly one
             # second ahead is good here and nowhere else.
             auth=Auth(header="X-SDX-APIKEY", ahead_inclusive=True),
-            info=lambda now_ms: exchange_info(markets, now_ms),
+            info=lambda now_ms: exchange_info(markets, now_ms, ORDER_TYPES),
         ),
         keys=KeyPolicy(length=64),  # Doc: "valid for 60 minutes"; the sample is elided
         stream=StreamDialect(
