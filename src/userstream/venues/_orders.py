@@ -64,17 +64,20 @@ def rejected(text: str) -> ErrorForm:
     return ErrorForm(400, -2010, text)
 
 
+NO_ICEBERG = rejected("Iceberg orders are not supported for this symbol.")
+
+
 def _filter(name: str) -> ErrorForm:
     # Doc: errors.md files these under "-9xxx Filter failures"; the live code is -1013.
     return ErrorForm(400, -1013, f"Filter failure: {name}")
 
 
-_DISABLED = rejected("This action disabled is on this account.")
+DISABLED = rejected("This action disabled is on this account.")
 # Doc: Binance errors.md 2017-12-01, "Messages for -1010, -2010 and -2011".
 BINANCE_REASONS: Mapping[Reason, ErrorForm] = MappingProxyType(
     {
-        Reason.UNKNOWN_ACCOUNT: _DISABLED,
-        Reason.DUPLICATE_ACCOUNT: _DISABLED,
+        Reason.UNKNOWN_ACCOUNT: DISABLED,
+        Reason.DUPLICATE_ACCOUNT: DISABLED,
         Reason.UNKNOWN_SYMBOL: INVALID_SYMBOL,
         Reason.UNKNOWN_ASSET: INVALID_SYMBOL,
         Reason.MISSING_FIELD: MISSING,
@@ -97,9 +100,9 @@ BINANCE_REASONS: Mapping[Reason, ErrorForm] = MappingProxyType(
         Reason.INSUFFICIENT_BALANCE: rejected(
             "Account has insufficient balance for requested action."
         ),
-        Reason.TRADING_DISABLED: _DISABLED,
-        Reason.WITHDRAWALS_DISABLED: _DISABLED,
-        Reason.DEPOSITS_DISABLED: _DISABLED,
+        Reason.TRADING_DISABLED: DISABLED,
+        Reason.WITHDRAWALS_DISABLED: DISABLED,
+        Reason.DEPOSITS_DISABLED: DISABLED,
         Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
         Reason.ORDER_FINISHED: UNKNOWN_ORDER,
     }

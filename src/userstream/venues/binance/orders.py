@@ -32,6 +32,7 @@ from userstream.venues._orders import (
     INVALID_TYPE,
     MISSING,
     NEW_ID,
+    NO_ICEBERG,
     NOT_REQUIRED,
     ORDER_ID,
     ORIGINAL_ID,
@@ -74,7 +75,6 @@ _NOT_TRADED = {
     "STOP_LOSS": rejected("Stop loss orders are not supported for this symbol."),
     "TAKE_PROFIT": rejected("Take profit orders are not supported for this symbol."),
 }
-_ICEBERG = rejected("Iceberg orders are not supported for this symbol.")
 _TYPE = Param(
     name="type",
     words=(*(t.value for t in OrderType), *_NOT_TRADED),
@@ -100,7 +100,7 @@ def read_order(args: Arguments, account: TradingAccount) -> OrderRequest:
     if order_type is OrderType.MARKET and "price" in args:
         raise Declined(NOT_REQUIRED, "price")
     if args.decimal("icebergQty"):
-        raise Declined(_ICEBERG)
+        raise Declined(NO_ICEBERG)
     time_in_force = args.text("timeInForce")
     return OrderRequest(
         symbol=args.required("symbol"),
