@@ -214,6 +214,10 @@ def _endpoints(calls: _Calls) -> Iterator[Endpoint]:
         method="GET", path="/openapi/v1/pairs", summary="Cryptoasset trading pairs",
         show=calls.pairs,
     )  # fmt: skip
+    yield Endpoint(
+        method="POST", path="/openapi/v1/order/test", summary="Test new order", params=_NEW,
+        serve=calls.test,
+    )  # fmt: skip
     for part in ("v1", "account/v1"):  # the Java SDK calls the latter
         yield from _order_calls(calls, f"/openapi/{part}/order")
         yield from _list_calls(calls, f"/openapi/{part}")
@@ -223,10 +227,6 @@ def _order_calls(calls: _Calls, order: str) -> Iterator[Endpoint]:
     yield Endpoint(
         method="POST", path=order, summary="New order", params=_NEW, serve=calls.place,
         places_order=True,
-    )  # fmt: skip
-    yield Endpoint(
-        method="POST", path=f"{order}/test", summary="Test new order", params=_NEW,
-        serve=calls.test,
     )  # fmt: skip
     yield Endpoint(
         method="GET", path=order, summary="Query order", params=(ORDER_ID, ORIGINAL_ID),
