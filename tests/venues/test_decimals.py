@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.venues.strategies import amounts
-from userstream.venues._decimals import difference, eight, places, plain, product
+from userstream.venues._decimals import difference, eight, places, plain, product, quotient
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,9 @@ def test_differences_are_exact_and_not_below_zero() -> None:
     assert difference("1", MOST) == 0
     assert difference("1", None) == 1
     assert difference(None, None) == 0
+
+
+def test_a_quotient_is_cut_after_eight_places() -> None:
+    assert quotient(Decimal(2), Decimal(3)) == "0.66666666"
+    assert quotient(Decimal(1000), Decimal("0.5")) == "2000"
+    assert quotient(Decimal(0), Decimal(0)) == "0"

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 from userstream.venues._decimals import eight
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from userstream.markets import Markets, Symbol
 
-_ORDER_TYPES = ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]
+_ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
 
 
-def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
+def exchange_info(
+    markets: Markets, now_ms: int, order_types: Sequence[str] = _ORDER_TYPES
+) -> dict[str, Any]:
     """Body of ``exchangeInfo``. Doc: rest-api.md §Exchange information; PRICE_FILTER is first."""
     limits = [
         {"rateLimitType": "REQUESTS", "interval": "MINUTE", "limit": 1200},
@@ -24,11 +28,11 @@ def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
         "serverTime": now_ms,
         "rateLimits": limits,
         "exchangeFilters": [],
-        "symbols": [symbol_info(s) for s in markets.symbols.values()],
+        "symbols": [symbol_info(s, order_types) for s in markets.symbols.values()],
     }
 
 
-def symbol_info(s: Symbol) -> dict[str, Any]:
+def symbol_info(s: Symbol, order_types: Sequence[str] = _ORDER_TYPES) -> dict[str, Any]:
     """One symbol of ``exchangeInfo``."""
     return {
         "symbol": s.name,
@@ -37,7 +41,7 @@ def symbol_info(s: Symbol) -> dict[str, Any]:
         "baseAssetPrecision": 8,
         "quoteAsset": s.quote,
         "quotePrecision": 8,
-        "orderTypes": _ORDER_TYPES,
+        "orderTypes": list(order_types),
         "icebergAllowed": False,
         "permissions": ["SPOT"],
         "filters": [

@@ -6,6 +6,7 @@ from decimal import ROUND_DOWN, Context, Decimal
 
 _EXACT = Context(prec=80, rounding=ROUND_DOWN)  # products of two 38-digit amounts stay exact
 _ZERO = Decimal(0)
+_EIGHTH = Decimal("0.00000001")
 
 
 def places(text: str | None, count: int) -> str:
@@ -44,3 +45,10 @@ def product(a: str | None, b: str | None) -> Decimal:
 def difference(a: str | None, b: str | None) -> Decimal:
     """``a`` minus ``b``, exactly, not below zero; an absent term is zero."""
     return max(_EXACT.subtract(Decimal(a or 0), Decimal(b or 0)), _ZERO)
+
+
+def quotient(a: Decimal, b: Decimal) -> str:
+    """``a`` divided by ``b``, cut after eight places and without padding; by zero it is zero."""
+    if not b:
+        return "0"
+    return plain(_EXACT.divide(a, b).quantize(_EIGHTH, rounding=ROUND_DOWN, context=_EXACT))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from userstream.orders import Reason
-from userstream.trading import Arguments, Declined, Kind, Param, TradingAccount
+from userstream.orders import OrderRequest, OrderState, Reason, Side, Trade
+from userstream.trading import Arguments, Declined, Kind, Param, Refusals, TradingAccount
 from userstream.venue import ErrorForm
 from userstream.venues._decimals import eight
 
 T = TypeVar("T")
+Body: TypeAlias = dict[str, Any]
 
 _MANDATORY = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 MISSING = ErrorForm(400, -1102, _MANDATORY)
@@ -55,6 +56,7 @@ START = Param(name="startTime", kind=Kind.WHOLE)
 END = Param(name="endTime", kind=Kind.WHOLE)
 LIMIT = Param(name="limit", kind=Kind.WHOLE)
 PAGE = (START, END, LIMIT)
+FROM_ID = Param(name="fromId", kind=Kind.WHOLE)
 
 
 def rejected(text: str) -> ErrorForm:
@@ -62,17 +64,20 @@ def rejected(text: str) -> ErrorForm:
     return ErrorForm(400, -2010, text)
 
 
+NO_ICEBERG = rejected("Iceberg orders are not supported for this symbol.")
+
+
 def _filter(name: str) -> ErrorForm:
     # Doc: errors.md files these under "-9xxx Filter failures"; the live code is -1013.
     return ErrorForm(400, -1013, f"Filter failure: {name}")
 
 
-_DISABLED = rejected("This action disabled is on this account.")
+DISABLED = rejected("This action disabled is on this account.")
 # Doc: Binance errors.md 2017-12-01, "Messages for -1010, -2010 and -2011".
 BINANCE_REASONS: Mapping[Reason, ErrorForm] = MappingProxyType(
     {
-        Reason.UNKNOWN_ACCOUNT: _DISABLED,
-        Reason.DUPLICATE_ACCOUNT: _DISABLED,
+        Reason.UNKNOWN_ACCOUNT: DISABLED,
+        Reason.DUPLICATE_ACCOUNT: DISABLED,
         Reason.UNKNOWN_SYMBOL: INVALID_SYMBOL,
         Reason.UNKNOWN_ASSET: INVALID_SYMBOL,
         Reason.MISSING_FIELD: MISSING,
@@ -95,9 +100,9 @@ BINANCE_REASONS: Mapping[Reason, ErrorForm] = MappingProxyType(
         Reason.INSUFFICIENT_BALANCE: rejected(
             "Account has insufficient balance for requested action."
         ),
-        Reason.TRADING_DISABLED: _DISABLED,
-        Reason.WITHDRAWALS_DISABLED: _DISABLED,
-        Reason.DEPOSITS_DISABLED: _DISABLED,
+        Reason.TRADING_DISABLED: DISABLED,
+        Reason.WITHDRAWALS_DISABLED: DISABLED,
+        Reason.DEPOSITS_DISABLED: DISABLED,
         Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
         Reason.ORDER_FINISHED: UNKNOWN_ORDER,
     }
@@ -140,6 +145,10 @@ class Page(NamedTuple):
             return [row for row in rows if id_of(row) >= first][: self.limit]
         return rows[: self.limit] if self.start_ms else rows[-self.limit :]
 
+    def newest(self, rows: Sequence[T]) -> Sequence[T]:
+        """At most ``limit`` of ascending rows, the most recent first."""
+        return rows[::-1][: self.limit]
+
 
 def known_symbol(args: Arguments, account: TradingAccount) -> str | None:
     """The symbol that a call names, where it names one.
@@ -153,19 +162,45 @@ def known_symbol(args: Arguments, account: TradingAccount) -> str | None:
     return symbol
 
 
-def order_named(args: Arguments, client_name: str = "origClientOrderId") -> int | str:
-    """The order id of a call, or else its client order id.
+def order_named(args: Arguments, *client_names: str) -> int | str:
+    """The order id of a call, or else its client order id, under the first name that was sent.
 
     Raises:
-        Declined: neither was sent.
+        Declined: none was sent.
     """
     order_id = args.number("orderId")
     if order_id is not None:
         return order_id
-    named = args.text(client_name)
-    if named is None:
-        raise Declined(EITHER, client_name, "orderId")
-    return named
+    for name in client_names:
+        named = args.text(name)
+        if named is not None:
+            return named
+    raise Declined(EITHER, client_names[0], "orderId")
+
+
+def order_found(args: Arguments, account: TradingAccount, *client_names: str) -> OrderState:
+    """The order that a call names.
+
+    Raises:
+        Declined: none is named, its symbol is not traded, or there is no such order.
+    """
+    symbol = known_symbol(args, account)
+    state = account.order(order_named(args, *client_names), symbol=symbol)
+    if state is None:
+        raise Declined(NO_ORDER)
+    return state
+
+
+def check_order(request: OrderRequest, account: TradingAccount, refusals: Refusals) -> Body:
+    """The answer to a test order.
+
+    Raises:
+        Declined: the order would be refused, whatever the funds and the book.
+    """
+    refused = account.check(request)
+    if refused is not None:
+        raise refusals.declined(refused)
+    return {}
 
 
 def page(args: Arguments, *, default: int, most: int) -> Page:
@@ -194,3 +229,52 @@ def check_places(args: Arguments, names: Sequence[str]) -> None:
     for name in names:
         if len((args.text(name) or "").partition(".")[2].rstrip("0")) > 8:
             raise Declined(PRECISION)
+
+
+def created(o: OrderState) -> int:
+    """When an order was placed, in ms."""
+    return o.created_ms
+
+
+def traded(t: Trade) -> int:
+    """When a fill took place, in ms."""
+    return t.time_ms
+
+
+def trades_asked(args: Arguments, account: TradingAccount, *, most: int) -> Sequence[Trade]:
+    """The fills that Binance's trade list shows: by symbol, order, window or first id.
+
+    Raises:
+        Declined: no such symbol, a limit of zero, or an id together with a window.
+    """
+    asked = page(args, default=500, most=most)
+    first = args.number("fromId")
+    if first is not None and ("startTime" in args or "endTime" in args):
+        raise Declined(COMBINATION)
+    rows = asked.window(account.trades(known_symbol(args, account)), traded)
+    order_id = args.number("orderId")
+    rows = [t for t in rows if order_id in {None, t.order_id}]
+    return asked.rows(rows, _trade_id, first)
+
+
+def _trade_id(t: Trade) -> int:
+    return t.trade_id
+
+
+def trade_body(t: Trade) -> Body:
+    """A row of Binance's trade list with all keys that it had by 2020."""
+    return {
+        "symbol": t.symbol,
+        "id": t.trade_id,
+        "orderId": t.order_id,
+        "orderListId": -1,
+        "price": shown(t.price),
+        "qty": shown(t.quantity),
+        "quoteQty": shown(t.quote),
+        "commission": shown(t.commission),
+        "commissionAsset": t.commission_asset,
+        "time": t.time_ms,
+        "isBuyer": t.side is Side.BUY,
+        "isMaker": t.maker,
+        "isBestMatch": True,
+    }

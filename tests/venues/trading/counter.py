@@ -34,15 +34,18 @@ class Counter:
         self.venue = load(venue, None, SANDBOX_MARKETS)
         self.dialect = load_orders(venue, options, SANDBOX_MARKETS)
         self._endpoints = {(e.method, e.path): e for e in self.dialect.endpoints}
-        listings = [Listing.of(s) for s in SANDBOX_MARKETS.symbols.values()]
-        self.exchange = Exchange(listings, Rules(first_order_id=28))
         self.ids = IdMint(7)
         self.now_ms = NOW
-        self.updated = {}
+        self.updated = {"alice": NOW, "bob": NOW}
         self.events: list[AccountEvent] = []
-        for name in ("alice", "bob"):
+        self.relist()
+
+    def relist(self, **bounds: Decimal | int) -> None:
+        """Begins anew, with filters of those bounds."""
+        listings = [Listing.of(s, **bounds) for s in SANDBOX_MARKETS.symbols.values()]
+        self.exchange = Exchange(listings, Rules(first_order_id=28))
+        for name in self.updated:
             self.exchange.funds.open(name, FUNDS, NOW)
-            self.updated[name] = NOW
 
     def call(self, method: str, path: str, /, account: str = "alice", **given: Any) -> Any:
         """The body of the answer, or a ``Refusal``. Values are sent as text; ``None`` is not."""

@@ -7,16 +7,9 @@ from typing import Any
 import pytest
 
 from tests.venues.trading.counter import NOW, Counter, Refusal
+from tests.venues.trading.texts import LIMIT, changed, illegal, missing, unasked
 
 ORDER, OPEN, ALL = "/api/v3/order", "/api/v3/openOrders", "/api/v3/allOrders"
-LIMIT = {
-    "symbol": "BTCUSDT",
-    "side": "BUY",
-    "type": "LIMIT",
-    "timeInForce": "GTC",
-    "quantity": "0.5",
-    "price": "40000",
-}
 MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.5"}
 
 
@@ -24,25 +17,9 @@ PRECISION = "Precision is over the maximum defined for this asset."
 UNREAD = "Not all sent parameters were read; read '6' parameter(s) but was sent '7'."
 
 
-def missing(name: str) -> str:
-    return f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed."
-
-
-def illegal(name: str, legal: str) -> str:
-    return f"Illegal characters found in parameter '{name}'; legal range is '{legal}'."
-
-
-def unasked(name: str) -> str:
-    return f"Parameter '{name}' sent when not required."
-
-
 @pytest.fixture
 def counter() -> Counter:
     return Counter("binance")
-
-
-def changed(given: dict[str, Any], **by: object) -> dict[str, Any]:
-    return {k: v for k, v in (given | by).items() if v is not None}
 
 
 def test_ack_has_the_keys_of_each_edition() -> None:

@@ -25,7 +25,7 @@ from userstream.venues._frames import (
     read_expired,
 )
 
-_SHOWN = SHOWN_STATUS | {"EXPIRED": "CANCELED"}
+SHOWN = SHOWN_STATUS | {"EXPIRED": "CANCELED"}
 """The platform's list of statuses ends with CANCELED and REJECTED."""
 
 
@@ -93,7 +93,7 @@ def encode_report(envelope: Envelope, o: OrderUpdate) -> bytes:
             o.time_in_force or "GTC",
             eight(o.quantity),
             eight(o.price),
-            _SHOWN.get(status, status),
+            SHOWN.get(status, status),
             number_id(o.order_id),
             eight(o.last_quantity),
             eight(o.cumulative_quantity),

@@ -6,17 +6,22 @@ added. Samples show amounts like "0.1"; real ones have eight places.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
 
-from userstream.orders import OrderState, OrderType, Side, TimeInForce, Trade
+from userstream.orders import OrderState, OrderType, TimeInForce, Trade
 from userstream.trading import TradingAccount
 from userstream.venues._decimals import eight
 from userstream.venues._frames import SHOWN_STATUS
-from userstream.venues._orders import shown
+from userstream.venues._orders import Body, shown, trade_body
 
 Level: TypeAlias = Literal[2017, 2018, 2020]
-Body: TypeAlias = dict[str, Any]
+_SINCE_2018 = frozenset({"orderListId", "quoteQty"})
+_TRADE_LACKS: Mapping[Level, frozenset[str]] = {
+    2017: _SINCE_2018 | {"symbol"},
+    2018: _SINCE_2018,
+    2020: frozenset(),
+}
 
 
 class Bodies:
@@ -25,6 +30,7 @@ class Bodies:
     def __init__(self, level: Level) -> None:
         self._2018 = level >= 2018
         self._2020 = level >= 2020
+        self._trade_lacks = _TRADE_LACKS[level]
 
     def placed(
         self, answer: str | None, o: OrderState, fills: Sequence[Trade], now_ms: int
@@ -77,21 +83,7 @@ class Bodies:
 
     def trade(self, t: Trade) -> Body:
         """Doc: §Account trade list."""
-        body: Body = {"symbol": t.symbol} if self._2018 else {}
-        body |= {"id": t.trade_id, "orderId": t.order_id}
-        if self._2020:
-            body["orderListId"] = -1
-        body |= {"price": shown(t.price), "qty": shown(t.quantity)}
-        if self._2020:
-            body["quoteQty"] = shown(t.quote)
-        return body | {
-            "commission": shown(t.commission),
-            "commissionAsset": t.commission_asset,
-            "time": t.time_ms,
-            "isBuyer": t.side is Side.BUY,
-            "isMaker": t.maker,
-            "isBestMatch": True,
-        }
+        return {k: v for k, v in trade_body(t).items() if k not in self._trade_lacks}
 
     def _default_answer(self, order_type: OrderType) -> str:
         if not self._2018:

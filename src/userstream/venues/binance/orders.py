@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from userstream.markets import Markets
-from userstream.orders import OrderRequest, OrderState, OrderType, Side, TimeInForce, Trade
+from userstream.orders import OrderRequest, OrderState, OrderType, Side, TimeInForce
 from userstream.trading import (
     Arguments,
     Declined,
@@ -26,13 +26,13 @@ from userstream.venue import Auth, Need
 from userstream.venues._orders import (
     ANY_SYMBOL,
     BINANCE_REASONS,
-    COMBINATION,
     FIELDS,
+    FROM_ID,
     ICEBERG,
     INVALID_TYPE,
     MISSING,
     NEW_ID,
-    NO_ORDER,
+    NO_ICEBERG,
     NOT_REQUIRED,
     ORDER_ID,
     ORIGINAL_ID,
@@ -47,13 +47,18 @@ from userstream.venues._orders import (
     TIME_IN_FORCE,
     TOO_MANY_ORDERS,
     UNKNOWN_ORDER,
+    Body,
+    check_order,
     check_places,
+    created,
     known_symbol,
+    order_found,
     order_named,
     page,
     rejected,
+    trades_asked,
 )
-from userstream.venues.binance.bodies import Bodies, Body, Level
+from userstream.venues.binance.bodies import Bodies, Level
 
 
 class OrderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +75,6 @@ _NOT_TRADED = {
     "STOP_LOSS": rejected("Stop loss orders are not supported for this symbol."),
     "TAKE_PROFIT": rejected("Take profit orders are not supported for this symbol."),
 }
-_ICEBERG = rejected("Iceberg orders are not supported for this symbol.")
 _TYPE = Param(
     name="type",
     words=(*(t.value for t in OrderType), *_NOT_TRADED),
@@ -82,7 +86,6 @@ _NEW = (
     SYMBOL, SIDE, _TYPE, TIME_IN_FORCE, QUANTITY, QUOTE_QUANTITY, PRICE, NEW_ID, STOP_PRICE,
     ICEBERG, _ANSWER,
 )  # fmt: skip
-_FROM_ID = Param(name="fromId", kind=ORDER_ID.kind)
 
 
 def read_order(args: Arguments, account: TradingAccount) -> OrderRequest:
@@ -97,7 +100,7 @@ def read_order(args: Arguments, account: TradingAccount) -> OrderRequest:
     if order_type is OrderType.MARKET and "price" in args:
         raise Declined(NOT_REQUIRED, "price")
     if args.decimal("icebergQty"):
-        raise Declined(_ICEBERG)
+        raise Declined(NO_ICEBERG)
     time_in_force = args.text("timeInForce")
     return OrderRequest(
         symbol=args.required("symbol"),
@@ -125,22 +128,15 @@ class _Calls:
         return self._bodies.placed(answer, done.named, done.trades, account.now_ms)
 
     def test(self, args: Arguments, account: TradingAccount) -> Body:
-        refused = account.check(read_order(args, account))
-        if refused is not None:
-            raise _REFUSALS.declined(refused)
-        return {}
+        return check_order(read_order(args, account), account, _REFUSALS)
 
     def query(self, args: Arguments, account: TradingAccount) -> Body:
-        symbol = known_symbol(args, account)
-        state = account.order(order_named(args), symbol=symbol)
-        if state is None:
-            raise Declined(NO_ORDER)
-        return self._bodies.order(state)
+        return self._bodies.order(order_found(args, account, ORIGINAL_ID.name))
 
     def cancel(self, args: Arguments, account: TradingAccount) -> Body:
         symbol = known_symbol(args, account)
         cancel_id = args.text("newClientOrderId") or account.new_client_order_id()
-        named = order_named(args)
+        named = order_named(args, ORIGINAL_ID.name)
         done = _REFUSALS.accepted(account.cancel(named, symbol=symbol, cancel_id=cancel_id))
         return self._bodies.canceled(done.named, cancel_id)
 
@@ -163,37 +159,18 @@ class _Calls:
 
     def all_orders(self, args: Arguments, account: TradingAccount) -> list[Body]:
         asked = page(args, default=500, most=self._most)
-        rows = asked.window(account.all_orders(known_symbol(args, account)), _created)
+        rows = asked.window(account.all_orders(known_symbol(args, account)), created)
         return [self._bodies.order(o) for o in asked.rows(rows, _order_id, args.number("orderId"))]
 
     def account(self, _: Arguments, account: TradingAccount) -> Body:
         return self._bodies.account(account)
 
     def trades(self, args: Arguments, account: TradingAccount) -> list[Body]:
-        asked = page(args, default=500, most=self._most)
-        first = args.number("fromId")
-        if first is not None and ("startTime" in args or "endTime" in args):
-            raise Declined(COMBINATION)
-        rows = asked.window(account.trades(known_symbol(args, account)), _traded)
-        order_id = args.number("orderId")
-        rows = [t for t in rows if order_id in {None, t.order_id}]
-        return [self._bodies.trade(t) for t in asked.rows(rows, _trade_id, first)]
-
-
-def _created(o: OrderState) -> int:
-    return o.created_ms
+        return [self._bodies.trade(t) for t in trades_asked(args, account, most=self._most)]
 
 
 def _order_id(o: OrderState) -> int:
     return o.order_id
-
-
-def _traded(t: Trade) -> int:
-    return t.time_ms
-
-
-def _trade_id(t: Trade) -> int:
-    return t.trade_id
 
 
 def _endpoints(level: Level) -> Iterator[Endpoint]:
@@ -234,7 +211,7 @@ def _endpoints(level: Level) -> Iterator[Endpoint]:
         )  # fmt: skip
         yield Endpoint(
             method="GET", path=f"/api/{v}/myTrades", summary="Account trade list",
-            params=(SYMBOL, ORDER_ID, _FROM_ID, *PAGE), serve=calls.trades, weight=5,
+            params=(SYMBOL, ORDER_ID, FROM_ID, *PAGE), serve=calls.trades, weight=5,
         )  # fmt: skip
 
 
