@@ -8,7 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
-from userstream.orders import OrderRequest, OrderState, OrderType, Side
+from userstream.orders import FeeAsset, OrderRequest, OrderState, OrderType, Side
 from userstream.trading import Arguments, Declined, Kind, Param, TradingAccount
 from userstream.venues._orders import INVALID_SYMBOL, PRICE, known_symbol
 from userstream.venues.mexc import forms
@@ -74,6 +74,7 @@ def read_order(args: Arguments, account: TradingAccount) -> OrderRequest:
         price=amounts.price,
         time_in_force=time_in_force,
         client_order_id=args.text("newClientOrderId"),
+        fee_asset=FeeAsset.QUOTE,  # Doc: §Account trade list, the sample of a buy
     )
 
 
