@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.venues.orders import SNAPSHOT, UPDATE, frame, frames, order
@@ -413,6 +413,14 @@ def test_json_pushes_are_text_frames_on_the_same_channels(as_json: Venue) -> Non
 
 @settings(deadline=None)
 @given(events)
+@example(
+    AccountUpdate(
+        time_ms=1,
+        balances=(
+            Balance(asset="X", free="0", locked="0", free_change="-0.0", locked_change="-0"),
+        ),
+    )
+)
 def test_both_encodings_say_the_same(event: Event) -> None:
     envelope = Envelope(1, "alice", "epoch000", 1, 2_000, event)
     text = venues.load("mexc", {"push": "json"}, SANDBOX_MARKETS)

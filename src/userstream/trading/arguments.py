@@ -30,6 +30,7 @@ class Kind(Enum):
     DECIMAL = r"^([0-9]{1,20})(\.[0-9]{1,20})?$"
     WHOLE = "^[0-9]{1,18}$"
     CLIENT_ID = "^[a-zA-Z0-9-_]{1,36}$"
+    SHORT_CLIENT_ID = "^[a-zA-Z0-9-_]{1,32}$"
     TEXT = "^.{1,256}$"
 
 

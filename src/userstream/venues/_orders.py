@@ -145,8 +145,12 @@ class Page(NamedTuple):
             return [row for row in rows if id_of(row) >= first][: self.limit]
         return rows[: self.limit] if self.start_ms else rows[-self.limit :]
 
+    def since(self, start_ms: int) -> Page:
+        """The page without what is older."""
+        return self._replace(start_ms=max(self.start_ms, start_ms))
+
     def newest(self, rows: Sequence[T]) -> Sequence[T]:
-        """At most ``limit`` of ascending rows, the most recent first."""
+        """At most ``limit`` rows, descending, the most recent ones."""
         return rows[::-1][: self.limit]
 
 
@@ -203,15 +207,15 @@ def check_order(request: OrderRequest, account: TradingAccount, refusals: Refusa
     return {}
 
 
-def page(args: Arguments, *, default: int, most: int) -> Page:
+def page(args: Arguments, *, default: int, most: int, form: ErrorForm = NOT_VALID) -> Page:
     """The page that a call asks for; a limit above ``most`` means ``most``.
 
     Raises:
-        Declined: the limit is zero.
+        Declined: the limit is zero, in this form.
     """
     limit = args.number("limit")
     if limit == 0:
-        raise Declined(NOT_VALID, "limit")
+        raise Declined(form, "limit")
     return Page(min(limit or default, most), args.number("startTime") or 0, args.number("endTime"))
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from userstream.venues._decimals import plain
+from userstream.venues.mexc.words import TYPES
 
 if TYPE_CHECKING:
     from userstream.markets import Markets, Symbol
-
-_ORDER_TYPES = ["LIMIT", "MARKET", "LIMIT_MAKER", "IMMEDIATE_OR_CANCEL", "FILL_OR_KILL"]
 
 
 def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def _symbol_info(s: Symbol) -> dict[str, Any]:
         "quoteAssetPrecision": quote_places,
         "baseCommissionPrecision": base_places,
         "quoteCommissionPrecision": quote_places,
-        "orderTypes": _ORDER_TYPES,
+        "orderTypes": list(TYPES),
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
         "quoteOrderQtyMarketAllowed": True,

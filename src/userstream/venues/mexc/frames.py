@@ -100,13 +100,18 @@ def _account(
     body.vcoinName = b.asset
     body.coinId = markets.coin_id(b.asset)
     body.balanceAmount = plain(b.free)
-    body.balanceAmountChange = plain(b.free_change)
+    body.balanceAmountChange = _change(b.free_change)
     body.frozenAmount = plain(b.locked)
-    body.frozenAmountChange = plain(b.locked_change)
+    body.frozenAmountChange = _change(b.locked_change)
     # Every word of the document claims a cause; a cause that nobody stated is not sent.
     body.type = event.cause or ""
     body.time = event.time_ms
     return push
+
+
+def _change(value: str | None) -> str:
+    text = plain(value)
+    return "0" if text == "-0" else text
 
 
 def _fill_order(body: PrivateOrders, o: OrderUpdate) -> None:

@@ -1,17 +1,22 @@
-"""Channels and enumerations of MEXC, between its numbers and the words of our events.
+"""Channels and enumerations of MEXC, between its numbers and words and those of our events.
 
-Doc: spot v3 §Websocket User Data Streams. A number that has no word is kept as its digits, and
-those digits are written as that number again; zero, which proto3 does not send, is no word.
+Doc: spot v3 §Websocket User Data Streams, §Enum definitions. A number that has no word is kept as
+its digits, and those digits are written as that number again; zero, which proto3 does not send,
+is no word.
 """
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from userstream.orders import OrderType, TimeInForce
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from userstream.events import OrderUpdate
+    from userstream.orders import OrderState
 
 ORDERS: Final = "spot@private.orders.v3.api.pb"
 DEALS: Final = "spot@private.deals.v3.api.pb"
@@ -53,6 +58,18 @@ _TYPE_NUMBERS = {
 }
 _LIMIT_NUMBERS = {"IOC": 3, "FOK": 4, "GTX": 2}
 
+TYPES: Final[Mapping[str, tuple[OrderType, TimeInForce | None]]] = MappingProxyType(
+    {
+        "LIMIT": (OrderType.LIMIT, TimeInForce.GTC),
+        "MARKET": (OrderType.MARKET, None),
+        "LIMIT_MAKER": (OrderType.LIMIT_MAKER, None),
+        "IMMEDIATE_OR_CANCEL": (OrderType.LIMIT, TimeInForce.IOC),
+        "FILL_OR_KILL": (OrderType.LIMIT, TimeInForce.FOK),
+    }
+)
+"""The order types of the REST calls. Doc: §Enum definitions, order type."""
+_TYPE_WORDS = {folded: word for word, folded in TYPES.items()}
+
 
 def side_number(word: str) -> int:
     """``tradeType`` of a side."""
@@ -70,20 +87,34 @@ def type_number(o: OrderUpdate) -> int:
 
 
 def status_number(o: OrderUpdate) -> int:
-    """``status`` of an order.
-
-    MEXC has no word for an order that expired, was rejected or waits for its cancel: the first
-    two show as canceled (partly, where something was filled), the last as it stood before.
-    """
+    """``status`` of an order."""
     number = _STATUS_NUMBERS.get(o.status)
     if number is not None:
         return number
     filled = bool((o.cumulative_quantity or "").strip("0."))
-    if o.status in {"EXPIRED", "REJECTED"}:
-        return 5 if filled else 4
-    if o.status == "PENDING_CANCEL":
-        return 3 if filled else 1
-    return _digits(o.status)
+    word = shown_status(o.status, filled=filled)
+    return _STATUS_NUMBERS.get(word) or _digits(word)
+
+
+def shown_status(status: str, *, filled: bool) -> str:
+    """The word that MEXC has for a status.
+
+    It has none for an order that expired, was rejected or waits for its cancel: the first two
+    show as canceled (partly, where something was filled), the last as it stood before.
+    """
+    if status in {"EXPIRED", "REJECTED"}:
+        return "PARTIALLY_CANCELED" if filled else "CANCELED"
+    if status == "PENDING_CANCEL":
+        return "PARTIALLY_FILLED" if filled else "NEW"
+    return status
+
+
+def shown_type(o: OrderState) -> str:
+    """The type of an order, with its time in force folded in.
+
+    An order of a type that came in through another venue shows as it is called there.
+    """
+    return _TYPE_WORDS.get((o.order_type, o.time_in_force), o.order_type.value)
 
 
 def side_word(number: int | str) -> str:
