@@ -10,9 +10,9 @@ import msgspec
 
 from userstream.core.rest import Answered, Identity
 from userstream.errors import InvalidSettings, PublishError
-from userstream.sandbox.exchange.seat import Seat
 from userstream.sandbox.floor import Floor
 from userstream.sandbox.ordercount import OrderCount
+from userstream.sandbox.seat import Seat
 from userstream.trading import Declined, Endpoint, TradingDialect
 from userstream.venue import Refusal, Route, Venue
 

@@ -1,39 +1,20 @@
-"""The trading floor: one exchange, its market maker, and the feed that tells of both."""
+"""The trading floor: one market, and the feed that tells of it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from userstream.events import AccountSnapshot, AccountUpdate
 from userstream.markets import Markets
 from userstream.orders import AccountEvent, Outcome
-from userstream.sandbox.exchange import Exchange
-from userstream.sandbox.exchange.seat import IdMint, Seat
 from userstream.sandbox.feed import Feed
+from userstream.sandbox.market import HOUSE, Command, Done, Market
+from userstream.sandbox.seat import IdMint, Seat
 from userstream.server.clock import Alarm, Clock
 from userstream.trading import Declined
-
-
-class House(Protocol):
-    """Whoever trades for the exchange's own account, so that orders find a counterparty."""
-
-    accounts: frozenset[str]
-    """Its accounts: nobody hears of them."""
-
-    def after(self, now_ms: int) -> Sequence[AccountEvent]:
-        """Puts the book right after a command, and says what followed."""
-        ...
-
-    def due_ms(self) -> int | None:
-        """When it wants to trade by itself."""
-        ...
-
-    def act(self, now_ms: int) -> Sequence[AccountEvent]:
-        """Trades what is due."""
-        ...
 
 
 class CarriedOut(NamedTuple):
@@ -49,21 +30,20 @@ class Floor:
 
     def __init__(
         self,
-        exchange: Exchange,
+        market: Market,
         markets: Markets,
         feed: Feed,
         clock: Clock,
-        house: House,
         *,
         funds: Mapping[str, Decimal],
         seed: int,
     ) -> None:
-        self.exchange = exchange
+        self.market = market
+        self.exchange = market.exchange
         self._funds = funds
         self._markets = markets
         self._feed = feed
         self._clock = clock
-        self._house = house
         self._ids = IdMint(seed)
         self._updated: dict[str, int] = {}
         self._alarm = Alarm(clock, self._act)
@@ -81,7 +61,28 @@ class Floor:
 
     def accounts(self) -> list[str]:
         """The traders' accounts, in the order of opening."""
-        return [a for a in self.exchange.accounts() if a not in self._house.accounts]
+        return [a for a in self.exchange.accounts() if a not in HOUSE]
+
+    def prices(self) -> dict[str, dict[str, str | None]]:
+        """Best bid and ask, and the last price, of every symbol."""
+        shown: dict[str, dict[str, str | None]] = {}
+        for symbol in self.exchange.listings:
+            best, last = self.exchange.best(symbol), self.exchange.last_price(symbol)
+            shown[symbol] = {
+                "bid": None if best.bid is None else str(best.bid.price),
+                "ask": None if best.ask is None else str(best.ask.price),
+                "last": None if last is None else str(last),
+            }
+        return shown
+
+    def start(self) -> None:
+        """The house opens its books.
+
+        Raises:
+            InvalidSettings: an account has a name of the house.
+        """
+        now_ms = self._clock.ms()
+        self._publish(self.market.open(now_ms), now_ms)
 
     def stop(self) -> None:
         """The house trades no more by itself."""
@@ -103,6 +104,16 @@ class Floor:
         outcome = command(now_ms)
         return outcome, self._publish(outcome.events, now_ms)
 
+    def run(self, command: Command) -> tuple[Done, asyncio.Future[None]]:
+        """Carries out a command of a script.
+
+        Raises:
+            BadCommand: it cannot be; nothing changed.
+        """
+        now_ms = self._clock.ms()
+        done = self.market.run(command, now_ms)
+        return done, self._publish(done.events, now_ms)
+
     def carry_out(
         self, account: str, call: Callable[[Seat], object], *, read_lag_ms: int = 0
     ) -> CarriedOut:
@@ -110,7 +121,7 @@ class Floor:
         now_ms = self._clock.ms()
         opened = self._opened(account, now_ms)
         seat = Seat(
-            self.exchange,
+            self.market,
             self._markets,
             account,
             self._ids,
@@ -126,33 +137,12 @@ class Floor:
 
     def _act(self) -> None:
         now_ms = self._clock.ms()
-        self._publish(self._house.act(now_ms), now_ms)
+        self._publish(self.market.act(now_ms), now_ms)
 
     def _publish(self, events: Sequence[AccountEvent], now_ms: int) -> asyncio.Future[None]:
-        events = [*events, *self._house.after(now_ms)] if events else []
-        for account, event in events:
+        told = [event for event in events if event[0] not in HOUSE]
+        for account, event in told:
             if isinstance(event, AccountUpdate | AccountSnapshot):
                 self._updated[account] = now_ms
-        self._alarm.set(self._house.due_ms())
-        hidden = self._house.accounts
-        return self._feed.put([e for e in events if e[0] not in hidden])
-
-
-class NoHouse:
-    """Nobody trades for the exchange: orders meet those of other traders, or rest."""
-
-    accounts: frozenset[str] = frozenset()
-
-    def after(self, now_ms: int) -> Sequence[AccountEvent]:
-        """Nothing follows."""
-        del now_ms
-        return ()
-
-    def due_ms(self) -> int | None:
-        """Never."""
-        return None
-
-    def act(self, now_ms: int) -> Sequence[AccountEvent]:
-        """Nothing is due."""
-        del now_ms
-        return ()
+        self._alarm.set(self.market.due_ms())
+        return self._feed.put(told)

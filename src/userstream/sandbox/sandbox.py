@@ -14,7 +14,8 @@ from userstream.sandbox.accounts import AccountDesk
 from userstream.sandbox.desk import Desk
 from userstream.sandbox.exchange import Exchange, Listing, Rules
 from userstream.sandbox.feed import Feed
-from userstream.sandbox.floor import Floor, NoHouse
+from userstream.sandbox.floor import Floor
+from userstream.sandbox.market import MakerRules, Market
 from userstream.sandbox.options import SandboxOptions, traders_of
 from userstream.sandbox.routes import DeskRoutes
 from userstream.server.clock import Clock
@@ -54,21 +55,23 @@ class Sandbox:
         self.venues = _venues(settings, markets, dialects)
         self.clock = Clock(settings.clock_speed)
         self.exchange = Exchange([Listing.of(s) for s in markets.symbols.values()], _rules(options))
-        house = NoHouse()
+        rules = MakerRules() if options.maker else MakerRules(styles={})
+        market = Market(self.exchange, rules, options.seed)
         # Above all that an earlier run on the same folder published.
         self._feed = Feed(source=SOURCE, first_n=time.time_ns() // 1000)
         self.floor = Floor(
-            self.exchange,
+            market,
             markets,
             self._feed,
             self.clock,
-            house,
             funds=_funds(markets),
             seed=options.seed,
         )
         self.desk = Desk(self.floor, dialects)
         self._accounts = AccountDesk(self.floor, lambda: self.service.accounts)
-        routes = DeskRoutes(self.desk, self.venues, dialects, lambda: self.service.urls["rest"])
+        routes = DeskRoutes(
+            self.floor, self.desk, self.venues, dialects, lambda: self.service.urls["rest"]
+        )
         parts = Parts(
             desk=self.desk,
             clock=self.clock,
@@ -85,6 +88,7 @@ class Sandbox:
             self._feed.start(publisher)
             exits.push_async_callback(self._feed.stop)
             exits.callback(self.floor.stop)
+            self.floor.start()
             for trader in self.traders:
                 await self._accounts.open(*trader)
             self._exits = exits.pop_all()

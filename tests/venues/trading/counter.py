@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from userstream.markets import SANDBOX_MARKETS
 from userstream.orders import AccountEvent, OrderRequest, OrderType, Side
 from userstream.sandbox.exchange import Exchange, Listing, Rules
-from userstream.sandbox.exchange.seat import IdMint, Seat
+from userstream.sandbox.market import MakerRules, Market
+from userstream.sandbox.seat import IdMint, Seat
 from userstream.trading import Declined
 from userstream.venues import load, load_orders
 
@@ -44,6 +45,7 @@ class Counter:
         """Begins anew, with filters of those bounds."""
         listings = [Listing.of(s, **bounds) for s in SANDBOX_MARKETS.symbols.values()]
         self.exchange = Exchange(listings, Rules(first_order_id=28))
+        self.market = Market(self.exchange, MakerRules(styles={}))
         for name in self.updated:
             self.exchange.funds.open(name, FUNDS, NOW)
 
@@ -68,7 +70,7 @@ class Counter:
     def seat(self, account: str) -> Seat:
         """The account's seat now."""
         return Seat(
-            self.exchange,
+            self.market,
             SANDBOX_MARKETS,
             account,
             self.ids,

@@ -14,7 +14,7 @@ from tests.venues.trading.counter import Counter, Refusal
 from tests.venues.trading.texts import LIMIT, changed
 from userstream.errors import InvalidSettings
 from userstream.orders import OrderRequest, Outcome, Reason, Refused
-from userstream.sandbox.exchange.seat import Seat
+from userstream.sandbox.seat import Seat
 from userstream.trading import Endpoint, Kind, Param, with_orders
 from userstream.venue import Call, Need
 from userstream.venues import load_orders, names

@@ -197,7 +197,7 @@ def test_the_account_lists_what_is_not_zero(counter: Counter) -> None:
 
 def test_rates_are_fractions(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = CommissionRates(maker=0, taker=1_234)
-    monkeypatch.setattr("userstream.sandbox.exchange.seat.Seat.rates", rates)
+    monkeypatch.setattr("userstream.sandbox.seat.Seat.rates", rates)
     account = counter.call("GET", ACCOUNT)
     assert (account["makerFee"], account["takerFee"]) == ("0.0000", "0.1234")
 

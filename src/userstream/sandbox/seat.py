@@ -1,4 +1,4 @@
-"""A seat on the exchange: what one account asks at one moment, and all that it leads to."""
+"""A seat on the market: what one account asks at one moment, and all that it leads to."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from userstream.orders import (
     Trade,
 )
 from userstream.sandbox.exchange.amounts import text
-from userstream.sandbox.exchange.exchange import Exchange
+from userstream.sandbox.market import Market
 
 _LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_LENGTH = 22
@@ -45,7 +45,7 @@ class IdMint:
 
 
 class Seat:
-    """The ``TradingAccount`` of an account of the sandbox's exchange.
+    """The ``TradingAccount`` of an account of the sandbox.
 
     ``events`` holds what its commands led to, for all accounts, in order. Queries see no order
     that is younger than ``read_lag_ms``.
@@ -53,7 +53,7 @@ class Seat:
 
     def __init__(
         self,
-        exchange: Exchange,
+        market: Market,
         markets: Markets,
         account: str,
         ids: IdMint,
@@ -62,7 +62,8 @@ class Seat:
         updated_ms: int,
         read_lag_ms: int = 0,
     ) -> None:
-        self._exchange = exchange
+        self._market = market
+        self._exchange = market.exchange
         self._markets = markets
         self._account = account
         self._ids = ids
@@ -91,7 +92,7 @@ class Seat:
 
     def place(self, request: OrderRequest) -> Outcome:
         """Places an order."""
-        return self._told(self._exchange.place(self._account, request, self.now_ms))
+        return self._told(self._market.place(self._account, request, self.now_ms))
 
     def check(self, request: OrderRequest) -> Refused | None:
         """What is wrong with a request by itself."""
@@ -101,7 +102,7 @@ class Seat:
         self, order: int | str, *, symbol: str | None = None, cancel_id: str | None = None
     ) -> Outcome:
         """Cancels an open order."""
-        outcome = self._exchange.cancel(
+        outcome = self._market.cancel(
             self._account, order, self.now_ms, symbol=symbol, cancel_client_order_id=cancel_id
         )
         return self._told(outcome)

@@ -29,7 +29,7 @@ NEW = {
 """Where each venue takes orders."""
 
 
-class Market:
+class Bots:
     """A sandbox and what tests do to it."""
 
     def __init__(self, sandbox: Sandbox, server: Running) -> None:
@@ -107,7 +107,7 @@ class Heard:
 
 
 @contextlib.asynccontextmanager
-async def market(**options: Any) -> AsyncIterator[Market]:
+async def bots(**options: Any) -> AsyncIterator[Bots]:
     """A sandbox on free ports, with a market maker unless ``maker=False``."""
     asked = SandboxOptions(**(FREE | options))
     async with Sandbox(asked) as sandbox, contextlib.AsyncExitStack() as exits:
@@ -119,7 +119,7 @@ async def market(**options: Any) -> AsyncIterator[Market]:
             Publisher(urls["admin"], token=asked.admin_token, verify=_NO_TLS)
         )
         server = Running(sandbox.service, sandbox.venues, rest, admin, publisher)
-        yield Market(sandbox, server)
+        yield Bots(sandbox, server)
 
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
