@@ -112,15 +112,15 @@ def test_its_accounts_and_urls_come_as_json_too() -> None:
 
 
 def test_a_sandbox_with_a_folder_comes_back_with_its_events(tmp_path: Path) -> None:
-    for _ in range(2):
+    for run_number in (1, 2):
         with sandbox("--data", str(tmp_path / "data"), "--json") as running:
             page = json.loads(read_line(running, running.stdout))
             stored = httpx.get(
                 page["urls"]["admin"] + "/_events?account=alice", trust_env=False,
                 headers={"authorization": "Bearer sandbox"},
             )  # fmt: skip
-            (snapshot,) = stored.text.splitlines()
-            assert json.loads(snapshot)["event"]["type"] == "account_snapshot"
+            snapshots = [json.loads(line)["event"] for line in stored.text.splitlines()]
+            assert [s["type"] for s in snapshots] == ["account_snapshot"] * run_number
             running.send_signal(signal.SIGTERM)
             assert running.wait(10) == 0
 

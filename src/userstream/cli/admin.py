@@ -20,6 +20,10 @@ Token = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DEFAULT_URL = "http://127.0.0.1:8081"
+DEFAULT_TOKEN = "sandbox"  # noqa: S105 - a sandbox has no secrets
+SandboxToken = Annotated[
+    str, typer.Option("--token", help="Admin token.", envvar="USERSTREAM_ADMIN_TOKEN")
+]
 
 
 def call(method: str, url: str, token: str, path: str, **request: Any) -> Any:  # noqa: ANN401

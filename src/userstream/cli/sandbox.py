@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from userstream.cli.market import market
 from userstream.cli.order import order
 from userstream.cli.serve import AdminPort, Rest, RootVenue, Stream, run_loop
+from userstream.cli.traders import account, desk
 from userstream.venues import DEFAULT
 
 
@@ -84,3 +86,6 @@ def run(  # noqa: PLR0917 - options, all by name
 
 
 sandbox.command()(order)
+sandbox.command()(desk)
+sandbox.add_typer(market, name="market")
+sandbox.add_typer(account, name="account")

@@ -16,6 +16,7 @@ from userstream.errors import InvalidSettings
 from userstream.events import Permissions
 from userstream.orders import Outcome, Refused
 from userstream.sandbox.bodies import json_response, read_body
+from userstream.sandbox.exchange.amounts import text
 from userstream.sandbox.floor import Floor
 from userstream.server.accounts import Accounts
 
@@ -127,7 +128,7 @@ class AccountDesk:
         return {
             "name": name,
             "balances": {
-                asset: {"free": str(held.free), "locked": str(held.locked)}
+                asset: {"free": text(held.free), "locked": text(held.locked)}
                 for asset, held in exchange.funds.balances(name).items()
             },
             "permissions": msgspec.structs.asdict(may),
@@ -135,11 +136,11 @@ class AccountDesk:
         }
 
 
-def _amount(text: str) -> Decimal:
+def _amount(given: str) -> Decimal:
     try:
-        amount = Decimal(text)
+        amount = Decimal(given)
     except InvalidOperation:
-        raise InvalidSettings(f"amount is {text[:40]!r}; allowed is a plain decimal") from None
+        raise InvalidSettings(f"amount is {given[:40]!r}; allowed is a plain decimal") from None
     if not amount.is_finite() or amount <= 0:
-        raise InvalidSettings(f"amount is {text[:40]}; allowed is above zero")
+        raise InvalidSettings(f"amount is {given[:40]}; allowed is above zero")
     return amount

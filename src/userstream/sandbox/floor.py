@@ -10,6 +10,7 @@ from typing import NamedTuple
 from userstream.events import AccountSnapshot, AccountUpdate
 from userstream.markets import Markets
 from userstream.orders import AccountEvent, Outcome
+from userstream.sandbox.exchange.amounts import text
 from userstream.sandbox.feed import Feed
 from userstream.sandbox.market import HOUSE, Command, Done, Market
 from userstream.sandbox.seat import IdMint, Seat
@@ -69,9 +70,9 @@ class Floor:
         for symbol in self.exchange.listings:
             best, last = self.exchange.best(symbol), self.exchange.last_price(symbol)
             shown[symbol] = {
-                "bid": None if best.bid is None else str(best.bid.price),
-                "ask": None if best.ask is None else str(best.ask.price),
-                "last": None if last is None else str(last),
+                "bid": None if best.bid is None else text(best.bid.price),
+                "ask": None if best.ask is None else text(best.ask.price),
+                "last": None if last is None else text(last),
             }
         return shown
 

@@ -103,6 +103,7 @@ BINANCE_REASONS: Mapping[Reason, ErrorForm] = MappingProxyType(
         Reason.TRADING_DISABLED: DISABLED,
         Reason.WITHDRAWALS_DISABLED: DISABLED,
         Reason.DEPOSITS_DISABLED: DISABLED,
+        Reason.REJECTED: rejected("NEW_ORDER_REJECTED"),
         Reason.UNKNOWN_ORDER: UNKNOWN_ORDER,
         Reason.ORDER_FINISHED: UNKNOWN_ORDER,
     }

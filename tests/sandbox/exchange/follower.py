@@ -39,7 +39,7 @@ class Follower:
         self.fees: dict[str, Decimal] = {}
         self.orders: dict[tuple[str, str], Seen] = {}
         self.trades = 0
-        self._trade_ids: dict[str, int] = {}
+        self._trade_id: int | None = None
 
     def follow(self, events: Sequence[AccountEvent]) -> None:
         """Takes in the events of one command."""
@@ -58,9 +58,9 @@ class Follower:
             for balance in event.balances:
                 self._balance(account, balance, event)
             before = (account, cause)
-        for (symbol, trade_id), (taken, made) in fills.items():  # exactly two sides
-            assert trade_id == self._trade_ids.get(symbol, trade_id - 1) + 1
-            self._trade_ids[symbol] = trade_id
+        for (_, trade_id), (taken, made) in fills.items():  # exactly two sides
+            assert self._trade_id in {None, trade_id - 1}
+            self._trade_id = trade_id
             assert (taken.maker, made.maker) == (False, True)
             assert taken.side != made.side
             assert taken.last_quantity == made.last_quantity

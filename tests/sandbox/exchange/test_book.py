@@ -94,7 +94,7 @@ def test_stops_trigger_by_distance_then_age() -> None:
 
 
 def test_a_book_keeps_orders_where_they_belong() -> None:
-    book = Book(1)
+    book = Book()
     resting, waiting = order(1, BUY, "10"), order(2, SELL, "10", "9")
     book.add(resting)
     book.add(waiting)

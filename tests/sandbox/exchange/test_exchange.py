@@ -309,7 +309,7 @@ def test_what_rests_is_told_in_the_order_in_which_it_fills() -> None:
     assert list(resting("BTCUSDT", SELL)) == []
 
 
-def test_trade_ids_are_the_symbols_own() -> None:
+def test_trade_ids_rise_across_symbols() -> None:
     desk = Desk(listing(), listing("ETHBTC"))
     for symbol in ("BTCUSDT", "ETHBTC", "BTCUSDT"):
         desk.limit("alice", BUY, "0.001", "1", symbol=symbol)
@@ -319,7 +319,7 @@ def test_trade_ids_are_the_symbols_own() -> None:
         placed = desk.place("alice", SELL, quantity="0.001", price="1", symbol=symbol)
         assert placed.order is not None
         ids.append((placed.order.order_id, placed.trades[0].trade_id))
-    assert ids == [(4, 501), (5, 502), (6, 501)]
+    assert ids == [(4, 501), (5, 502), (6, 503)]
 
 
 @pytest.mark.parametrize(

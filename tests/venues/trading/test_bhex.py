@@ -242,7 +242,7 @@ def test_orders_are_paged_downwards(counter: Counter) -> None:
 def test_a_list_has_500_rows_unless_asked_and_never_more_than_1000(counter: Counter) -> None:
     counter.relist(max_open_orders=2000)
     for _ in range(1001):
-        counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00001"))
+        counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00003"))
     assert len(counter.call("GET", OPEN)) == 500
     assert len(counter.call("GET", OPEN, limit=1001)) == 1000
 

@@ -25,6 +25,7 @@ BAD = {
     Kind.DECIMAL: ("-1", "+1", "1e5", "NaN", ".5", "1.", "1,5", " 1", "1\n", "٣", "9" * 21),
     Kind.WHOLE: ("-1", "1.5", "9" * 19),
     Kind.CLIENT_ID: ("a b", "é", "x" * 37),
+    Kind.SHORT_CLIENT_ID: ("a b", "é", "x" * 33),
     Kind.TEXT: ("x" * 257,),
 }  # fmt: skip
 

@@ -176,7 +176,7 @@ def test_all_orders_are_paged_by_time_and_limit(counter: Counter) -> None:
 def test_a_list_has_500_rows_unless_asked_and_never_more_than_1000(counter: Counter) -> None:
     counter.relist(max_open_orders=2000)
     for _ in range(1001):
-        counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00001"))
+        counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00003"))
     assert len(counter.call("GET", ALL, symbol="BTCUSDT")) == 500
     assert len(counter.call("GET", ALL, symbol="BTCUSDT", limit=1001)) == 1000
     assert len(counter.call("GET", OPEN)) == 1001
@@ -263,7 +263,7 @@ def test_what_is_wrong_is_named(
         (SPEND, {"quoteOrderQty": None}, -1102, missing("quoteOrderQty")),
         (SPEND, {"quantity": "1"}, -1128, COMBINATION),
         (SPEND, {"quoteOrderQty": "0.000000001"}, -1130, invalid("quoteOrderQty")),
-        (SPEND, {"quoteOrderQty": "0.1"}, -1013, "Filter failure: LOT_SIZE"),
+        (SPEND, {"quoteOrderQty": "0.1"}, -1013, "Filter failure: MIN_NOTIONAL"),
         (SELL, {"quantity": None}, -1102, missing("quantity")),
         (SELL, {"quantity": None, "quoteOrderQty": "1"}, -1128, COMBINATION),
         (SELL, {}, -1112, "No orders on book for symbol."),
@@ -278,7 +278,7 @@ def test_amounts_of_market_orders(
 
 def test_bounds_are_filter_failures(counter: Counter) -> None:
     counter.relist(min_notional=10, max_open_orders=1)
-    small = counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00001"))
+    small = counter.call("POST", ORDER, **changed(LIMIT, quantity="0.00003"))
     assert small == Refusal(400, -1013, "Filter failure: MIN_NOTIONAL")
     counter.call("POST", ORDER, **LIMIT)
     one_more = counter.call("POST", ORDER, **LIMIT)

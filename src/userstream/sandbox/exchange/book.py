@@ -120,19 +120,12 @@ class Stops:
 
 
 class Book:
-    """Both ladders and the stops of one symbol, the price of its last trade and its trade ids."""
+    """Both ladders and the stops of one symbol, and the price of its last trade."""
 
-    def __init__(self, first_trade_id: int) -> None:
-        self._next_trade_id = first_trade_id
+    def __init__(self) -> None:
         self.ladders = {side: Ladder(side) for side in Side}
         self.stops = Stops()
         self.last_price: Decimal | None = None
-
-    def take_trade_id(self) -> int:
-        """The id of the next trade."""
-        trade_id = self._next_trade_id
-        self._next_trade_id += 1
-        return trade_id
 
     def against(self, side: Side) -> Ladder:
         """The ladder that an order of that side meets."""

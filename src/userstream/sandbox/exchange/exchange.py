@@ -57,13 +57,14 @@ class Exchange:
     def __init__(self, listings: Iterable[Listing], rules: Rules = _STANDARD) -> None:
         self.listings = MappingProxyType({listing.symbol: listing for listing in listings})
         self.rules = rules
-        self._books = {symbol: Book(rules.first_trade_id) for symbol in self.listings}
+        self._books = {symbol: Book() for symbol in self.listings}
         self._holders: dict[str, Holder] = {}
         ledger = Ledger()
         self._clearing = Clearing(ledger, rules.fees)
         self._matcher = Matcher(
             self._clearing,
             rules.self_trade,
+            first_trade_id=rules.first_trade_id,
             closed=self._close,
         )
         self._admission = Admission(ledger, self._matcher)

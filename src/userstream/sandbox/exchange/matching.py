@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
@@ -40,10 +41,12 @@ class Matcher:
         clearing: Clearing,
         self_trade: SelfTrade,
         *,
+        first_trade_id: int,
         closed: Callable[[Order], None],
     ) -> None:
         self._clearing = clearing
         self._allow_self = self_trade is SelfTrade.ALLOW
+        self._trade_ids = itertools.count(first_trade_id)
         self._closed = closed
 
     def reach(
@@ -108,7 +111,7 @@ class Matcher:
     def _trade(self, taker: Order, resting: Order, book: Book, tape: Tape) -> None:
         price = resting.rest_price
         quantity = min(taker.left, resting.left)
-        fill = Fill(book.take_trade_id(), price, quantity, times(price, quantity))
+        fill = Fill(next(self._trade_ids), price, quantity, times(price, quantity))
         book.last_price = price
         self._clearing.settle(taker, resting, fill, maker=False, tape=tape)
         self._clearing.settle(resting, taker, fill, maker=True, tape=tape)

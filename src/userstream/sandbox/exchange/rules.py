@@ -17,7 +17,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """Fees, self-trades, rejections, bounds of memory, first ids.
 
     ``report_rejections`` gives each refused order an id and a REJECTED event; the order is not
-    stored. Order ids rise by one across all symbols, trade ids by one in each symbol.
+    stored. Order ids and trade ids rise by one, across all symbols: lists of the
+    whole account are paged by them.
 
     Raises:
         InvalidSettings: a first id is not from 1 to 2^52.

@@ -265,6 +265,7 @@ def build_orders(options: OrderOptions, markets: Markets) -> TradingDialect:
         # Doc: §SIGNED endpoint security. Both SDKs send parameters without a value for absent ones.
         auth=Auth(header="X-BH-APIKEY", timestamp=Need.REQUIRED, signature=Need.REQUIRED),
         empty=Empty.ABSENT,
+        market_buys_in_quote=True,  # Doc: hbtc.js of ccxt, createOrder
         order_limits=(  # Doc: brokerInfo sample, ORDERS
             OrderLimit(20, 1_000, "SECOND"),
             OrderLimit(350_000, 86_400_000, "DAY"),

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from userstream.markets import Markets
-from userstream.orders import OrderRequest, OrderType, Reason, Side, TimeInForce
+from userstream.orders import FeeAsset, OrderRequest, OrderType, Reason, Side, TimeInForce
 from userstream.trading import (
     Arguments,
     Declined,
@@ -92,6 +92,7 @@ def read_order(args: Arguments, account: TradingAccount) -> OrderRequest:
         price=args.decimal("price"),
         time_in_force=TimeInForce(time_in_force) if time_in_force else None,
         client_order_id=args.text("clientOrderId") or account.new_client_order_id(),
+        fee_asset=FeeAsset.QUOTE,  # Doc: §executionReport, the sample of a buy
     )
 
 
