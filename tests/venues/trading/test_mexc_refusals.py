@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.venues.trading.counter import NOW, Counter, Refusal
+from tests.venues.trading.counter import FUNDS, NOW, Counter, Refusal
 from tests.venues.trading.test_mexc import LIMIT, MARKET, OPEN, ORDER, changed
 from userstream.events import Permissions
+from userstream.markets import SANDBOX_MARKETS
 from userstream.orders import Reason
+from userstream.sandbox.exchange import Exchange, Listing
 from userstream.venues.mexc.forms import REASONS
 
 
@@ -70,7 +72,7 @@ BAD: dict[str, list[tuple[str | None, int, str]]] = {
     ],
     "quoteOrderQty": [("lots", 10097, "amount is error")],
 }
-FUNDS = frozenset({30004, 30005, 30025})
+PLACED_ONLY = frozenset({30004, 30005, 30025})
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_a_bad_value_is_named_and_changes_nothing(
     assert counter.call("POST", ORDER, **asked) == Refusal(400, code, text)
     assert counter.exchange.funds.balances("alice") == before
     assert counter.call("GET", OPEN) == []
-    tested = {} if code in FUNDS else Refusal(400, code, text)
+    tested = {} if code in PLACED_ONLY else Refusal(400, code, text)
     assert counter.call("POST", f"{ORDER}/test", **asked) == tested
 
 
@@ -112,7 +114,7 @@ def test_a_bad_value_is_named_and_changes_nothing(
 def test_bad_market_orders(counter: Counter, by: dict[str, object], code: int, text: str) -> None:
     asked = changed(MARKET, **by)
     assert counter.call("POST", ORDER, **asked) == Refusal(400, code, text)
-    tested = {} if code in FUNDS else Refusal(400, code, text)
+    tested = {} if code in PLACED_ONLY else Refusal(400, code, text)
     assert counter.call("POST", f"{ORDER}/test", **asked) == tested
 
 
@@ -128,6 +130,21 @@ def test_what_only_the_exchange_knows(counter: Counter) -> None:
     counter.exchange.funds.permit("alice", Permissions(can_trade=False), NOW)
     banned = counter.call("POST", ORDER, **LIMIT)
     assert banned == Refusal(400, 70011, "Pair user ban trade apikey")
+
+
+def test_an_amount_that_buys_no_lot(counter: Counter) -> None:
+    counter.rest("SELL", "1", "1000000")
+    asked = changed(MARKET, quantity=None, quoteOrderQty="1")
+    assert counter.call("POST", ORDER, **asked) == Refusal(400, 10097, "amount is error")
+
+
+def test_open_orders_have_a_bound(counter: Counter) -> None:
+    pair = SANDBOX_MARKETS.symbols["BTCUSDT"]
+    counter.exchange = Exchange([Listing.of(pair, max_open_orders=1)])
+    counter.exchange.funds.open("alice", {"USDT": FUNDS["USDT"]}, NOW)
+    counter.call("POST", ORDER, **LIMIT)
+    refused = counter.call("POST", ORDER, **LIMIT)
+    assert refused == Refusal(400, 30029, "Cannot exceed the maximum order limit")
 
 
 def test_a_test_order_changes_nothing(counter: Counter) -> None:
