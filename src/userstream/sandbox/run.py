@@ -18,6 +18,7 @@ from userstream.client.publisher import Publisher
 from userstream.errors import InvalidSettings
 from userstream.events import AccountSnapshot, Balance, CommissionRates, Permissions
 from userstream.markets import SANDBOX_MARKETS
+from userstream.sandbox.service import SandboxService
 from userstream.server import logs
 from userstream.server.service import Service, until_signalled
 from userstream.server.settings import load_settings
@@ -40,6 +41,7 @@ class SandboxOptions(NamedTuple):
     data: str = ""
     accounts: tuple[str, ...] = ()
     clock_speed: float = 1.0
+    seed: int = 0
     as_json: bool = False
 
 
@@ -91,7 +93,7 @@ async def run_sandbox(options: SandboxOptions) -> None:
     logs.configure(json=False, level=logging.WARNING)
     venues = {name: load(name, None, SANDBOX_MARKETS) for name in names()}
     stopped = until_signalled()
-    async with Service(settings, venues) as service:
+    async with SandboxService(settings, venues, options.seed) as service:
         for trader in traders:
             await service.accounts.add(trader.name, trader.api_key, trader.api_secret)
         await _fund(service.urls["admin"], options.admin_token, traders)
