@@ -79,14 +79,8 @@ def _in_order(truth: list[Hashable], log: list[Hashable]) -> list[tuple[int, int
     first = 0
     while first < min(len(truth), len(log)) and truth[first] == log[first]:
         first += 1
-    end = 0
-    while end < min(len(truth), len(log)) - first and truth[-1 - end] == log[-1 - end]:
-        end += 1
     pairs = [(i, i) for i in range(first)]
-    inside = _longest(truth[first : len(truth) - end], log[first : len(log) - end])
-    pairs += [(i + first, j + first) for i, j in inside]
-    pairs += [(len(truth) - n, len(log) - n) for n in range(end, 0, -1)]
-    return pairs
+    return pairs + [(i + first, j + first) for i, j in _longest(truth[first:], log[first:])]
 
 
 def _longest(truth: list[Hashable], log: list[Hashable]) -> list[tuple[int, int]]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from userstream.core.publishing import Appended
     from userstream.sandbox.faults.connection import FaultyConnection
     from userstream.sandbox.truth import Truth
+    from userstream.server.metrics import Metrics
     from userstream.server.service import Service
 
 _log = logger("faults")
@@ -50,10 +51,7 @@ class FaultControl:
     def attach(self, service: Service) -> None:
         """Names the service whose streams and keys these are."""
         self._service = service
-        self._hits = Counter(
-            "userstream_sandbox_faults", "Strikes of faults by kind", ["kind"],
-            registry=service.metrics.registry,
-        )  # fmt: skip
+        self._hits = strikes(service.metrics)
 
     def begin(self) -> None:
         """Watches the keys of the service, which has started."""
@@ -178,6 +176,14 @@ class FaultControl:
         if hit is not None:
             self.tell(hit, target)
         return hit is not None
+
+
+def strikes(metrics: Metrics) -> Counter:
+    """The sandbox's own series."""
+    return Counter(
+        "userstream_sandbox_faults", "Strikes of faults by kind", ["kind"],
+        registry=metrics.registry,
+    )  # fmt: skip
 
 
 def _digest(venue: str, key: str) -> bytes:
