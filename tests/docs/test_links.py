@@ -11,6 +11,7 @@ import typer
 
 from tests.docs.snippets import ROOT, fences
 from userstream.cli import app
+from userstream.sandbox.faults.control import strikes
 from userstream.server.metrics import Metrics
 from userstream.server.settings import Settings
 
@@ -115,7 +116,7 @@ def command_lines(page: Path) -> list[str]:
 def test_commands_and_their_options_exist(page: Path) -> None:
     for line in command_lines(page):
         words = [w for w in line.split() if not w.startswith("-")]
-        known = [" ".join(words[:n]) for n in (2, 1, 0) if " ".join(words[:n]) in OPTIONS]
+        known = [" ".join(words[:n]) for n in (3, 2, 1, 0) if " ".join(words[:n]) in OPTIONS]
         assert known[0] or line.startswith("--"), f"no such command: userstream {line}"
         own = OPTIONS[known[0]]
         own = own | OPTIONS["sandbox run"] if known[0] == "sandbox" else own
@@ -135,5 +136,7 @@ def test_variables_and_metrics_that_a_page_names_exist(page: Path) -> None:
     variables = {f"USERSTREAM_{name.upper()}" for name in Settings.__struct_fields__}
     variables |= {"USERSTREAM_ADMIN_URL", "USERSTREAM_API_SECRET", "USERSTREAM_"}
     assert set(re.findall(r"\bUSERSTREAM_[A-Z_]*", text)) <= variables
-    series = set(re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE))
+    metrics = Metrics()
+    strikes(metrics)
+    series = set(re.findall(r"^# TYPE (\w+)", metrics.text().decode(), re.MULTILINE))
     assert set(re.findall(r"`(userstream_\w+)`", text)) <= series

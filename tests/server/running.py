@@ -191,13 +191,15 @@ async def running(
     accounts: tuple[str, ...] = ("alice", "bob"),
     ca: Any = None,
     parts: Parts | None = None,
+    make: Any = Service,
     **settings: Any,
 ) -> AsyncIterator[Running]:
     """A server on free ports, in memory unless ``bus`` says otherwise."""
     found = venues or {name: load(name, None, SANDBOX_MARKETS) for name in names()}
     addresses = dict.fromkeys(("rest", "stream", "admin"), "127.0.0.1:0")
     values = addresses | {"bus": "memory:", "venue": "binance", "admin_token": TOKEN}
-    service = Service(Settings(limits=limits or Limits(), **(values | settings)), found, parts)
+    given = Settings(limits=limits or Limits(), **(values | settings))
+    service: Service = make(given, found, *([parts] if parts else []))
     verify = ca if ca is not None else _NO_TLS
     async with service, contextlib.AsyncExitStack() as exits:
         rest = await exits.enter_async_context(_client(service.urls["rest"], verify))

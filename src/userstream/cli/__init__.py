@@ -10,6 +10,7 @@ from userstream.cli.accounts import accounts
 from userstream.cli.publish import publish
 from userstream.cli.sandbox import sandbox
 from userstream.cli.serve import serve
+from userstream.cli.verify import verify
 from userstream.errors import UserStreamError
 from userstream.version import VERSION
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 app.add_typer(sandbox, name="sandbox")
 app.command()(serve)
 app.command()(publish)
+app.command()(verify)
 app.add_typer(accounts, name="accounts")
 
 

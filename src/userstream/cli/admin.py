@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import httpx
@@ -32,20 +34,48 @@ def call(method: str, url: str, token: str, path: str, **request: Any) -> Any:  
     Raises:
         InvalidSettings: the server cannot be reached, or said no; the message says why.
     """
+    with _asked(method, url, token, path, **request) as response:
+        response.read()
+        return response.json()
+
+
+def stream_lines(url: str, token: str, path: str, params: dict[str, str]) -> Iterator[bytes]:
+    """The bytes of a long answer to an admin call, as they come.
+
+    Raises:
+        InvalidSettings: as ``call``.
+    """
+    with _asked("GET", url, token, path, params=params) as response:
+        yield from response.iter_bytes()
+
+
+@contextlib.contextmanager
+def _asked(
+    method: str,
+    url: str,
+    token: str,
+    path: str,
+    **request: Any,  # noqa: ANN401
+) -> Iterator[httpx.Response]:
     try:
-        response = httpx.request(
+        with httpx.stream(
             method,
             url.rstrip("/") + path,
             headers={"authorization": f"Bearer {token}"},
             timeout=30.0,
             **request,
-        )
+        ) as response:
+            if not response.is_success:
+                response.read()
+                raise _refused(response)
+            yield response
     except (httpx.TransportError, httpx.InvalidURL, httpx.UnsupportedProtocol) as e:
         raise InvalidSettings(f"no server at {url}: {e}; is it running? (--admin)") from None
-    if response.is_success:
-        return response.json()
+
+
+def _refused(response: httpx.Response) -> InvalidSettings:
     try:
         why = response.json()["error"]["msg"]
     except (ValueError, KeyError, TypeError):
         why = response.text[:200]
-    raise InvalidSettings(f"the server said no (HTTP {response.status_code}): {why}")
+    return InvalidSettings(f"the server said no (HTTP {response.status_code}): {why}")

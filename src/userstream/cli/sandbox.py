@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from typer.core import TyperGroup
 
+from userstream.cli.admin import (
+    DEFAULT_TOKEN,
+    DEFAULT_URL,
+    Admin,
+    AsJson,
+    SandboxToken,
+    call,
+    stream_lines,
+)
+from userstream.cli.faults import fault
 from userstream.cli.market import market
 from userstream.cli.order import order
 from userstream.cli.serve import AdminPort, Rest, RootVenue, Stream, run_loop
@@ -25,6 +38,7 @@ class _RunByDefault(TyperGroup):
 
 
 sandbox = typer.Typer(cls=_RunByDefault, help="An exchange on the laptop, to test bots against.")
+sandbox.add_typer(fault, name="fault")
 
 
 @sandbox.callback()
@@ -83,6 +97,52 @@ def run(  # noqa: PLR0917 - options, all by name
         as_json=as_json,
     )
     run_loop(run_sandbox(options))
+
+
+@sandbox.command()
+def clock(
+    speed: Annotated[
+        float | None,
+        typer.Argument(help="Seconds that pass in one; 3600: an hour.", show_default=False),
+    ] = None,
+    advance: Annotated[
+        int, typer.Option(help="Jump forward by so many seconds.", min=0, show_default=False)
+    ] = 0,
+    admin: Admin = DEFAULT_URL,
+    token: SandboxToken = DEFAULT_TOKEN,
+    as_json: AsJson = False,
+) -> None:
+    """Show a running sandbox's clock, or change it.
+
+    Listen keys, ages and timestamps follow it. Pings and idle rules wait in real time, since a
+    network does not become faster.
+    """
+    change = ({} if speed is None else {"speed": speed}) | (
+        {"advance_ms": advance * 1000} if advance else {}
+    )
+    asked = {"json": change} if change else {}
+    now = call("POST" if change else "GET", admin, token, "/_sandbox/clock", **asked)
+    typer.echo(json.dumps(now) if as_json else f"time {now['time_ms']}, speed {now['speed']:g}")
+
+
+@sandbox.command()
+def truth(
+    account: Annotated[str, typer.Argument(help="Whose events.")],
+    venue: Annotated[
+        str, typer.Option(help="Add the exact frames of that dialect.", show_default=False)
+    ] = "",
+    admin: Admin = DEFAULT_URL,
+    token: SandboxToken = DEFAULT_TOKEN,
+) -> None:
+    """Print what was published for an account, and the faults that touched it, as NDJSON.
+
+    `userstream verify` compares a bot's log with it.
+    """
+    params = {"venue": venue} if venue else {}
+    path = f"/_sandbox/truth/{quote(account, safe='')}"
+    for piece in stream_lines(admin, token, path, params):
+        sys.stdout.buffer.write(piece)
+    sys.stdout.flush()
 
 
 sandbox.command()(order)

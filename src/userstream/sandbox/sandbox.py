@@ -18,9 +18,8 @@ from userstream.sandbox.floor import Floor
 from userstream.sandbox.market import MakerRules, Market
 from userstream.sandbox.options import SandboxOptions, traders_of
 from userstream.sandbox.routes import DeskRoutes
+from userstream.sandbox.service import SandboxService
 from userstream.server.clock import Clock
-from userstream.server.parts import Parts
-from userstream.server.service import Service
 from userstream.server.settings import Settings, markets_of
 from userstream.trading import TradingDialect, with_orders
 from userstream.venue import Venue
@@ -72,12 +71,14 @@ class Sandbox:
         routes = DeskRoutes(
             self.floor, self.desk, self.venues, dialects, lambda: self.service.urls["rest"]
         )
-        parts = Parts(
+        self.service = SandboxService(
+            settings,
+            self.venues,
+            options.seed,
             desk=self.desk,
             clock=self.clock,
-            admin_routes=[*self._accounts.routes, *routes.routes],
+            routes=[*self._accounts.routes, *routes.routes],
         )
-        self.service = Service(settings, self.venues, parts)
         self._exits = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
