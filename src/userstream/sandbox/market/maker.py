@@ -56,6 +56,7 @@ class Maker:
         self.exchange = exchange
         self._takings = Takings(seed, rules.percent)
         self._paused: set[str] = set()
+        self._looked_at: dict[str, Decimal] = {}
         self._quotes = {
             symbol: Quotes(exchange, MAKER, exchange.listings[symbol], style, seed)
             for symbol, style in rules.styles.items()
@@ -105,6 +106,7 @@ class Maker:
         """Makes room for an order of which a rule lets only a part be filled.
 
         The house quotes just that part against it; what other clients offer fills it as well.
+        Stops meet the book as it is when they trigger.
         """
         symbol = request.symbol
         percent = self._takings.percent(account, symbol)
@@ -154,6 +156,7 @@ class Maker:
     def resume(self, symbol: str, now_ms: int) -> list[AccountEvent]:
         """Quotes and takes again."""
         self._paused.discard(symbol)
+        self._looked_at.pop(symbol, None)
         return self._restore(symbol, now_ms)
 
     def take_percent(
@@ -165,11 +168,12 @@ class Maker:
         """
         self._takings.set_percent(percent, account, symbol)
         self._takings.forget()
+        self._looked_at.clear()
         for quotes in self._quotes.values():
             self._plan(quotes, now_ms)
 
     def ahead(self, order: OrderState | Resting) -> list[OrderState]:
-        """The orders of other clients' and its own account that fill before a resting one."""
+        """The orders of clients that fill before a resting one."""
         resting = self.exchange.resting(order.symbol, order.side, order.price)
         before = takewhile(lambda other: other.order_id != order.order_id, resting)
         return [other for other in before if other.account not in HOUSE]
@@ -237,9 +241,12 @@ class Maker:
         listing = quotes.listing
         if listing.symbol in self._paused:
             return
-        for order in self._takings.unplanned(listing.symbol):
-            if quotes.reference.reaches(order.side, order.price):
-                self._takings.plan(order, listing.filters.lot, now_ms)
+        price = quotes.reference.price
+        moved = self._looked_at.get(listing.symbol) != price
+        self._looked_at[listing.symbol] = price
+        near = quotes.reference.reach()
+        for order in self._takings.unplanned(listing.symbol, near, all_=moved):
+            self._takings.plan(order, listing.filters.lot, now_ms)
 
     def _take(self, order: Resting, goal: Decimal, now_ms: int) -> list[AccountEvent]:
         if goal <= order.filled or order.symbol in self._paused:

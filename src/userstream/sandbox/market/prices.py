@@ -98,9 +98,7 @@ class Reference:
             return [plus(self.price, step) for step in steps]
         return [minus(self.price, step) for step in steps if step < self.price]
 
-    def reaches(self, side: Side, price: Decimal) -> bool:
-        """Whether a client's order of that side and price is near enough to be taken."""
+    def reach(self) -> tuple[Decimal, Decimal]:
+        """The lowest bid and the highest ask of clients that are near enough to be taken."""
         reach = times(self.price, Decimal(self._style.reach_bp) / BASIS_POINTS)
-        if side is Side.BUY:
-            return price >= minus(self.price, reach)
-        return price <= plus(self.price, reach)
+        return minus(self.price, reach), plus(self.price, reach)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -54,6 +53,7 @@ class Takings:
         self._seed = seed
         self._resting: dict[int, Resting] = {}
         self._by_symbol: dict[str, dict[int, Resting]] = defaultdict(dict)
+        self._fresh: dict[str, dict[int, Resting]] = defaultdict(dict)
         self._parts: deque[Part] = deque()
         self._percents: dict[tuple[str | None, str | None], Decimal] = {(None, None): percent}
 
@@ -77,10 +77,23 @@ class Takings:
         elif update.working and update.price is not None:
             order = Resting(account, update)
             self._resting[order_id] = self._by_symbol[order.symbol][order_id] = order
+            self._fresh[order.symbol][order_id] = order
 
-    def unplanned(self, symbol: str) -> Iterable[Resting]:
-        """The resting orders of which no part is going to be taken, oldest first."""
-        return [order for order in self._by_symbol[symbol].values() if not order.planned]
+    def unplanned(self, symbol: str, near: tuple[Decimal, Decimal], *, all_: bool) -> list[Resting]:
+        """The orders from the lowest bid to the highest ask of which no part is going to be taken.
+
+        Oldest first; unless all are asked for, those that are new since they were last asked for.
+        """
+        fresh = self._fresh.pop(symbol, {})
+        orders = self._by_symbol[symbol] if all_ else fresh
+        low, high = near
+        return [
+            order
+            for order in orders.values()
+            if not order.planned
+            and order.order_id in self._resting
+            and (order.price >= low if order.side is Side.BUY else order.price <= high)
+        ]
 
     def plan(self, order: Resting, lot: Decimal, now_ms: int) -> None:
         """Plans to take an order, as far as the rule for it says."""
@@ -117,6 +130,8 @@ class Takings:
         part = self._parts.popleft()
         order = self._resting[part.order_id]
         order.planned -= 1
+        if not order.planned:
+            self._fresh[order.symbol][order.order_id] = order
         return order, part.goal
 
 
