@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.venues.trading.counter import FUNDS, NOW, Counter, Refusal
+from tests.venues.trading.counter import NOW, Counter, Refusal
 from tests.venues.trading.test_mexc import LIMIT, MARKET, OPEN, ORDER, changed
 from userstream.events import Permissions
-from userstream.markets import SANDBOX_MARKETS
 from userstream.orders import Reason
-from userstream.sandbox.exchange import Exchange, Listing
 from userstream.venues.mexc.forms import REASONS
 
 
@@ -139,9 +137,7 @@ def test_an_amount_that_buys_no_lot(counter: Counter) -> None:
 
 
 def test_open_orders_have_a_bound(counter: Counter) -> None:
-    pair = SANDBOX_MARKETS.symbols["BTCUSDT"]
-    counter.exchange = Exchange([Listing.of(pair, max_open_orders=1)])
-    counter.exchange.funds.open("alice", {"USDT": FUNDS["USDT"]}, NOW)
+    counter.relist(max_open_orders=1)
     counter.call("POST", ORDER, **LIMIT)
     refused = counter.call("POST", ORDER, **LIMIT)
     assert refused == Refusal(400, 30029, "Cannot exceed the maximum order limit")
