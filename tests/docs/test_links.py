@@ -88,7 +88,7 @@ def options() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
 
     def walk(command: object, words: str) -> None:
-        own = {o for p in getattr(command, "params", ()) for o in p.opts}
+        own = {o for p in getattr(command, "params", ()) for o in (*p.opts, *p.secondary_opts)}
         found[words] = own | {"--help"}
         for name, inner in getattr(command, "commands", {}).items():
             walk(inner, f"{words} {name}".strip())

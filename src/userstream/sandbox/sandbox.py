@@ -111,8 +111,7 @@ def _venues(
         load(name)  # a misspelt venue is an error, not nothing
     venues = {}
     for name, dialect in dialects.items():
-        options = {k: v for k, v in settings.venues.get(name, {}).items() if k != "orders"}
-        venues[name] = with_orders(load(name, options, markets), dialect)
+        venues[name] = with_orders(load(name, settings.venues.get(name), markets), dialect)
     return venues
 
 

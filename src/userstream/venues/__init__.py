@@ -37,11 +37,14 @@ def load(
 ) -> Venue:
     """The venue of that name, as an operator set it up.
 
+    What stands under ``orders`` is for ``load_orders``.
+
     Raises:
         InvalidSettings: no such venue, or an option it does not have or allow.
     """
     module = _module(name)
-    venue: Venue = module.build(_parsed(name, options, module.Options), markets or Markets())
+    own = {k: v for k, v in (options or {}).items() if k != "orders"}
+    venue: Venue = module.build(_parsed(name, own, module.Options), markets or Markets())
     return venue
 
 
@@ -55,7 +58,7 @@ def load_orders(
     """
     _module(name)
     module = importlib.import_module(f"{__name__}.{name}.orders")
-    parsed = _parsed(name, options, module.OrderOptions)
+    parsed = _parsed(f"{name}.orders", options, module.OrderOptions)
     dialect: TradingDialect = module.build_orders(parsed, markets or Markets())
     return dialect
 
