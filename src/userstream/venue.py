@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 from userstream.events import AccountSnapshot, Envelope, StreamEvent
+from userstream.plain import Show
 
 
 class Call(Enum):
@@ -276,6 +277,8 @@ class Venue:
     encode: Encoder
     decode: Decoder
     control: Controller
+    show_plain: Show | None = None
+    """What ``encode`` makes of a plain order, as a message; only where there are no channels."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)

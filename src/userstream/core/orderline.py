@@ -108,3 +108,15 @@ def read_order(text: bytes) -> OrderLine | None:
         f"{o.last_quote or 0};{o.average_price or 0};"
     )
     return line if _TWELVE_AMOUNTS(amounts) else None
+
+
+class _Stored(msgspec.Struct, gc=False):
+    event: OrderUpdate
+
+
+_decode_stored = msgspec.json.Decoder(_Stored).decode
+
+
+def order_of(text: bytes) -> OrderUpdate:
+    """The event of a line that was accepted."""
+    return _decode_stored(text).event
