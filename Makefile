@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml hatch_build.py src/userstream/plain/_compiled.c src/userstream/plain/order.h
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock
@@ -31,6 +31,9 @@ else
 	$(BIN)/coverage report --fail-under=95
 endif
 
+test-pure: $(STAMP) ## Run the tests without the compiled helper
+	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not slow' $(ARGS)
+
 package: $(STAMP) ## Build wheel and sdist, and try both in clean venvs
 	.ci/package
 
@@ -51,7 +54,7 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
 		src/userstream/venues/mexc/push.proto
 
-.PHONY: help setup sandbox test lint lock package proto
+.PHONY: help setup sandbox test test-pure lint lock package proto
 
 # Clients that we did not write, locked by files that name no registry. They have a venv and a
 # node_modules of their own: their dependencies are not ours.

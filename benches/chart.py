@@ -6,7 +6,7 @@ from html import escape
 
 from benches.figures import Range
 
-_LEFT, _BAR, _STEP, _WIDTH = 330, 20, 32, 420
+_LEFT, _BAR, _STEP, _WIDTH = 370, 20, 32, 420
 _OURS, _OTHERS, _INK = "#1f6feb", "#9aa4b2", "#24292f"
 
 

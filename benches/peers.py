@@ -29,6 +29,8 @@ class Peer:
     """Protocol of publication: ``lines`` (ours), ``prefixed`` or ``nats``."""
     bus: str = ""
     """Of ours: ``memory:``, or the durability of a folder."""
+    pure: bool = False
+    """Ours without its compiled helper."""
     pings: bool = False
     """Whether it pings idle connections."""
 
@@ -55,6 +57,10 @@ PEERS = {
             kind="lines", bus="memory:", pings=True,
         ),
         Peer(
+            name="userstream-pure", text="**userstream, memory bus, without the compiled helper**",
+            kind="lines", bus="memory:", pure=True, pings=True,
+        ),
+        Peer(
             name="userstream-process-kill", text="**userstream, folder, survives kill -9**",
             kind="lines", bus="process-kill", pings=True,
         ),
@@ -75,7 +81,8 @@ def launch(peer: Peer, port: int, page: Path, scratch: Path, data: Path) -> Laun
         settings = ours.write_settings(scratch, port)
         command = [str(Path(sys.executable).parent / "userstream"), "serve", "--config"]
         if peer.bus == "memory:":
-            return Launch([*command, str(settings), "--bus", "memory:"])
+            env = {"USERSTREAM_PURE": "1"} if peer.pure else {}
+            return Launch([*command, str(settings), "--bus", "memory:"], env)
         return Launch([*command, str(settings), "--bus", f"file:{data}", "--durability", peer.bus])
     if peer.name == "nats-ws":
         file = scratch / "nats.conf"

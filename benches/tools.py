@@ -66,6 +66,11 @@ def versions() -> dict[str, str]:
     )
     own = [sys.executable, "-c", wanted, "userstream", "uvloop", "msgspec", "uvicorn"]
     found = {"python": sys.version.split()[0], "ours": _output([*own, "rocksdict"])}
+    if (
+        _output([sys.executable, "-c", "print(__import__('userstream.plain').plain.COMPILED)"])
+        != "True"
+    ):
+        found["ours"] += ", no compiled helper"
     if PEERS_PYTHON.exists():
         found["peers"] = _output([str(PEERS_PYTHON), "-c", wanted, "websockets", "uvloop"])
         found["nats"] = _output([str(PEERS_PYTHON.parent / "nats-server"), "--version"])

@@ -140,7 +140,8 @@ def test_times_end_where_the_schema_says(name: str, time_ms: int, plain: bool) -
 @pytest.mark.parametrize(
     "text",
     [b"", b"{", b"null", b"\xff", line(0), line(MAX_N + 1), line("1"), line(1, UPDATE), line(v=2),
-     line(prev_n=0), line(takeover=True), line(typo=1), line(1, FULL | {"typo": 1}), line(1) + b" ",
+     line(1, {k: v for k, v in ORDER.items() if k != "type"}), line(prev_n=0), line(takeover=True),
+     line(typo=1), line(1, FULL | {"typo": 1}), line(1) + b" ",
      line(1).replace(b"alice", b"\\u0061lice"), line(1).replace(b'"event":', b'"event":1,"event":'),
      line(1).replace(b'"64000"', b"[" * 30_000)],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.server.fakes import SlowStore, on_store
 from tests.server.running import running
 from tests.venues.orders import SNAPSHOT
+from userstream.core.limits import Limits
 from userstream.venue import Call
 
 GUARDED = [
@@ -60,8 +62,9 @@ async def test_wrong_paths_and_methods_are_answered_in_json() -> None:
         assert (response.status_code, response.json()["error"]["code"]) == (405, "method")
 
 
-async def test_events_are_read_back_in_order_from_any_seq() -> None:
-    async with running() as server:
+@pytest.mark.parametrize("start", [running, lambda: on_store(SlowStore())], ids=["memory", "store"])
+async def test_events_are_read_back_in_order_from_any_seq(start: Any) -> None:
+    async with start() as server:
         await server.publish("alice", SNAPSHOT)
         for _ in range(3):
             await server.publish("alice")
@@ -76,6 +79,16 @@ async def test_events_are_read_back_in_order_from_any_seq() -> None:
         whole = await server.admin.get("/_events?account=alice")
         assert len(whole.text.splitlines()) == 4
         assert (await server.admin.get("/_events?account=nobody")).text == ""
+
+
+async def test_the_memory_bus_keeps_the_last_events_of_an_account() -> None:
+    async with running(limits=Limits(memory_events_per_account=2)) as server:
+        for _ in range(5):
+            await server.publish("alice")
+        await server.publish("bob")
+        for name, kept in (("alice", [4, 5]), ("bob", [1])):
+            response = await server.admin.get(f"/_events?account={name}")
+            assert [json.loads(text)["seq"] for text in response.text.splitlines()] == kept
 
 
 @pytest.mark.parametrize(

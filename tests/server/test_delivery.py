@@ -53,6 +53,25 @@ async def test_all_sockets_see_the_same_order() -> None:
             assert await take(socket, 50) == expected
 
 
+async def test_an_order_is_on_plain_and_combined_streams_alike() -> None:
+    async with running() as server, contextlib.AsyncExitStack() as exits:
+        key = await server.key("binance")
+        alone = f"/binance/stream?streams={await server.key('binance', 'bobkey')}"
+        other = await exits.enter_async_context(server.open(alone))
+        sockets = [
+            await exits.enter_async_context(server.open(f"/binance{path}{key}"))
+            for path in ("/ws/", "/stream?streams=", "/ws/")
+        ]
+        for order_id in ("1", "2", "an-id-of-text", "4"):
+            answer = await server.publish("alice", order(order_id=order_id))
+            (frame,) = server.frames("binance", "alice", answer)
+            wrapped = b'{"stream":"%b","data":%b}' % (key.encode(), frame)
+            for socket, expected in zip(sockets, (frame, wrapped, frame), strict=True):
+                assert await take(socket, 1) == [expected]
+            answer = await server.publish("bob", order(order_id=order_id))
+            assert server.frames("binance", "bob", answer)[0] in (await take(other, 1))[0]
+
+
 async def test_a_socket_hears_nothing_of_what_came_before_it() -> None:
     async with running() as server:
         await server.publish()
@@ -117,9 +136,10 @@ async def test_a_frame_that_cannot_be_made_ends_the_stream_and_not_the_server(ve
         server.stream(venue) as broken,
         server.stream("mexc") as fine,
     ):
-        await server.publish()
+        for order_id in ("x", "y"):  # not even a template has a number for these
+            await server.publish(event=order(order_id=order_id))
         assert (await rest_of(broken))[1:] == (1011, "internal error")
-        assert await take(fine, 1)
+        assert len(await take(fine, 2)) == 2
         assert (
             metric(server.service, "userstream_streams_ended_total", venue=venue, reason="internal")
             == 1

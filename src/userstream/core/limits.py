@@ -53,6 +53,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lines_per_request: int = 10_000
     publish_bytes: int = 16_777_216
     """Of one publishing request."""
+    read_ahead_bytes: int = 1_048_576
+    """Of a publisher, before it is worked on; more makes fewer and larger writes to sockets."""
     append_queue_bytes: int = 33_554_432
     """Accepted and not yet committed; beyond it publishers are told to wait."""
     sources_per_account: int = 64

@@ -78,6 +78,7 @@ class OrderLine(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=Fal
 
 
 _BLANK, _ESCAPE, _DELETE = b" \\\x7f"
+_TYPE = b'"type":"order_update"'  # the decoder alone would do without it
 _decode = msgspec.json.Decoder(OrderLine).decode
 # Exactly twelve, so that a separator inside a field cannot pass for two; possessive, since there
 # is nothing to try again.
@@ -88,6 +89,8 @@ def read_order(text: bytes) -> OrderLine | None:
     """The line, where it is plain: compact ASCII without escapes, every field as it must be."""
     # Without blanks and escapes in the whole line there is none in its words either.
     if not text.isascii() or _BLANK in text or _ESCAPE in text or _DELETE in text:
+        return None
+    if _TYPE not in text:
         return None
     try:
         line = _decode(text)
@@ -105,3 +108,15 @@ def read_order(text: bytes) -> OrderLine | None:
         f"{o.last_quote or 0};{o.average_price or 0};"
     )
     return line if _TWELVE_AMOUNTS(amounts) else None
+
+
+class _Stored(msgspec.Struct, gc=False):
+    event: OrderUpdate
+
+
+_decode_stored = msgspec.json.Decoder(_Stored).decode
+
+
+def order_of(text: bytes) -> OrderUpdate:
+    """The event of a line that was accepted."""
+    return _decode_stored(text).event

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from userstream.core.limits import Limits
-from userstream.core.orderline import MAX_N, OrderLine, read_order
+from userstream.core.orderline import MAX_N, OrderLine, order_of, read_order
 from userstream.core.picture import EMPTY, settle
 from userstream.errors import InvalidEvent, StoreError
 from userstream.events import (
@@ -23,6 +23,7 @@ from userstream.events import (
     OrderUpdate,
     Permissions,
 )
+from userstream.plain import Order, read
 from userstream.schema import check
 
 VERSION = 1
@@ -92,13 +93,26 @@ class Head(msgspec.Struct, gc=False):
 
 
 class Appended(msgspec.Struct, frozen=True, gc=False):
-    """An accepted line: the event in its place, and the account's picture after it."""
+    """An accepted line: its place in its account's order, and the picture after it."""
 
-    envelope: Envelope
+    account: str
+    epoch: str
+    seq: int
+    time_ms: int
     line: bytes
     """The line as JSON, as it is to be stored: an account event with its changes filled in."""
+    event: Event | None
+    """``None`` where nobody needed it so far; ``envelope`` has it."""
+    plain: Order | None = None
+    """Only of a plain order: what templates show."""
     picture: AccountSnapshot | None = None
     """Only where the event changed it."""
+
+    @property
+    def envelope(self) -> Envelope:
+        """The event in its place."""
+        event = order_of(self.line) if self.event is None else self.event
+        return Envelope(VERSION, self.account, self.epoch, self.seq, self.time_ms, event)
 
 
 class Duplicate(NamedTuple):
@@ -166,12 +180,27 @@ class Ledger:
             most = self._limits.event_bytes
             msg = f"a line is {len(text)} bytes; allowed are {most}"
             return Refused("too_large", msg, account_of(text))
-        plain = read_order(text)
+        plain = read(text)
         if plain is not None:
-            account = self._accounts.get(plain.account)
-            if account is not None and _is_next(plain, account.head):
-                return self._place(account, plain, plain.event, text, now_ms)
+            return self._accept_plain(plain, text, now_ms) or self._accept_any(text, now_ms)
+        line = read_order(text)
+        if line is not None:
+            account = self._accounts.get(line.account)
+            if account is not None and _is_next(line, account.head):
+                return self._place(account, line, line.event, text, now_ms)
         return self._accept_any(text, now_ms)
+
+    def _accept_plain(self, plain: Order, text: bytes, now_ms: int) -> Appended | None:
+        """The line that comes most: the next of the account's own publisher."""
+        account = self._accounts.get(plain.account)
+        if account is None:
+            return None
+        head, source, n = account.head, plain.source, plain.n
+        if source != head.source or n <= head.sources[source]:
+            return None
+        head.seq = seq = head.seq + 1
+        head.sources[source] = n
+        return Appended(plain.account, self.epoch, seq, now_ms, text, None, plain)
 
     def _accept_any(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
         """Every rule, one after the other; what is refused is told why."""
@@ -238,8 +267,7 @@ class Ledger:
         head.seq += 1
         head.source = line.source
         head.sources[line.source] = line.n
-        envelope = Envelope(VERSION, line.account, self.epoch, head.seq, now_ms, event)
-        return Appended(envelope, text, picture)
+        return Appended(line.account, self.epoch, head.seq, now_ms, text, event, picture=picture)
 
 
 _SHAPE = (

@@ -52,17 +52,17 @@ class Submission:
 
 def answers(first: int, outcomes: Iterable[Appended | Duplicate | Refused]) -> bytes:
     """The answers to lines counted from ``first``, each as one line of JSON."""
-    return "".join([_answer(line, o) for line, o in enumerate(outcomes, first)]).encode()
+    # Account and epoch are words by their own rules: nothing in them needs escaping.
+    lines = [
+        f'{{"line":{line},"account":"{o.account}","epoch":"{o.epoch}","seq":{o.seq}}}\n'
+        if isinstance(o, Appended)
+        else _answer(line, o)
+        for line, o in enumerate(outcomes, first)
+    ]
+    return "".join(lines).encode()
 
 
-def _answer(line: int, outcome: Appended | Duplicate | Refused) -> str:
-    if isinstance(outcome, Appended):
-        place = outcome.envelope
-        # Account and epoch are words by their own rules: nothing in them needs escaping.
-        return (
-            f'{{"line":{line},"account":"{place.account}",'
-            f'"epoch":"{place.epoch}","seq":{place.seq}}}\n'
-        )
+def _answer(line: int, outcome: Duplicate | Refused) -> str:
     if isinstance(outcome, Refused):
         problem = {"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}
         return f"{_encode(problem).decode()}\n"

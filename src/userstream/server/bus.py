@@ -6,6 +6,7 @@ Nothing is shown to a subscriber, and no line is acknowledged, before its commit
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -99,6 +100,11 @@ class Bus(Protocol):
         ...
 
 
+def _stored(appended: Appended) -> Stored:
+    _, record = decode_event(event_key(appended.account, appended.seq), encode_event(appended))
+    return Stored(appended.seq, record)
+
+
 class LocalBus:
     """The bus of one process, on a store."""
 
@@ -110,9 +116,10 @@ class LocalBus:
         self._clock = clock
         self._ledger = Ledger(epoch, limits, self._load)
         self._subscribers: list[Subscriber] = []
-        # Only memory is bounded by count; a folder keeps what retention keeps.
-        bounded = store.survives is Survives.NOTHING
-        self._keep = limits.memory_events_per_account if bounded else None
+        # Memory keeps a number of events an account, as they are; a folder what retention keeps.
+        self._in_memory = store.survives is Survives.NOTHING
+        self._most = limits.memory_events_per_account
+        self._recent: dict[str, deque[Appended]] = {}
 
     @property
     def epoch(self) -> str:
@@ -145,12 +152,16 @@ class LocalBus:
         outcomes = [accept(line, now_ms) for line in lines]
         ticket = Ticket(first, outcomes)
         appended = [o for o in outcomes if type(o) is Appended]
-        puts, deletes = self._writes(appended)
-        self._committer.put(puts, deletes, lambda e: self._done(e, ticket, submission, appended))
+        # In memory the ledger itself is the head, and the committer only says that all is well.
+        puts = [] if self._in_memory else self._writes(appended)
+        self._committer.put(puts, [], lambda e: self._done(e, ticket, submission, appended))
         return ticket
 
     def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
-        """Events of an account, read from the store."""
+        """Events of an account, read from the store, or from memory."""
+        if self._in_memory:
+            recent = [a for a in self._recent.get(account, ()) if a.seq >= from_seq]
+            return [_stored(a) for a in recent[:limit]]
         entries = self._store.scan(
             event_key(account, from_seq), event_key(account, (1 << 64) - 1), limit
         )
@@ -160,25 +171,27 @@ class LocalBus:
             found.append(Stored(envelope.seq, record))
         return found
 
-    def _writes(self, appended: list[Appended]) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+    def _writes(self, appended: list[Appended]) -> list[tuple[bytes, bytes]]:
         puts: list[tuple[bytes, bytes]] = []
-        deletes: list[bytes] = []
         pictures: dict[str, AccountSnapshot] = {}
         touched: dict[str, None] = {}
-        keep = self._keep
         for a in appended:
-            account, seq = a.envelope.account, a.envelope.seq
-            puts.append((event_key(account, seq), encode_event(a)))
-            touched[account] = None
+            puts.append((event_key(a.account, a.seq), encode_event(a)))
+            touched[a.account] = None
             if a.picture is not None:
-                pictures[account] = a.picture
-            if keep is not None and seq > keep:
-                deletes.append(event_key(account, seq - keep))
-        if keep is None:  # in memory the ledger itself is the head
-            ledger = self._ledger
-            puts += [(head_key(name), encode(ledger.account(name).head)) for name in touched]
-            puts += [(picture_key(n), encode(PictureRecord(p))) for n, p in pictures.items()]
-        return puts, deletes
+                pictures[a.account] = a.picture
+        ledger = self._ledger
+        puts += [(head_key(name), encode(ledger.account(name).head)) for name in touched]
+        puts += [(picture_key(n), encode(PictureRecord(p))) for n, p in pictures.items()]
+        return puts
+
+    def _remember(self, appended: list[Appended]) -> None:
+        recent = self._recent
+        for a in appended:
+            kept = recent.get(a.account)
+            if kept is None:
+                kept = recent[a.account] = deque(maxlen=self._most)
+            kept.append(a)
 
     def _done(
         self,
@@ -190,6 +203,8 @@ class LocalBus:
         if error is not None:
             self._undo(error, ticket, submission)
         elif appended:
+            if self._in_memory:
+                self._remember(appended)
             for deliver in self._subscribers:
                 try:
                     deliver(appended)
@@ -202,8 +217,7 @@ class LocalBus:
             if isinstance(outcome, Refused):
                 continue
             # A repeat may repeat a line whose commit has just failed: it proves nothing either.
-            place = outcome.envelope if isinstance(outcome, Appended) else outcome
-            account = place.account
+            account = outcome.account
             self._ledger.forget(account)
             ticket.outcomes[i] = Refused("unavailable", f"not stored: {error}", account)
             submission.block(account, ticket.first_line + i)

@@ -109,7 +109,9 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._handshake = None
+        if self._handshake is not None:
+            self._handshake.close()
+            self._handshake = None
         self.out = None
         if self.session is not None:
             self.session.handle(Ended(End.LOST), self._edge.now_ms)
@@ -219,8 +221,9 @@ class Connection(asyncio.Protocol):
         if isinstance(opened, Refused):
             transport.write(refusal_bytes(opened))
             self._hang_up(transport)
-            return
-        self._open(handshake, opened, transport)
+        else:
+            self._open(handshake, opened, transport)
+        handshake.close()
 
     def _open(self, handshake: Handshake, opened: Opened, transport: asyncio.Transport) -> None:
         transport.write(handshake.accept())

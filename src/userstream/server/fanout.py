@@ -14,6 +14,7 @@ from userstream.venue import Frame, Venue
 
 if TYPE_CHECKING:
     from userstream.core.listenkeys import KeyRecord
+    from userstream.plain import Order, Show
     from userstream.server.connection import Connection
 
 K = TypeVar("K")
@@ -22,9 +23,12 @@ _TEXT_HEADERS = [text_header(n) for n in range(1024)]
 
 
 class Binding:
-    """One listen key on one connection. ``channels`` is ``None`` where the venue has none."""
+    """One listen key on one connection. ``channels`` is ``None`` where the venue has none.
 
-    __slots__ = ("account", "channels", "connection", "key", "venue", "wrap")
+    ``show`` is the template of the venue where frames go out as they are.
+    """
+
+    __slots__ = ("account", "channels", "connection", "key", "show", "venue", "wrap")
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class Binding:
         self.key = (record.venue, record.random)
         self.channels = channels
         self.wrap = wrap
+        self.show = venue.show_plain if channels is None and wrap is None else None
 
     def __repr__(self) -> str:
         return f"<Binding {self.venue.name} {self.account}>"
@@ -74,13 +79,33 @@ class Fanout:
         """Hands committed events to their sockets."""
         by_account = self._by_account
         for appended in events:
-            bindings = by_account.get(appended.envelope.account)
+            bindings = by_account.get(appended.account)
             if bindings is None:
                 continue
+            if appended.plain is not None:
+                bindings = self._show(appended.plain, appended.time_ms, bindings)
             if len(bindings) == 1:
                 self._deliver_alone(appended, bindings[0])
-            else:
+            elif bindings:
                 self._deliver(appended, bindings)
+
+    def _show(
+        self, plain: Order, time_ms: int, bindings: tuple[Binding, ...]
+    ) -> tuple[Binding, ...]:
+        """A plain order, by its dialect's template; gives back whom it cannot show it to."""
+        left: tuple[Binding, ...] = ()
+        show: Show | None = None
+        data: bytes | None = None
+        for binding in bindings:
+            if binding.show is not show:
+                show = binding.show
+                data = show(plain, time_ms) if show is not None else None
+            if data is None:
+                left = (*left, binding)
+            else:
+                self.frames += 1
+                binding.connection.send(data)
+        return left
 
     def _deliver_alone(self, appended: Appended, binding: Binding) -> None:
         """The usual account has one socket: nothing is kept for a second one."""
@@ -98,14 +123,13 @@ class Fanout:
 
     def _deliver(self, appended: Appended, bindings: tuple[Binding, ...]) -> None:
         venue: Venue | None = None
+        envelope = appended.envelope
         frames: list[tuple[Frame, bytes]] = []
         for binding in bindings:
             if binding.venue is not venue:
                 venue = binding.venue
                 try:
-                    frames = [
-                        (f, _framed(f)) for f in venue.encode(appended.envelope, appended.picture)
-                    ]
+                    frames = [(f, _framed(f)) for f in venue.encode(envelope, appended.picture)]
                 except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
                     venue = None
                     self._failed(binding, e)

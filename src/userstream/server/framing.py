@@ -142,6 +142,7 @@ def parse(data: bytes, most: int) -> Inbound:
             kind = Kind.BINARY if opcode is Opcode.BINARY else Kind.TEXT
             messages.append(Message(kind, b"".join(parts)))
     answer = b"".join(protocol.data_to_send())
+    protocol.parser.close()  # it holds the protocol: without this both wait for a collection
     return Inbound(tuple(messages), answer, _reason(protocol))
 
 

@@ -78,7 +78,7 @@ class Publishing:
             reader.cancel()
 
     def _written(self, ticket: Ticket) -> bytes:
-        refused = sum([type(o) is Refused for o in ticket.outcomes])
+        refused = list(map(type, ticket.outcomes)).count(Refused)
         self._refused.inc(refused)
         self._acknowledged.inc(len(ticket.outcomes) - refused)
         return answers(ticket.first_line, ticket.outcomes)
@@ -100,8 +100,12 @@ class Publishing:
         total = 0
         async for chunk in request.stream():
             total += len(chunk)
-            *lines, rest = (rest + chunk).split(b"\n")
-            lines = [line for line in lines if line.strip()]
+            *lines, last = chunk.split(b"\n")
+            if lines:
+                lines[0], rest = rest + lines[0], last
+            else:
+                rest += last
+            lines = list(filter(bytes.strip, lines))
             room = limits.lines_per_request - submission.line
             if lines:
                 ticket = self._bus.append(submission, lines[:room])

@@ -5,6 +5,7 @@ Keys sort so that one account's events lie together in the order of their ``seq`
 
 from __future__ import annotations
 
+import struct
 from typing import Final, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ VERSION: Final = 1
 T = TypeVar("T")
 
 encode = msgspec.json.Encoder().encode
+_pack_seq = struct.Struct(">Q").pack
 
 
 class LineRecord(msgspec.Struct, gc=False):
@@ -54,7 +56,7 @@ class PictureRecord(msgspec.Struct):
 
 def event_key(account: str, seq: int) -> bytes:
     """Where an event lies."""
-    return b"e\0%b\0%b" % (account.encode(), seq.to_bytes(8, "big"))
+    return b"e\0%b\0%b" % (account.encode(), _pack_seq(seq))
 
 
 def head_key(account: str) -> bytes:
@@ -79,11 +81,10 @@ def account_key(name: str) -> bytes:
 
 def encode_event(appended: Appended) -> bytes:
     """The stored form of an accepted event; its line is taken as it is."""
-    place = appended.envelope
     return b'{"v":%d,"epoch":"%b","time_ms":%d,"line":%b}' % (
         VERSION,
-        place.epoch.encode(),
-        place.time_ms,
+        appended.epoch.encode(),
+        appended.time_ms,
         appended.line,
     )
 

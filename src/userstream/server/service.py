@@ -18,6 +18,7 @@ from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
+from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
@@ -151,6 +152,7 @@ class Service:
             epoch=self.bus.epoch,
             bus=self.settings.bus,
             ack_survives=self.bus.survives.value,
+            compiled=COMPILED,
             **self.urls,
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from userstream.plain import Show
 from userstream.venue.codec import (
     Control,
     Controller,
@@ -84,6 +85,8 @@ class Venue:
     encode: Encoder
     decode: Decoder
     control: Controller
+    show_plain: Show | None = None
+    """What ``encode`` makes of a plain order, as a message; only where there are no channels."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from userstream.events import (
     ListenKeyExpired,
     UnknownEvent,
 )
+from userstream.plain import Part
 from userstream.schema import check_amounts
 from userstream.venue import Frame, Received
 
@@ -28,6 +29,20 @@ encode_json = msgspec.json.Encoder().encode
 
 SHOWN_STATUS = {"PARTIALLY_CANCELED": "CANCELED"}
 """Statuses that these venues do not have, and what they show instead."""
+
+# Parts of templates that these venues have in common.
+ZERO = b'"0.00000000"'
+STATUS: Part = (
+    "choice",
+    "status",
+    {b"PARTIALLY_CANCELED": b'"CANCELED"'},
+    ("text", "status", None),
+)
+COMMISSION: Part = ("choice", "commission", {b"0": b'"0"'}, ("eight", "commission", b'"0"'))
+_ON_BOOK = {b"NEW": b"true", b"PARTIALLY_FILLED": b"true"}
+WORKING: Part = ("bare", "working", ("choice", "status", _ON_BOOK, b"false"))
+CREATED: Part = ("bare", "created_ms", ("bare", "time_ms", None))
+SPENT: Part = ("eight", "cumulative_quote", ZERO)
 
 
 class Asset(msgspec.Struct, gc=False):

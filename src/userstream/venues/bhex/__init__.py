@@ -13,6 +13,7 @@ import msgspec
 
 from userstream.events import AccountSnapshot, Envelope, OrderUpdate
 from userstream.markets import Markets
+from userstream.plain import template
 from userstream.venue import (
     Auth,
     Call,
@@ -32,7 +33,7 @@ from userstream.venue import (
 )
 from userstream.venues._catalog import symbol_info
 from userstream.venues._forms import BINANCE_FORMS
-from userstream.venues.bhex.frames import answer, decode, encode_info, encode_report
+from userstream.venues.bhex.frames import REPORT, answer, decode, encode_info, encode_report
 
 if TYPE_CHECKING:
     from userstream.markets import Symbol
@@ -200,6 +201,7 @@ def build(options: Options, markets: Markets) -> Venue:
         encode=_encoder(options),
         decode=decode,
         control=answer,
+        show_plain=template(*((b"[", *REPORT, b"]") if options.frame == "array" else REPORT)),
         lost={
             "order_update": _LOST_ORDER,
             "account_update": _LOST_ACCOUNT,

@@ -12,10 +12,16 @@ import msgspec
 
 from userstream.errors import MalformedFrame
 from userstream.events import AccountSnapshot, AccountUpdate, Envelope, OrderUpdate, Permissions
+from userstream.plain import Part
 from userstream.venue import Control, Received, Subscriber, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
+    COMMISSION,
+    CREATED,
     SHOWN_STATUS,
+    SPENT,
+    WORKING,
+    ZERO,
     Asset,
     Expired,
     Reader,
@@ -107,6 +113,32 @@ def encode_report(envelope: Envelope, o: OrderUpdate) -> bytes:
             eight(o.cumulative_quote),
         )
     )
+
+
+REPORT: tuple[Part, ...] = (
+    b'{"e":"executionReport","E":', ("published",),
+    b',"s":', ("text", "symbol", None),
+    b',"c":', ("number_or_text", "client_order_id", b'""'),
+    b',"S":', ("text", "side", None),
+    b',"o":', ("text", "order_type", None),
+    b',"f":', ("text", "time_in_force", b'"GTC"'),
+    b',"q":', ("eight", "quantity", None),
+    b',"p":', ("eight", "price", ZERO),
+    b',"X":', ("choice", "status", {k.encode(): b'"%b"' % v.encode() for k, v in _SHOWN.items()},
+               ("text", "status", None)),
+    b',"i":', ("number", "order_id", None),
+    b',"l":', ("eight", "last_quantity", ZERO),
+    b',"z":', ("eight", "cumulative_quantity", None),
+    b',"L":', ("eight", "last_price", ZERO),
+    b',"n":', COMMISSION,
+    b',"N":', ("text", "commission_asset", b"null"),
+    b',"u":true,"w":', WORKING,
+    b',"m":', ("bare", "maker", b"false"),
+    b',"O":', CREATED,
+    b',"Z":', SPENT,
+    b"}",
+)  # fmt: skip
+"""The same as a template."""
 
 
 def encode_info(

@@ -13,6 +13,7 @@ import msgspec
 
 from userstream.events import AccountSnapshot, Envelope, OrderUpdate
 from userstream.markets import Markets
+from userstream.plain import template
 from userstream.venue import (
     Auth,
     Call,
@@ -32,7 +33,14 @@ from userstream.venues._decimals import eight
 from userstream.venues._forms import BINANCE_FORMS
 from userstream.venues._frames import encode_json, position
 from userstream.venues._subscriptions import by_listen_key
-from userstream.venues.binance.frames import decode, encode_info, encode_report, with_2018
+from userstream.venues.binance.frames import (
+    REPORT,
+    REPORT_2018,
+    decode,
+    encode_info,
+    encode_report,
+    with_2018,
+)
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -122,6 +130,7 @@ def build(options: Options, markets: Markets) -> Venue:
         encode=_encoder(options),
         decode=decode,
         control=by_listen_key,
+        show_plain=template(*(REPORT_2018 if options.keys_2018 else REPORT), b"}"),
         lost={
             "order_update": frozenset(
                 {"quote_quantity", "last_quote", "average_price", "self_trade"}

@@ -8,10 +8,17 @@ from __future__ import annotations
 import msgspec
 
 from userstream.events import AccountSnapshot, CommissionRates, Envelope, OrderUpdate, Permissions
+from userstream.plain import Part
 from userstream.venue import Received, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
+    COMMISSION,
+    CREATED,
     SHOWN_STATUS,
+    SPENT,
+    STATUS,
+    WORKING,
+    ZERO,
     Asset,
     Expired,
     Position,
@@ -125,6 +132,39 @@ def encode_report(envelope: Envelope, o: OrderUpdate) -> Report:
         bool(o.maker),
         False,
     )
+
+
+_CLIENT_ID = ("text", "client_order_id", b'""')
+REPORT: tuple[Part, ...] = (
+    b'{"e":"executionReport","E":', ("published",),
+    b',"s":', ("text", "symbol", None),
+    b',"c":', ("text", "cancel_client_order_id", _CLIENT_ID),
+    b',"S":', ("text", "side", None),
+    b',"o":', ("text", "order_type", None),
+    b',"f":', ("text", "time_in_force", b'"GTC"'),
+    b',"q":', ("eight", "quantity", None),
+    b',"p":', ("eight", "price", ZERO),
+    b',"P":', ("eight", "stop_price", ZERO),
+    b',"F":', ("eight", "iceberg_quantity", ZERO),
+    b',"g":-1,"C":', ("given", "cancel_client_order_id", _CLIENT_ID, b'"null"'),
+    b',"x":', ("text", "execution", None),
+    b',"X":', STATUS,
+    b',"r":', ("text", "reject_reason", b'"NONE"'),
+    b',"i":', ("number", "order_id", None),
+    b',"l":', ("eight", "last_quantity", ZERO),
+    b',"z":', ("eight", "cumulative_quantity", None),
+    b',"L":', ("eight", "last_price", ZERO),
+    b',"n":', COMMISSION,
+    b',"N":', ("text", "commission_asset", b"null"),
+    b',"T":', ("bare", "time_ms", None),
+    b',"t":', ("number", "trade_id", b"-1"),
+    b',"I":', ("number", "execution_id", b"0"),
+    b',"w":', WORKING,
+    b',"m":', ("bare", "maker", b"false"),
+    b',"M":false',
+)  # fmt: skip
+"""The same as a template, but for its end."""
+REPORT_2018: tuple[Part, ...] = (*REPORT, b',"O":', CREATED, b',"Z":', SPENT)
 
 
 def encode_info(envelope: Envelope, picture: AccountSnapshot) -> bytes:

@@ -1,0 +1,15 @@
+from typing import Final, TypeAlias
+
+_Otherwise: TypeAlias = bytes | tuple[object, ...] | None
+
+class Order:
+    line: Final[bytes]
+    account: Final[str]
+    source: Final[str]
+    n: Final[int]
+
+class Template:
+    def __new__(cls, *parts: bytes | tuple[object, ...]) -> Template: ...
+    def __call__(self, order: Order, time_ms: int, /) -> bytes | None: ...
+
+def read(line: bytes, /) -> Order | None: ...
