@@ -289,3 +289,11 @@ def test_a_listen_key_is_not_shown() -> None:
     issued = create(table())
     assert issued.key not in repr(issued)
     assert repr(issued) == "<Issued binance alice>"
+
+
+def test_a_renewed_key_ends_after_those_whose_time_came_before() -> None:
+    it = table()
+    first, second = create(it, account="alice", i=1), create(it, account="bob", i=2, now_ms=5)
+    renewed = it.renew("binance", first.key, "alice", 10)
+    assert isinstance(renewed, Issued)
+    assert it.expire(9 * HOUR) == [second.record, renewed.record]

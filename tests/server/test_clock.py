@@ -33,7 +33,7 @@ async def test_an_alarm_that_is_set_rings_by_the_changed_clock() -> None:
     alarm.set(due)
     clock.change(speed=36_000)
     await until(lambda: rung, within_s=2)
-    assert rung[0] >= due
+    assert rung[0] >= due - 36_000  # a timer may be early by a millisecond of real time
 
 
 async def test_deadlines_come_at_once_when_the_clock_jumps_over_them() -> None:

@@ -133,15 +133,15 @@ class KeyTable:
         """Ends the keys whose time has come."""
         ended = []
         while self._expiries and self._expiries[0][0] <= now_ms:
-            _, venue, random = heapq.heappop(self._expiries)
+            due_ms, venue, random = heapq.heappop(self._expiries)
             record = self._records.get((venue, random))
             if record is None:
                 continue
-            if record.expires_ms <= now_ms:
+            if record.expires_ms > due_ms:  # renewed since; it may be over all the same, later
+                heapq.heappush(self._expiries, (record.expires_ms, venue, random))
+            else:
                 self.forget(record)
                 ended.append(record)
-            else:  # renewed since
-                heapq.heappush(self._expiries, (record.expires_ms, venue, random))
         return ended
 
     def deadline(self) -> int | None:

@@ -20,15 +20,7 @@ from userstream.core.session import (
     TextIn,
     Tick,
 )
-from userstream.server.framing import (
-    Inbound,
-    Kind,
-    close_frame,
-    parse,
-    ping_frame,
-    split,
-    text_header,
-)
+from userstream.server.framing import PING, Inbound, Kind, close_frame, parse, split, text_header
 from userstream.server.handshake import Handshake, Opened, Refused, refusal_bytes
 
 if TYPE_CHECKING:
@@ -36,7 +28,6 @@ if TYPE_CHECKING:
     from userstream.server.edge import Edge
     from userstream.server.fanout import Binding
 
-_PING = ping_frame()
 _FLUSH_AT = 262_144  # a burst within one loop turn goes out in pieces of this size
 
 
@@ -300,7 +291,7 @@ class Connection(asyncio.Protocol):
             case Send(payload):
                 self.send(text_header(len(payload)) + payload)
             case Ping():
-                self.send(_PING)
+                self.send(PING)
             case Subscribe(channels):
                 self._edge.rebind(self, channels)
             case Close(end):

@@ -76,6 +76,10 @@ def ping_frame(payload: bytes = b"") -> bytes:
     return _header(0x89, len(payload)) + payload
 
 
+PING = ping_frame()
+"""An empty one."""
+
+
 def close_frame(code: int, text: str) -> bytes:
     """A close frame. Doc: RFC 6455 §5.5.1."""
     payload = Close(code, text).serialize()
