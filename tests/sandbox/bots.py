@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from tests.server.running import Running
+from tests.server.running import Running, until
 from userstream.client.publisher import Publisher
 from userstream.core.signing import sign
-from userstream.events import StreamEvent
+from userstream.events import (
+    AccountSnapshot,
+    AccountUpdate,
+    OrderUpdate,
+    StreamEvent,
+)
+from userstream.sandbox.exchange.amounts import text
 from userstream.sandbox.options import SandboxOptions
 from userstream.sandbox.sandbox import Sandbox
-from userstream.venue import Need
+from userstream.venues import names
 
 FREE = {"rest": "127.0.0.1:0", "stream": "127.0.0.1:0", "admin": "127.0.0.1:0"}
 NEW = {
@@ -27,6 +33,26 @@ NEW = {
     "mexc": "/api/v3/order",
 }
 """Where each venue takes orders."""
+ACCOUNT = {
+    "binance": "/api/v3/account",
+    "bhex": "/openapi/v1/account",
+    "spacedex": "/api/v1/account",
+    "mexc": "/api/v3/account",
+}
+"""Where each venue shows the account."""
+
+
+def limit(venue: str, side: str, quantity: str, price: str, **more: object) -> dict[str, Any]:
+    """The parameters of a limit order on BTCUSDT as each venue wants them."""
+    fields: dict[str, Any] = {
+        "symbol": "BTCUSDT", "side": side, "type": "LIMIT", "quantity": quantity, "price": price,
+    }  # fmt: skip
+    return fields | ({} if venue == "mexc" else {"timeInForce": "GTC"}) | more
+
+
+def market_sell(quantity: str = "0.01") -> dict[str, Any]:
+    """The parameters of a market order that every venue takes."""
+    return {"symbol": "BTCUSDT", "side": "SELL", "type": "MARKET", "quantity": quantity}
 
 
 class Bots:
@@ -36,6 +62,11 @@ class Bots:
         self.sandbox = sandbox
         self.server = server
 
+    def query(self, fields: Mapping[str, object], secret: str = "alicesecret") -> str:
+        """The parameters of a call, with the signature last."""
+        query = urlencode({name: str(value) for name, value in fields.items()})
+        return f"{query}&signature={sign(secret, query.encode())}"
+
     async def send(
         self,
         venue: str,
@@ -44,19 +75,40 @@ class Bots:
         /,
         account: str = "alice",
         *,
-        signed: bool = True,
+        secret: str = "",
+        in_body: bool = False,
+        content_type: str = "application/x-www-form-urlencoded",
         **given: object,
     ) -> httpx.Response:
         """A call as the account's bot makes it; ``None`` is not sent."""
-        auth = self.sandbox.venues[venue].rest.auth
-        fields = {name: str(value) for name, value in given.items() if value is not None}
-        if signed:
-            fields["timestamp"] = str(self.sandbox.clock.ms())
-        query = urlencode(fields)
-        if signed:
-            query += "&signature=" + sign(f"{account}secret", query.encode())
+        fields = {"timestamp": self.sandbox.clock.ms()} | given
+        fields = {name: value for name, value in fields.items() if value is not None}
+        query = self.query(fields, secret or f"{account}secret")
+        return await self.raw(
+            venue,
+            method,
+            f"{path}" if in_body else f"{path}?{query}",
+            account,
+            content=query if in_body else None,
+            content_type=content_type,
+        )
+
+    async def raw(
+        self,
+        venue: str,
+        method: str,
+        path: str,
+        account: str = "alice",
+        *,
+        content: str | None = None,
+        content_type: str = "",
+    ) -> httpx.Response:
+        """A call with the account's API key, otherwise as it is given."""
+        headers = {self.sandbox.venues[venue].rest.auth.header: f"{account}key"}
+        if content is not None:
+            headers["content-type"] = content_type
         return await self.server.rest.request(
-            method, f"/{venue}{path}?{query}", headers={auth.header: f"{account}key"}
+            method, f"/{venue}{path}", headers=headers, content=content
         )
 
     async def call(self, venue: str, method: str, path: str, /, **given: Any) -> Any:
@@ -65,16 +117,45 @@ class Bots:
         assert response.status_code == 200, response.text
         return response.json()
 
-    async def refused(self, venue: str, method: str, path: str, /, **given: Any) -> int:
-        """The venue's code of a refusal."""
-        response = await self.send(venue, method, path, **given)
-        assert response.status_code >= 400, response.text
-        code: int = response.json()["code"]
-        return code
+    async def place(self, venue: str, /, **given: Any) -> Any:
+        """The answer to a new order."""
+        return await self.call(venue, "POST", NEW[venue], **given)
 
-    async def admin(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """A call of the sandbox's own."""
-        return await self.server.admin.request(method, path, json=body)
+    async def refused(self, venue: str, method: str, path: str, /, **given: Any) -> tuple[int, int]:
+        """HTTP status and the venue's code of a refusal."""
+        response = await self.send(venue, method, path, **given)
+        assert 400 <= response.status_code < 500, response.text
+        body = response.json()
+        assert body.keys() == {"code", "msg"}
+        assert body["msg"]
+        return response.status_code, body["code"]
+
+    async def admin(self, method: str, path: str, body: Any = None) -> Any:
+        """The body of a good answer of the sandbox's own."""
+        response = await self.server.admin.request(method, f"/_sandbox/{path}", json=body)
+        assert response.status_code == 200, response.text
+        return response.json()
+
+    async def admin_refused(self, method: str, path: str, **request: Any) -> str:
+        """What an admin call was refused for."""
+        response = await self.server.admin.request(method, f"/_sandbox/{path}", **request)
+        assert response.status_code == 400, response.text
+        message: str = response.json()["error"]["msg"]
+        return message
+
+    async def market(self, do: str, **fields: Any) -> Any:
+        """Carries out a command of a script."""
+        return await self.admin("POST", "market", {"do": do, **fields})
+
+    def balances(self, account: str = "alice") -> dict[str, tuple[str, str]]:
+        """Free and locked amounts, as the exchange has them."""
+        held = self.sandbox.exchange.funds.balances(account)
+        return {asset: (text(h.free), text(h.locked)) for asset, h in held.items()}
+
+    def imbalances(self) -> set[str]:
+        """Assets of which something came from nowhere, or got lost."""
+        funds = self.sandbox.exchange.funds
+        return {asset for asset in self.sandbox.floor.assets if funds.imbalance(asset)}
 
     @contextlib.asynccontextmanager
     async def heard(self, venue: str, account: str = "alice") -> AsyncIterator[Heard]:
@@ -84,8 +165,8 @@ class Bots:
 
             async def listen() -> None:
                 async for frame in socket:
-                    for received in self.sandbox.venues[venue].decode(frame):
-                        heard.events.append(received.event)
+                    decoded = self.sandbox.venues[venue].decode(frame)
+                    heard.events += [received.event for received in decoded]
 
             task = asyncio.create_task(listen())
             try:
@@ -94,9 +175,14 @@ class Bots:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    def signed(self, venue: str) -> bool:
-        """Whether the venue's listen-key calls are signed."""
-        return self.sandbox.venues[venue].rest.auth.signature is Need.REQUIRED
+    @contextlib.asynccontextmanager
+    async def heard_everywhere(self, account: str = "alice") -> AsyncIterator[dict[str, Heard]]:
+        """Collects what the account's streams tell, one of each venue."""
+        async with contextlib.AsyncExitStack() as exits:
+            yield {
+                venue: await exits.enter_async_context(self.heard(venue, account))
+                for venue in names()
+            }
 
 
 class Heard:
@@ -104,6 +190,43 @@ class Heard:
 
     def __init__(self) -> None:
         self.events: list[StreamEvent] = []
+
+    @property
+    def orders(self) -> list[OrderUpdate]:
+        """The order events."""
+        return [e for e in self.events if isinstance(e, OrderUpdate)]
+
+    @property
+    def accounts(self) -> list[AccountUpdate | AccountSnapshot]:
+        """The account events."""
+        return [e for e in self.events if isinstance(e, AccountUpdate | AccountSnapshot)]
+
+    @property
+    def kinds(self) -> list[str]:
+        """Each event in a word: of an order its execution (or else its status), or ``account``."""
+        return [
+            e.execution or e.status if isinstance(e, OrderUpdate) else "account"
+            for e in self.events
+        ]
+
+    async def until(self, condition: Callable[[list[StreamEvent]], object]) -> None:
+        """Waits until the events fulfil a condition."""
+        try:
+            await until(lambda: condition(self.events), 5)
+        except AssertionError:
+            raise AssertionError(f"only these came: {self.events}") from None
+
+    async def count(self, number: int) -> list[StreamEvent]:
+        """The first so many events, once they came; fails when more come soon after."""
+        await self.until(lambda events: len(events) >= number)
+        await asyncio.sleep(0.05)
+        assert len(self.events) == number, self.events
+        return self.events
+
+    async def ended(self, status: str) -> None:
+        """Waits until an order has that status, and for the balances that follow."""
+        await self.until(lambda events: any(getattr(e, "status", "") == status for e in events))
+        await asyncio.sleep(0.05)
 
 
 @contextlib.asynccontextmanager

@@ -36,6 +36,23 @@ async def test_an_alarm_that_is_set_rings_by_the_changed_clock() -> None:
     assert rung[0] >= due - 36_000  # a timer may be early by a millisecond of real time
 
 
+async def test_an_alarm_waits_on_where_the_loop_wakes_it_too_early() -> None:
+    class Slow(Clock):
+        now_ms = 0
+
+        def ms(self) -> int:
+            return self.now_ms
+
+    clock, rung = Slow(), list[int]()
+    alarm = Alarm(clock, lambda: rung.append(clock.ms()))
+    alarm.set(5)
+    clock.now_ms = 4
+    await asyncio.sleep(0.05)
+    assert not rung
+    clock.now_ms = 5
+    await until(lambda: rung == [5], within_s=2)
+
+
 async def test_deadlines_come_at_once_when_the_clock_jumps_over_them() -> None:
     clock = Clock()
     handed: list[str] = []

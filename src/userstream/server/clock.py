@@ -88,8 +88,12 @@ class Alarm:
         self._unset()
 
     def _rung(self) -> None:
+        due_ms = self._due_ms
         self._unset()
-        self._ring()
+        if due_ms is not None and self._clock.ms() < due_ms:
+            self.set(due_ms)  # a loop counts in whole ms, in which a fast clock runs far
+        else:
+            self._ring()
 
     def _unset(self) -> None:
         self._handle = self._due_ms = None
