@@ -36,10 +36,16 @@ def orders(count: int) -> list[Envelope]:
     return envelopes(*(order(order_id=str(n)) for n in range(count)))
 
 
+def appended(envelope: Envelope) -> Appended:
+    return Appended(
+        envelope.account, envelope.epoch, envelope.seq, envelope.time_ms, b"", envelope.event
+    )
+
+
 def truth_of(told: list[Envelope], venue: str = "", *faults: tuple[int, str]) -> TruthFile:
     truth = Truth()
     for envelope in told:
-        truth.remember([Appended(envelope, b"")])
+        truth.remember([appended(envelope)])
     for seq, kind in faults:
         truth.struck("alice", {"id": "f1", "kind": kind, "seq": seq}, seq)
     return TruthFile(truth.lines("alice", EPOCH, loaded(venue) if venue else None))
@@ -206,7 +212,7 @@ def test_faults_between_events_and_before_them_stand_in_their_place() -> None:
     truth = Truth()
     truth.struck("alice", {"kind": "early"})
     for envelope in orders(2):
-        truth.remember([Appended(envelope, b"")])
+        truth.remember([appended(envelope)])
         truth.struck("alice", {"kind": f"after {envelope.seq}"})
     lines = [json.loads(x) for x in truth.lines("alice", EPOCH)]
     assert [x.get("seq") or x.get("fault", {}).get("kind") for x in lines[1:]] == [

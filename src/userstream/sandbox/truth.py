@@ -46,9 +46,9 @@ class Truth:
     def remember(self, events: Sequence[Appended]) -> None:
         """Takes committed events, each account's in its order."""
         for appended in events:
-            account = self._account(appended.envelope.account)
+            account = self._account(appended.account)
             account.events.append(appended)
-            account.seq = appended.envelope.seq
+            account.seq = appended.seq
 
     def struck(self, name: str, line: dict[str, Any], seq: int | None = None) -> None:
         """Takes a fault that touched an account, at the frame of an event or between two."""
@@ -60,7 +60,7 @@ class Truth:
         account = self._accounts.get(name, _Account())
         events, faults = tuple(account.events), sorted(account.faults, key=_place)
         head: dict[str, Any] = {"truth": VERSION, "account": name, "epoch": epoch}
-        head["from_seq"] = events[0].envelope.seq if events else account.seq + 1
+        head["from_seq"] = events[0].seq if events else account.seq + 1
         head["to_seq"] = account.seq
         if venue is not None:
             head["venue"] = venue.name
@@ -79,7 +79,7 @@ def _lines(
     yield _encode(head)
     at = 0
     for appended in events:
-        seq = appended.envelope.seq
+        seq = appended.seq
         while at < len(faults) and faults[at].after_seq < seq:
             yield _encode({"fault": faults[at].line})
             at += 1

@@ -83,14 +83,14 @@ class Fanout:
             if bindings is None:
                 continue
             if appended.plain is not None:
-                bindings = self._show(appended.plain, appended.time_ms, bindings)
+                bindings = self._show(appended, appended.plain, bindings)
             if len(bindings) == 1:
                 self._deliver_alone(appended, bindings[0])
             elif bindings:
                 self._deliver(appended, bindings)
 
     def _show(
-        self, plain: Order, time_ms: int, bindings: tuple[Binding, ...]
+        self, appended: Appended, plain: Order, bindings: tuple[Binding, ...]
     ) -> tuple[Binding, ...]:
         """A plain order, by its dialect's template; gives back whom it cannot show it to."""
         left: tuple[Binding, ...] = ()
@@ -99,12 +99,12 @@ class Fanout:
         for binding in bindings:
             if binding.show is not show:
                 show = binding.show
-                data = show(plain, time_ms) if show is not None else None
+                data = show(plain, appended.time_ms) if show is not None else None
             if data is None:
                 left = (*left, binding)
             else:
                 self.frames += 1
-                binding.connection.send(data)
+                binding.connection.send(data, appended)
         return left
 
     def _deliver_alone(self, appended: Appended, binding: Binding) -> None:

@@ -124,7 +124,7 @@ REPORT: tuple[Part, ...] = (
     b',"f":', ("text", "time_in_force", b'"GTC"'),
     b',"q":', ("eight", "quantity", None),
     b',"p":', ("eight", "price", ZERO),
-    b',"X":', ("choice", "status", {k.encode(): b'"%b"' % v.encode() for k, v in _SHOWN.items()},
+    b',"X":', ("choice", "status", {k.encode(): b'"%b"' % v.encode() for k, v in SHOWN.items()},
                ("text", "status", None)),
     b',"i":', ("number", "order_id", None),
     b',"l":', ("eight", "last_quantity", ZERO),
