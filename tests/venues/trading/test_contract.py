@@ -138,7 +138,7 @@ def test_options_are_values_that_know_their_fields(name: str) -> None:
     assert issubclass(module.OrderOptions, msgspec.Struct)
     assert config.frozen
     assert config.forbid_unknown_fields
-    with pytest.raises(InvalidSettings, match=f"venues.{name}: .*colour"):
+    with pytest.raises(InvalidSettings, match=f"venues.{name}.orders: .*colour"):
         load_orders(name, {"colour": "red"})
 
 
