@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userstream.markets import Markets
-from userstream.venue import Auth, ExpiryNotice, RestDialect, number_id
+from userstream.venue import Auth, ExpiryNotice, RestDialect, no_notice, number_id
 from userstream.venues.binance import VENUE, Options, build
 
 
@@ -55,3 +55,7 @@ def test_a_venue_cannot_be_changed_and_shows_its_name() -> None:
 def test_a_venue_that_says_nothing_of_itself_tells_the_time() -> None:
     assert RestDialect(routes=(), auth=Auth(header="X")).info(7) == {"serverTime": 7}
     assert VENUE.rest.info(7) != {"serverTime": 7}
+
+
+def test_most_venues_have_no_notices() -> None:
+    assert no_notice("{}") is None

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from userstream.core.closing import End, Then
+from userstream.core.closing import End, Then, end_named, end_of
 
 SENDABLE = {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013}
 """RFC 6455 §7.4.1, and 1013 of IANA's registry that §7.4.2 opens for later codes."""
@@ -65,3 +65,14 @@ def test_an_end_has_its_code_and_advice(end: End, code: int | None, then: Then) 
 @pytest.mark.parametrize("end", End)
 def test_a_label_suits_a_metric(end: End) -> None:
     assert re.fullmatch(r"[a-z][a-z0-9_]*", end.label)
+
+
+@pytest.mark.parametrize("end", End)
+def test_a_client_knows_an_end_by_its_frame_and_by_its_name(end: End) -> None:
+    assert end_named(end.label) is end
+    assert end_of(end.value.code, end.value.text) is (End.LOST if end.value.code is None else end)
+
+
+def test_any_other_end_is_a_lost_connection() -> None:
+    assert end_of(1000, "bye") is end_of(None, "") is end_named("later") is End.LOST
+    assert end_named(None) is End.LOST

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import sys
 import textwrap
+from enum import Enum
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -75,3 +76,20 @@ def options_of(venue: str) -> type[msgspec.Struct]:
     """The options of a venue."""
     options: type[msgspec.Struct] = importlib.import_module(f"userstream.venues.{venue}").Options
     return options
+
+
+def documented(enum: type[Enum]) -> dict[str, str]:
+    """What an enumeration's source says of its members, by name."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(enum))).body
+    assert isinstance(tree, ast.ClassDef)
+    return {
+        _name_of(statement): _text(after)
+        for statement, after in zip(tree.body, [*tree.body[1:], None], strict=True)
+        if isinstance(statement, ast.Assign)
+    }
+
+
+def _name_of(statement: ast.Assign) -> str:
+    (target,) = statement.targets
+    assert isinstance(target, ast.Name)
+    return target.id

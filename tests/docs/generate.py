@@ -12,12 +12,12 @@ from pathlib import Path
 
 import msgspec
 
-from tests.docs import publishing_schema
+from tests.docs import machines, publishing_schema
 from tests.docs.fields import Field, fields_of, options_of, plain
+from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
 from userstream.core.limits import Limits
 from userstream.core.publishing import Line
-from userstream.core.session import TRANSITIONS, State
 from userstream.events import (
     AccountSnapshot,
     AccountUpdate,
@@ -29,10 +29,11 @@ from userstream.events import (
 from userstream.server.settings import Settings, SymbolSettings
 from userstream.venues import names
 
+_PAGES = ("settings", "publishing", "close-codes", "stream")
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = REFERENCE / "publishing.schema.json"
-PAGES = tuple(REFERENCE / name for name in ("settings.md", "publishing.md", "close-codes.md"))
+PAGES = tuple(REFERENCE / f"{name}.md" for name in _PAGES)
 _SECTION = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _TABLES = {"hosts", "venues", "symbols", "coin_ids", "limits"}
 """Settings that only a file can hold."""
@@ -257,15 +258,6 @@ def codes() -> str:
     return table("reason | code | text | what a client should do", rows)
 
 
-def states() -> str:
-    lines = ["```mermaid", "stateDiagram-v2", "    [*] --> UNBOUND", "    [*] --> BOUND"]
-    lines += [
-        f"    {before.name} --> {after.name}: {step.name.lower()}"
-        for (before, step), after in TRANSITIONS.items()
-    ]
-    return "\n".join([*lines, f"    {State.ENDED.name} --> [*]", "```"]) + "\n"
-
-
 SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "limits": limits,
@@ -275,7 +267,13 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "events": events,
     "words": words,
     "codes": codes,
-    "states": states,
+    "states": machines.session_states,
+    "stream-states": machines.stream_states,
+    "stream-meanings": lambda: table("state | meaning", machines.stream_meanings()),
+    "key-states": machines.key_states,
+    "link-states": machines.link_states,
+    "sequences": lambda: table("venue | time | what tells fills apart", machines.sequences()),
+    "bounds": lambda: _plain_fields(Bounds, "bound | type | default | meaning"),
 }
 
 

@@ -19,7 +19,17 @@ from userstream.events import (
     UnknownEvent,
 )
 from userstream.markets import SANDBOX_MARKETS
-from userstream.venue import Call, Control, ExpiryNotice, KeyPlace, Need, OnCreate, Refusal, Reply
+from userstream.venue import (
+    Call,
+    Control,
+    ExpiryNotice,
+    KeyPlace,
+    Need,
+    Notice,
+    OnCreate,
+    Refusal,
+    Reply,
+)
 from userstream.venues.bhex import VENUE
 from userstream.venues.bhex.frames import AccountInfo, Report
 
@@ -278,3 +288,21 @@ def test_a_ping_too_long_to_repeat_is_not_answered() -> None:
 )
 def test_all_other_text_is_ignored(text: str) -> None:
     assert VENUE.control(text, subscriber()) == Control()
+
+
+@pytest.mark.parametrize(
+    ("frame", "reply"),
+    [
+        ('{"ping":7}', b'{"pong":7}'),
+        (b'{"ping":7,"channelId":"c"}', b'{"pong":7,"channelId":"c"}'),
+        ('{"pong":7}', None),
+        ('{"ping":"' + "9" * 99 + '"}', None),
+    ],
+)
+def test_a_client_owes_the_server_a_pong(frame: bytes | str, reply: bytes | None) -> None:
+    assert VENUE.notice(frame) == Notice(reply=reply)
+
+
+@pytest.mark.parametrize("frame", ["", "[]", "{}", b"\xff", '{"e":"executionReport","ping":1}'])
+def test_events_and_nonsense_owe_nothing(frame: bytes | str) -> None:
+    assert VENUE.notice(frame) is None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.venues.strategies import json_values
-from userstream.venue import Control, Subscriber
+from userstream.venue import Control, Mark, Notice, Subscriber
 from userstream.venues.mexc import VENUE
 
 ORDERS = "spot@private.orders.v3.api.pb"
@@ -170,3 +170,61 @@ def test_every_answer_has_the_three_fields_that_clients_can_read(
     for reply in answer.replies:
         assert list(json.loads(reply)) == ["id", "code", "msg"]
     assert answer.channels is None or answer.channels <= VENUE.channels
+
+
+def _ack(number: int, code: int, msg: str) -> str:
+    return json.dumps({"id": number, "code": code, "msg": msg})
+
+
+@pytest.mark.parametrize(
+    ("frame", "notice"),
+    [
+        (_ack(0, 0, ORDERS), Notice(subscribed=frozenset({ORDERS}))),
+        (
+            _ack(1, 0, f"{ORDERS},{DEALS}"),
+            Notice(subscribed=frozenset({ORDERS, DEALS})),
+        ),
+        (b'{"id":0,"code":0,"msg":"PONG"}', Notice()),
+        ('{"id":0,"code":1,"msg":"invalid request"}', Notice(refused="invalid request")),
+        (_ack(0, 0, f"{ORDERS},other"), Notice(refused=f"{ORDERS},other")),
+    ],
+)
+def test_a_client_reads_the_text_of_an_answer(frame: bytes | str, notice: Notice) -> None:
+    assert VENUE.notice(frame) == notice
+
+
+def test_a_refusal_has_code_0_too() -> None:
+    reply = VENUE.control(
+        '{"method":"SUBSCRIPTION","params":["nothing"]}',
+        Subscriber(frozenset(), True, lambda _: True),
+    ).replies[0]
+    notice = VENUE.notice(reply)
+    assert notice is not None
+    assert notice.refused == json.loads(reply)["msg"]
+
+
+@pytest.mark.parametrize("frame", ["", "{}", b"\xff", b"\x0a\x01a"])
+def test_a_push_is_no_answer(frame: bytes | str) -> None:
+    assert VENUE.notice(frame) is None
+
+
+def _tagged(data: bytes) -> bytes:
+    push = bytes.fromhex("0a0161")
+    return push + bytes.fromhex("c23e") + bytes([len(data)]) + data
+
+
+@pytest.mark.parametrize(
+    ("frame", "mark"),
+    [
+        (_tagged(b'{"epoch":"epoch000","seq":7}'), Mark("epoch000", 7)),
+        (_tagged(b"{}"), None),
+        (bytes.fromhex("0a0161"), None),
+        (bytes.fromhex("0a0161c03e07"), None),
+        (bytes.fromhex("0a0161c83e07"), None),
+        (b"\xff", None),
+        (b'{"us":{"epoch":"epoch000","seq":7}}', Mark("epoch000", 7)),
+        ('{"us":{"epoch":"epoch000","seq":7}}', Mark("epoch000", 7)),
+    ],
+)
+def test_the_mark_of_our_own_server(frame: bytes | str, mark: Mark | None) -> None:
+    assert VENUE.mark(frame) == mark

@@ -47,3 +47,19 @@ class End(Enum):
     def label(self) -> str:
         """The name in logs and metrics."""
         return self.name.lower()
+
+
+_BY_FRAME: dict[tuple[int | None, str], End] = {
+    (end.value.code, end.value.text): end for end in End if end.value.code is not None
+}
+_BY_LABEL = {end.label: end for end in End}
+
+
+def end_of(code: int | None, text: str) -> End:
+    """The end that a close frame names; ``LOST`` for any other frame, and for none."""
+    return _BY_FRAME.get((code, text), End.LOST)
+
+
+def end_named(label: str | None) -> End:
+    """The end with that label; ``LOST`` for one that this version does not know."""
+    return _BY_LABEL.get(label or "", End.LOST)

@@ -1,8 +1,9 @@
 """What a venue is: one frozen value that says everything in which the dialects differ.
 
-A venue is data plus three pure functions: ``encode`` (event to frames), ``decode`` (frame to
-events) and ``control`` (what a client's own frame asks for). Server and client hold a ``Venue``
-and never ask for its name. ``None`` in a field means "the document does not limit this".
+A venue is data plus pure functions: ``encode`` (event to frames), ``decode`` (frame to events),
+``control`` (what a client's own frame asks for), and for clients ``notice`` (what a frame says to
+them beside events) and ``mark`` (what our own server adds to it). Server and client hold a
+``Venue`` and never ask for its name. ``None`` in a field means "the document does not limit this".
 """
 
 from __future__ import annotations
@@ -17,10 +18,15 @@ from userstream.venue.codec import (
     Decoder,
     Encoder,
     Frame,
+    Marker,
+    Notice,
+    Noticer,
     Received,
     Subscriber,
+    no_notice,
 )
 from userstream.venue.ids import number_id
+from userstream.venue.mark import Cursor, Mark, read_mark
 from userstream.venue.rest import (
     LISTEN_KEY_CALLS,
     Auth,
@@ -35,9 +41,11 @@ from userstream.venue.rest import (
 from userstream.venue.stream import (
     Alphabet,
     ExpiryNotice,
+    FillKey,
     KeyPlace,
     KeyPolicy,
     OnCreate,
+    OrderTime,
     StreamDialect,
     StreamPath,
 )
@@ -49,15 +57,22 @@ __all__ = [
     "Call",
     "Control",
     "Controller",
+    "Cursor",
     "Decoder",
     "Encoder",
     "ErrorForm",
     "ExpiryNotice",
+    "FillKey",
     "Frame",
     "KeyPlace",
     "KeyPolicy",
+    "Mark",
+    "Marker",
     "Need",
+    "Notice",
+    "Noticer",
     "OnCreate",
+    "OrderTime",
     "Received",
     "Refusal",
     "Reply",
@@ -67,7 +82,9 @@ __all__ = [
     "StreamPath",
     "Subscriber",
     "Venue",
+    "no_notice",
     "number_id",
+    "read_mark",
 ]
 
 
@@ -87,6 +104,9 @@ class Venue:
     control: Controller
     show_plain: Show | None = None
     """What ``encode`` makes of a plain order, as a message; only where there are no channels."""
+    notice: Noticer = no_notice
+    mark: Marker = read_mark
+    """Reads what our own server adds to a frame for who asks for it."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)

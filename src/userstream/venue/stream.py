@@ -70,6 +70,26 @@ class ExpiryNotice(Enum):
         return (self.value % (time_ms, listen_key)).encode() if self.value else None
 
 
+class OrderTime(Enum):
+    """The time by which a client puts order events in sequence; account events go by ``PUSHED``."""
+
+    PUSHED = auto()
+    """That of the message: ``Received.time_ms``."""
+    CHANGED = auto()
+    """That of the transaction: ``OrderUpdate.time_ms``."""
+
+
+class FillKey(Enum):
+    """What tells a fill from every other one, in a dialect's stream."""
+
+    TRADE_ID = auto()
+    """The trade id, with symbol and order."""
+    CUMULATIVE = auto()
+    """No trade id; the order's cumulative quantity rises with each of its fills."""
+    NONE = auto()
+    """Neither: two fills may look the same, and are told apart by counting only."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamDialect:
     """The WebSocket side: addresses, life, pings, idle rules, inbound limits."""
@@ -89,3 +109,8 @@ class StreamDialect:
     expiry_notice: ExpiryNotice = ExpiryNotice.EVENT
     opening: str | None = None
     """The frame by which a client hears everything; ``None``: it need not send any."""
+    order_time: OrderTime = OrderTime.PUSHED
+    fill_key: FillKey = FillKey.TRADE_ID
+    client_ping: str | None = None
+    """The text by which a client asks for a sign of life; ``None``: a protocol ping does."""
+    client_ping_every_ms: int = 20_000

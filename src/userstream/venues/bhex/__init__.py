@@ -20,10 +20,12 @@ from userstream.venue import (
     Encoder,
     ErrorForm,
     ExpiryNotice,
+    FillKey,
     Frame,
     KeyPlace,
     KeyPolicy,
     Need,
+    OrderTime,
     Refusal,
     RestDialect,
     Route,
@@ -33,7 +35,14 @@ from userstream.venue import (
 )
 from userstream.venues._catalog import symbol_info
 from userstream.venues._forms import BINANCE_FORMS
-from userstream.venues.bhex.frames import REPORT, answer, decode, encode_info, encode_report
+from userstream.venues.bhex.frames import (
+    REPORT,
+    answer,
+    decode,
+    encode_info,
+    encode_report,
+    notice,
+)
 
 if TYPE_CHECKING:
     from userstream.markets import Symbol
@@ -174,6 +183,8 @@ def _stream(options: Options) -> StreamDialect:
         dead_after_ms=dead_after_ms,
         json_ping_every_ms=options.json_ping_s * 1_000 or None,
         expiry_notice=_NOTICES[options.frame] if options.expiry_notice else ExpiryNotice.NONE,
+        order_time=OrderTime.PUSHED,  # Doc: §Order Update, "order your updates using E"
+        fill_key=FillKey.CUMULATIVE,  # Doc: §Order Update, t is commented out, z is not
     )
 
 
@@ -202,6 +213,7 @@ def build(options: Options, markets: Markets) -> Venue:
         decode=decode,
         control=answer,
         show_plain=template(*((b"[", *REPORT, b"]") if options.frame == "array" else REPORT)),
+        notice=notice,
         lost={
             "order_update": _LOST_ORDER,
             "account_update": _LOST_ACCOUNT,

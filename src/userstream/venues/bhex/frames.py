@@ -13,7 +13,7 @@ import msgspec
 from userstream.errors import MalformedFrame
 from userstream.events import AccountSnapshot, AccountUpdate, Envelope, OrderUpdate, Permissions
 from userstream.plain import Part
-from userstream.venue import Control, Received, Subscriber, number_id
+from userstream.venue import Control, Notice, Received, Subscriber, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
     COMMISSION,
@@ -266,11 +266,22 @@ def answer(text: str, subscriber: Subscriber) -> Control:
     beat = _beat(text)
     if beat is None:
         return Control()
+    pong = _pong(beat)
+    return Control(() if pong is None else (pong,), counts_as_life=True)
+
+
+def notice(frame: bytes | str) -> Notice | None:
+    """The answer that a client owes to the server's own ``{"ping":n}``."""
+    beat = _beat(frame)
+    return None if beat is None else Notice(reply=_pong(beat))
+
+
+def _pong(beat: _Heartbeat) -> bytes | None:
     if isinstance(beat.ping, msgspec.UnsetType):
-        return Control(counts_as_life=True)
+        return None
     parts = {"pong": beat.ping}
     if not isinstance(beat.channelId, msgspec.UnsetType):
         parts["channelId"] = beat.channelId
     if any(len(bytes(raw)) > _MAX_ECHO_BYTES for raw in parts.values()):
-        return Control(counts_as_life=True)
-    return Control((encode_json(parts),), counts_as_life=True)
+        return None
+    return encode_json(parts)

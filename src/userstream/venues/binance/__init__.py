@@ -19,9 +19,11 @@ from userstream.venue import (
     Call,
     Encoder,
     ExpiryNotice,
+    FillKey,
     Frame,
     KeyPlace,
     KeyPolicy,
+    OrderTime,
     RestDialect,
     Route,
     StreamDialect,
@@ -125,6 +127,8 @@ def build(options: Options, markets: Markets) -> Venue:
             ping_every_ms=ping_every_ms,
             dead_after_ms=dead_after_ms,
             expiry_notice=ExpiryNotice.EVENT if options.expiry_notice else ExpiryNotice.NONE,
+            order_time=OrderTime.PUSHED,  # not said in 2017; its pages of 2018 and 2019: by E
+            fill_key=FillKey.TRADE_ID,  # Doc: §Order Update, t
         ),
         errors=BINANCE_FORMS,
         encode=_encoder(options),

@@ -17,10 +17,12 @@ from userstream.venue import (
     Auth,
     Call,
     ExpiryNotice,
+    FillKey,
     KeyPlace,
     KeyPolicy,
     Need,
     OnCreate,
+    OrderTime,
     Reply,
     RestDialect,
     Route,
@@ -29,10 +31,10 @@ from userstream.venue import (
     Venue,
 )
 from userstream.venues.mexc.catalog import exchange_info
-from userstream.venues.mexc.control import controller
+from userstream.venues.mexc.control import acknowledgement, controller
 from userstream.venues.mexc.forms import FORMS
 from userstream.venues.mexc.frames import encoder, pack_json, pack_protobuf
-from userstream.venues.mexc.reader import decode
+from userstream.venues.mexc.reader import decode, mark
 from userstream.venues.mexc.words import CHANNELS
 
 
@@ -86,6 +88,9 @@ _STREAM = StreamDialect(
     ping_every_ms=None,  # clients die on a protocol ping; they send PING themselves
     subscribe_within_ms=30_000,
     idle_after_ms=60_000,
+    client_ping='{"method":"PING"}',  # spot v3: a socket without data lives on by this alone
+    order_time=OrderTime.PUSHED,  # createTime, else sendTime: not said
+    fill_key=FillKey.TRADE_ID,  # Doc: private deals, tradeId
     max_messages_per_s=100,
     max_subscriptions=_MAX_SUBSCRIPTIONS,
     expiry_notice=ExpiryNotice.NONE,
@@ -124,6 +129,8 @@ def build(options: Options, markets: Markets) -> Venue:
         encode=encoder(markets, pack, binary=binary),
         decode=decode,
         control=controller(CHANNELS, _MAX_SUBSCRIPTIONS),
+        notice=acknowledgement,
+        mark=mark,
         channels=CHANNELS,
         lost={
             "order_update": _LOST_OF_ORDERS,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from userstream.venue import Control
+from userstream.venue import Control, Notice
+from userstream.venues.mexc.words import CHANNELS
 
 if TYPE_CHECKING:
     from userstream.venue import Controller, Subscriber
@@ -103,3 +104,24 @@ def _ack(number: int, text: str) -> bytes:
 
 def _invalid(number: int) -> bytes:
     return _encode(Ack(number, 1, "invalid request"))
+
+
+_decode_ack = msgspec.json.Decoder(Ack).decode
+
+
+def acknowledgement(frame: bytes | str) -> Notice | None:
+    """What an answer says: the channels that are on, or why not. ``PONG`` says neither.
+
+    Doc: spot v3 §Websocket Market Streams. ``code`` is 0 for a refusal too: only a text that is
+    nothing but names of channels is a yes.
+    """
+    try:
+        ack = _decode_ack(frame)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    if ack.msg == "PONG":
+        return Notice()
+    names = ack.msg.split(",")
+    if ack.code == 0 and CHANNELS.issuperset(names):
+        return Notice(subscribed=frozenset(names))
+    return Notice(refused=ack.msg)

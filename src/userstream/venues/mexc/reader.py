@@ -19,7 +19,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from userstream.errors import InvalidEvent, MalformedFrame
 from userstream.events import AccountUpdate, Balance, OrderUpdate, UnknownEvent
 from userstream.schema import check_amounts
-from userstream.venue import Received
+from userstream.venue import Mark, Received, read_mark
+from userstream.venue.mark import FIELD, decode_mark
 from userstream.venues.mexc import texts
 from userstream.venues.mexc.push_pb2 import PrivateAccount, PrivateDeals, PrivateOrders, Push
 from userstream.venues.mexc.words import side_word, status_word, type_words
@@ -86,6 +87,20 @@ def _read_protobuf(frame: bytes) -> tuple[Received, ...]:
     if push.channel and _has_unknown_body(push):
         return (Received(UnknownEvent(kind=push.channel, frame=frame), head.time_ms),)
     raise MalformedFrame("not a frame of this venue: no body")
+
+
+def mark(frame: bytes | str) -> Mark | None:
+    """What our own server adds: a field of its own in the wrapper, ``us`` in text."""
+    if isinstance(frame, str) or frame[:1] == b"{":
+        return read_mark(frame)
+    try:
+        fields = UnknownFieldSet(Push.FromString(frame))
+    except _BROKEN:
+        return None
+    data = next(
+        (fields[i].data for i in range(len(fields)) if fields[i].field_number == FIELD), b""
+    )
+    return decode_mark(data) if isinstance(data, bytes) else None
 
 
 def _has_unknown_body(push: Push) -> bool:

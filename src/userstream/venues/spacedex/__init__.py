@@ -18,8 +18,10 @@ from userstream.venue import (
     Call,
     ErrorForm,
     ExpiryNotice,
+    FillKey,
     KeyPlace,
     KeyPolicy,
+    OrderTime,
     Refusal,
     RestDialect,
     Route,
@@ -104,6 +106,8 @@ def build(options: Options, markets: Markets) -> Venue:
             ping_every_ms=ping_every_ms,
             dead_after_ms=dead_after_ms,
             expiry_notice=ExpiryNotice.EVENT if options.expiry_notice else ExpiryNotice.NONE,
+            order_time=OrderTime.CHANGED,  # Doc: §Events, the sample has T and no E
+            fill_key=FillKey.NONE,  # Doc: §Events, the sample has neither t nor z
         ),
         errors=_ERRORS,
         encode=encoder(markets),

@@ -1,0 +1,293 @@
+"""Feed: the whole client but for the doing: from frames and answers to what a program is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeAlias
+
+from userstream.core.client import inputs
+from userstream.core.client.actions import AbandonRepair, Fail, MeasureClock, StartRepair, Tell
+from userstream.core.client.bounds import Bounds
+from userstream.core.client.continuity import Continuity, Place
+from userstream.core.client.keylife import AskKey
+from userstream.core.client.link import LinkAction, OpenSocket
+from userstream.core.client.picture import Picture
+from userstream.core.client.plan import Plan
+from userstream.core.client.repair import Ask, Broken, FillsBy, Repair, RepairInput
+from userstream.core.client.reunion import Reunion
+from userstream.core.client.sequencer import Placed, Sequencer, Shown
+from userstream.core.client.stream import Stream
+from userstream.core.client.told import (
+    AccountEvent,
+    OrderEvent,
+    Origin,
+    OtherEvent,
+    State,
+    Told,
+)
+from userstream.errors import MalformedFrame
+from userstream.events import ListenKeyExpired, OrderUpdate, UnknownEvent
+from userstream.venue import Cursor, Mark, Received, Venue
+
+
+class FrameIn(NamedTuple):
+    """A whole message of a socket."""
+
+    socket: int
+    frame: bytes | str
+
+
+class Deliver(NamedTuple):
+    """Hand it to the program. Actions come in order, and so do these."""
+
+    what: Told
+
+
+FeedInput: TypeAlias = inputs.Input | FrameIn | RepairInput
+FeedAction: TypeAlias = AskKey | OpenSocket | LinkAction | MeasureClock | Ask | Deliver | Fail
+
+
+class Feed:
+    """The machine that a shell drives: ``handle`` what happens, do what it says, in order.
+
+    ``symbols`` and ``fills_by`` are for repairs: where fills are asked for, and how.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        plan: Plan,
+        unit: Callable[[], float],
+        *,
+        bounds: Bounds | None = None,
+        symbols: Iterable[str] = (),
+        fills_by: FillsBy = FillsBy.SYMBOL,
+    ) -> None:
+        self._venue = venue
+        self._plan = plan
+        self._unit = unit
+        self._bounds = bounds or Bounds()
+        self._symbols = tuple(symbols)
+        self._fills_by = fills_by
+        self._continuity = Continuity(plan.cursor)
+        self.stream = Stream(venue, plan, self._bounds, unit, self._continuity)
+        self.sequencer = Sequencer(venue.stream, self._bounds)
+        self.picture = Picture(venue.stream.fill_key, self._bounds)
+        self._repair: Repair | None = None
+        self._since_ms: int | None = None
+        self._began_ms = 0
+        self._asks = 0
+        self._buffer: list[Told] = []
+        self._head: Mark | None = None
+
+    def __repr__(self) -> str:
+        return f"<Feed {self._venue.name} {self.stream.state}>"
+
+    def handle(self, given: FeedInput, now_ms: int) -> list[FeedAction]:
+        """What to do about an input. Never raises for what a venue does."""
+        if isinstance(given, FrameIn):
+            return self._frame(given, now_ms)
+        if isinstance(given, RepairInput):
+            return self._rows(given, now_ms)
+        actions = self._stream(given, now_ms)
+        if isinstance(given, inputs.Start):
+            self._began_ms = now_ms
+        elif isinstance(given, inputs.Tick):
+            for placed in self.sequencer.tick(now_ms):
+                actions += self._tell(self._typed(placed, now_ms), now_ms)
+            if self._repair is not None:
+                actions += [*self._repair.tick(now_ms), *self._ended(now_ms)]
+        elif isinstance(given, inputs.Closed | inputs.Refused):
+            self.sequencer.copies.drop(given.socket)
+        if self.stream.state is State.STOPPED:
+            actions += self._flush(now_ms)
+        return actions
+
+    def deadline(self) -> int | None:
+        """When ``Tick`` is due next, or ``None``."""
+        times = [self.stream.deadline()]
+        if times[0] is not None:
+            times.append(self.sequencer.deadline())
+            times.append(None if self._repair is None else self._repair.deadline())
+        return min((t for t in times if t is not None), default=None)
+
+    def _stream(self, given: inputs.Input, now_ms: int) -> list[FeedAction]:
+        """Passes an input to the stream, and sees to what is not the shell's to do."""
+        actions: list[FeedAction] = []
+        for action in self.stream.handle(given, now_ms):
+            match action:
+                case StartRepair(since_ms):
+                    actions += self._start(since_ms, now_ms)
+                case AbandonRepair():
+                    actions += self._release(now_ms)
+                case Tell(what):
+                    actions.append(Deliver(what))
+                case OpenSocket():
+                    self.sequencer.copies.ask(action.socket)
+                    actions.append(action)
+                case _:
+                    actions.append(action)
+        return actions
+
+    def _frame(self, given: FrameIn, now_ms: int) -> list[FeedAction]:
+        socket, frame = given
+        mark = None if self._plan.heartbeat_s is None else self._venue.mark(frame)
+        if mark is not None and mark.kind:
+            return self._control(socket, mark, now_ms)
+        try:
+            received = self._venue.decode(frame)
+        except MalformedFrame as malformed:
+            self.stream.heard(socket, now_ms)
+            problem = OtherEvent(kind="", problem=str(malformed), raw=frame)
+            return self._tell(problem, now_ms)
+        if not received:
+            notice = self._venue.notice(frame)
+            return [] if notice is None else self._stream(inputs.Heard(socket, notice), now_ms)
+        self.stream.heard(socket, now_ms)
+        if mark is not None:
+            return self._marked(socket, mark, received, frame, now_ms)
+        actions: list[FeedAction] = []
+        for one in received:
+            if isinstance(one.event, ListenKeyExpired):
+                actions += self._stream(inputs.Expired(socket), now_ms)
+                continue
+            for placed in self.sequencer.put(socket, Shown(one, frame), now_ms):
+                actions += self._tell(self._typed(placed, now_ms), now_ms)
+        return actions
+
+    def _control(self, socket: int, mark: Mark, now_ms: int) -> list[FeedAction]:
+        whole = True
+        if mark.kind == "us.heartbeat":
+            whole = self._continuity.beat(mark) is Place.NEXT
+        elif mark.kind == "us.resumed":
+            whole = self._continuity.caught_up(mark)
+            self._head = None if whole else mark
+        elif mark.kind == "us.refused":
+            self._continuity.forget()
+        return self._stream(inputs.Controlled(socket, mark, whole), now_ms)
+
+    def _marked(
+        self,
+        socket: int,
+        mark: Mark,
+        received: tuple[Received, ...],
+        frame: bytes | str,
+        now_ms: int,
+    ) -> list[FeedAction]:
+        """A frame of our own server: in sequence by its mark, whatever its time says."""
+        place = self._continuity.take(mark)
+        if place is Place.REPEAT:
+            return []
+        if place is Place.HOLE:
+            return self._stream(inputs.Holed(socket), now_ms)
+        cursor = Cursor(mark.epoch, mark.seq, mark.part, mark.parts)
+        origin = Origin.STREAM if self._head is None else Origin.REPLAY
+        actions: list[FeedAction] = []
+        for one in received:
+            placed = Placed(Shown(one, frame), one.time_ms, late=False)
+            actions += self._tell(self._typed(placed, now_ms, origin, cursor), now_ms)
+        if self._head is not None and self._continuity.caught_up(self._head):
+            self._head = None
+            actions += self._stream(inputs.CaughtUp(), now_ms)
+        return actions
+
+    def _typed(
+        self,
+        placed: Placed,
+        now_ms: int,
+        origin: Origin = Origin.STREAM,
+        cursor: Cursor | None = None,
+    ) -> OrderEvent | AccountEvent | OtherEvent:
+        shown, venue_ms, late = placed
+        event = shown.received.event
+        at_ms = self.stream.clock.at(now_ms)
+        if isinstance(event, OrderUpdate):
+            return OrderEvent(
+                update=event,
+                origin=origin,
+                late=late,
+                ambiguous=shown.ambiguous,
+                venue_ms=venue_ms,
+                received_ms=at_ms,
+                cursor=cursor,
+                raw=shown.frame,
+            )
+        if isinstance(event, UnknownEvent | ListenKeyExpired):
+            kind = event.kind if isinstance(event, UnknownEvent) else "listenKeyExpired"
+            return OtherEvent(kind=kind, received_ms=at_ms, cursor=cursor, raw=shown.frame)
+        return AccountEvent(
+            update=event,
+            origin=origin,
+            late=late,
+            ambiguous=shown.ambiguous,
+            venue_ms=venue_ms,
+            received_ms=at_ms,
+            cursor=cursor,
+            raw=shown.frame,
+        )
+
+    def _tell(self, event: Told, now_ms: int) -> list[FeedAction]:
+        """Gives an event to the program, or keeps it until a repair is over."""
+        if self._repair is None:
+            self.picture.apply(event)
+            return [Deliver(event)]
+        self._buffer.append(event)
+        if len(self._buffer) < self._bounds.held_events:
+            return []
+        actions = self._release(now_ms)
+        return actions + self._stream(inputs.Unrepaired("too much came meanwhile"), now_ms)
+
+    def _start(self, since_ms: int | None, now_ms: int) -> list[FeedAction]:
+        self._since_ms = since_ms
+        self._repair = Repair(
+            self.picture,
+            self._fills_by,
+            self._symbols,
+            since_ms,
+            self._bounds,
+            self._unit,
+            number=self._asks,
+        )
+        return [*self._repair.start(now_ms)]
+
+    def _release(self, now_ms: int) -> list[FeedAction]:
+        """Ends a repair without a result: what it held back goes out as it is."""
+        if self._repair is not None:
+            self._asks = self._repair.number
+        self._repair = None
+        buffer, self._buffer = self._buffer, []
+        return [action for event in buffer for action in self._tell(event, now_ms)]
+
+    def _flush(self, now_ms: int) -> list[FeedAction]:
+        """Nothing comes any more: what waits goes out."""
+        actions = self._release(now_ms)
+        for placed in self.sequencer.flush():
+            actions += self._tell(self._typed(placed, now_ms), now_ms)
+        return actions
+
+    def _rows(self, given: RepairInput, now_ms: int) -> list[FeedAction]:
+        if self._repair is None:
+            return []
+        return [*self._repair.answered(given, now_ms), *self._ended(now_ms)]
+
+    def _ended(self, now_ms: int) -> list[FeedAction]:
+        repair = self._repair
+        if repair is None or repair.outcome is None:
+            return []
+        found = repair.outcome
+        if isinstance(found, Broken):
+            unrepaired = inputs.Unrepaired(found.why, found.retry_after_ms)
+            return self._release(now_ms) + self._stream(unrepaired, now_ms)
+        reunion = Reunion(
+            self.picture,
+            self._venue.stream.fill_key,
+            found,
+            self._buffer,
+            since_ms=self._since_ms,
+            now_ms=self.stream.clock.at(now_ms),
+            memory_ms=self.stream.clock.at(self._began_ms),
+        )
+        self._buffer = reunion.events()
+        for order in found.unknown:
+            self.picture.drop(order.order_id)
+        return self._release(now_ms) + self._stream(inputs.Repaired(), now_ms)

@@ -1,0 +1,167 @@
+"""Sequencer: puts events in the venue's order within a bounded window, and marks what is late."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from decimal import Decimal
+from typing import NamedTuple
+
+from userstream.core.client.bounds import Bounds
+from userstream.core.client.copies import Copies
+from userstream.core.client.identity import identity
+from userstream.events import TERMINAL, AccountSnapshot, AccountUpdate, OrderUpdate
+from userstream.venue import OrderTime, Received, StreamDialect
+
+
+class Shown(NamedTuple):
+    """What a socket showed: an event, and the frame that it stood in."""
+
+    received: Received
+    frame: bytes | str
+    ambiguous: bool = False
+
+
+class Placed(NamedTuple):
+    """A shown event in its place. ``time_ms`` is the time that placed it."""
+
+    shown: Shown
+    time_ms: int | None
+    late: bool
+
+
+class _Held(NamedTuple):
+    time_ms: int
+    number: int
+    due_ms: int
+    shown: Shown
+
+
+class _Progress(NamedTuple):
+    cumulative: Decimal
+    terminal: bool
+
+
+class Sequencer:
+    """Order events by order, account events by account, each by the venue's time.
+
+    With ``hold_ms`` 0 nothing waits. Times of orders and of accounts come from different clocks
+    on some venues, so lateness is told for each of the two apart.
+    """
+
+    def __init__(self, stream: StreamDialect, bounds: Bounds) -> None:
+        self._fill_key = stream.fill_key
+        self._by_change = stream.order_time is OrderTime.CHANGED
+        self._bounds = bounds
+        self.copies = Copies(bounds.copies)
+        self._held: list[_Held] = []
+        self._number = 0
+        self._newest = 0
+        self._marks: dict[bool, int] = {}
+        self._orders: OrderedDict[str, _Progress] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def put(self, socket: int, shown: Shown, now_ms: int) -> list[Placed]:
+        """Takes what a socket showed; gives what is to be told now."""
+        copy = self.copies.take(socket, identity(shown.received, self._fill_key))
+        if not copy.told:
+            return []
+        if copy.ambiguous:
+            shown = shown._replace(ambiguous=True)
+        if self._bounds.hold_ms == 0:
+            return [self._place(shown)]
+        self._number += 1
+        time_ms = self._time(shown.received)
+        self._newest = max(self._newest, time_ms or 0)
+        at_ms = self._newest if time_ms is None else time_ms
+        due_ms = now_ms + self._bounds.hold_ms
+        heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown))
+        return self._release(now_ms)
+
+    def tick(self, now_ms: int) -> list[Placed]:
+        """What has waited long enough."""
+        return self._release(now_ms)
+
+    def deadline(self) -> int | None:
+        """When ``tick`` is due, or ``None``."""
+        return min((held.due_ms for held in self._held), default=None)
+
+    def flush(self) -> list[Placed]:
+        """All that waits, in order."""
+        return self._take(len(self._held))
+
+    def _release(self, now_ms: int) -> list[Placed]:
+        """What is due goes out, and before it all that belongs before it."""
+        last = max(((h.time_ms, h.number) for h in self._held if h.due_ms <= now_ms), default=None)
+        due = 0 if last is None else sum((h.time_ms, h.number) <= last for h in self._held)
+        return self._take(max(due, len(self._held) - self._bounds.held_events))
+
+    def _take(self, count: int) -> list[Placed]:
+        taken = [heapq.heappop(self._held) for _ in range(count)]
+        return [self._place(shown) for shown in _arranged(taken)]
+
+    def _time(self, received: Received) -> int | None:
+        event = received.event
+        if self._by_change and isinstance(event, OrderUpdate):
+            return event.time_ms
+        return received.time_ms
+
+    def _place(self, shown: Shown) -> Placed:
+        event = shown.received.event
+        time_ms = self._time(shown.received)
+        is_order = isinstance(event, OrderUpdate)
+        late = False
+        if time_ms is not None and isinstance(event, OrderUpdate | AccountUpdate | AccountSnapshot):
+            late = time_ms < self._marks.get(is_order, time_ms)
+            self._marks[is_order] = max(time_ms, self._marks.get(is_order, time_ms))
+        if isinstance(event, OrderUpdate):
+            late |= self._is_behind(event)
+        return Placed(shown, time_ms, late)
+
+    def _is_behind(self, order: OrderUpdate) -> bool:
+        """Whether more was told of the order before: a larger sum, or that it is finished."""
+        known = self._orders.get(order.order_id, _Progress(Decimal(-1), False))
+        filled = known.cumulative
+        if order.cumulative_quantity is not None:
+            filled = Decimal(order.cumulative_quantity)
+        terminal = order.status in TERMINAL
+        behind = filled < known.cumulative or (
+            known.terminal and not terminal and order.status != ""
+        )
+        self._orders[order.order_id] = _Progress(
+            max(filled, known.cumulative), known.terminal or terminal
+        )
+        self._orders.move_to_end(order.order_id)
+        if len(self._orders) > self._bounds.orders:
+            self._orders.popitem(last=False)
+        return behind
+
+
+def _arranged(taken: list[_Held]) -> list[Shown]:
+    """Events in order of time; of one time and order, by what each says of the order's progress.
+
+    Doc: contracts of the venues; for one order the cumulative quantity never falls, trade ids
+    rise, and nothing follows the end. Events of other orders keep the places they came in.
+    """
+    places: dict[tuple[int, str], list[int]] = {}
+    for place, held in enumerate(taken):
+        event = held.shown.received.event
+        if isinstance(event, OrderUpdate):
+            places.setdefault((held.time_ms, event.order_id), []).append(place)
+    arranged = [held.shown for held in taken]
+    for same in places.values():
+        if len(same) > 1:
+            events = sorted((arranged[place] for place in same), key=_rank)
+            for place, shown in zip(same, events, strict=True):
+                arranged[place] = shown
+    return arranged
+
+
+def _rank(shown: Shown) -> tuple[Decimal, bool, int, str]:
+    order = shown.received.event
+    assert isinstance(order, OrderUpdate)  # noqa: S101 - its only caller looked
+    filled = Decimal(order.cumulative_quantity or 0)
+    trade = order.trade_id or ""
+    return filled, order.status in TERMINAL, len(trade), trade
