@@ -190,7 +190,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 def _bind(exits: contextlib.AsyncExitStack, name: str, text: str) -> socket.socket:
     address = address_of(name, text)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # Named, or asyncio's own loop does not know TCP when it sees it, and lets small writes wait.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     exits.callback(sock.close)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
