@@ -93,7 +93,7 @@ class Service:
         policies = {v.name: v.keys for v in self.venues.values()}
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
-        self.accounts = Accounts(folder.secret, committer, folder.accounts())
+        self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
