@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -217,13 +216,3 @@ async def test_lists_are_paged_and_windowed(
             assert await b.call(venue, "GET", path, **window, **fields) == every[1:3]
             assert (await b.refused(venue, "GET", path, limit=0, **fields))[0] == 400
             assert (await b.refused(venue, "GET", path, limit="x", **fields))[0] == 400
-
-
-async def test_an_old_edition_of_binance_has_shorter_pages_and_answers(tmp_path: Any) -> None:
-    config = tmp_path / "sandbox.toml"
-    config.write_text("[venues.binance.orders]\nlevel = 2017\n")
-    async with bots(config=config) as b:
-        placed = await b.place("binance", **market_sell("0.01"))
-        assert "cummulativeQuoteQty" not in placed
-        assert "fills" not in placed
-        assert placed["transactTime"] <= time.time_ns() // 1_000_000 + 1_000

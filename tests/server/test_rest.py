@@ -33,6 +33,16 @@ async def test_the_life_of_a_key_over_http(venue: str) -> None:
         assert metric(server.service, "userstream_requests_total", venue=venue, status="400") == 1
 
 
+@pytest.mark.plain_loop
+async def test_answers_come_at_once_without_uvloop_too() -> None:
+    async with running() as server:
+        await server.rest.get("/api/v1/ping")
+        began = time.monotonic()
+        for _ in range(25):  # 40 ms each, where the kernel waits for more to send
+            assert (await server.rest.get("/api/v1/ping")).status_code == 200
+        assert time.monotonic() - began < 0.7
+
+
 async def test_the_listen_key_may_come_in_a_form_of_a_delete() -> None:
     async with running() as server:
         key = await server.key()

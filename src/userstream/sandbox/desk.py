@@ -31,7 +31,7 @@ class Manners(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     answer_delay_ms: int = 0
     """How long an answer is held back, in real time."""
     read_lag_ms: int = 0
-    """How long queries do not know a new order yet, in the exchange's time."""
+    """How long queries do not know a new order yet, in the exchange's time; cancels do."""
 
     def __post_init__(self) -> None:
         for name in ("answer_delay_ms", "read_lag_ms"):
@@ -88,7 +88,8 @@ class Desk:
         self, venue: str, endpoint: Endpoint, account: str, call: Callable[[Seat], object]
     ) -> Answered | Refusal:
         manners = self.manners
-        done = self._floor.carry_out(account, call, read_lag_ms=manners.read_lag_ms)
+        lag_ms = manners.read_lag_ms if endpoint.method == "GET" else 0
+        done = self._floor.carry_out(account, call, read_lag_ms=lag_ms)
         counted: tuple[tuple[str, str], ...] = ()
         if endpoint.places_order and done.declined is None:
             counted = self._counts[venue].add(account, self._floor.now_ms)

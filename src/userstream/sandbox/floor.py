@@ -45,7 +45,7 @@ class Floor:
         self._markets = markets
         self._feed = feed
         self._clock = clock
-        self._ids = IdMint(seed)
+        self._ids = IdMint(seed, market.exchange.rules.first_order_id)
         self._updated: dict[str, int] = {}
         self._alarm = Alarm(clock, self._act)
 

@@ -123,6 +123,7 @@ def _funds(markets: Markets) -> dict[str, Decimal]:
 def _rules(options: SandboxOptions) -> Rules:
     if not options.data:
         return Rules()
-    # Orders and fills of an earlier run on the same folder must not get their ids again.
-    since = int(time.time()) - 1_700_000_000
-    return Rules(first_order_id=since * 1_000, first_trade_id=since * 1_000)
+    # Orders and fills of an earlier run on the same folder must not get their ids again. No run
+    # has a thousand in a ms, and for decades these are numbers that every JSON reader knows.
+    first = (time.time_ns() // 1_000_000 - 1_700_000_000_000) * 1_000
+    return Rules(first_order_id=first, first_trade_id=first)

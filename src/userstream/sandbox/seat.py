@@ -24,11 +24,11 @@ _ID_LENGTH = 22
 
 
 class IdMint:
-    """Client order ids for orders that name none: the same ones for the same seed."""
+    """Client order ids for orders that name none: the same ones for the same seed and start."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, first: int = 1) -> None:
         self._seed = seed
-        self._count = 0
+        self._count = first - 1
 
     def next(self) -> str:
         """22 letters and digits."""

@@ -11,6 +11,7 @@ from userstream.sandbox.admin import SandboxAdmin
 from userstream.sandbox.faults.connection import FaultyConnection
 from userstream.sandbox.faults.control import FaultControl
 from userstream.sandbox.faults.front import FaultyFront
+from userstream.sandbox.market import HOUSE
 from userstream.sandbox.truth import Truth
 from userstream.server.clock import Clock
 from userstream.server.desk import Desk
@@ -47,6 +48,7 @@ class SandboxService(Service):
             connection=lambda edge: FaultyConnection(edge, self.faults),
             lets_in=self.faults.lets_in,
             subscribers=(self.truth.remember,),
+            reserved=HOUSE,
         )
         super().__init__(settings, venues, parts)
         self.faults.attach(self)

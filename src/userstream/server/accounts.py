@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -73,8 +73,13 @@ class Accounts:
     """The accounts of one server, and their verifier."""
 
     def __init__(
-        self, secret: bytes, committer: Committer, records: Iterable[AccountRecord] = ()
+        self,
+        secret: bytes,
+        committer: Committer,
+        records: Iterable[AccountRecord] = (),
+        reserved: Collection[str] = (),
     ) -> None:
+        self._reserved = frozenset(reserved)
         self._hash_key = hmac.digest(secret, b"userstream api key hash", hashlib.sha256)
         self._seal = AESGCM(hmac.digest(secret, b"userstream api secret seal", hashlib.sha256))
         self._committer = committer
@@ -101,6 +106,10 @@ class Accounts:
         """
         if ACCOUNT.fullmatch(name) is None:
             raise InvalidSettings(f"account is {name[:70]!r}; allowed is {ACCOUNT.pattern}")
+        if name in self._reserved:
+            raise InvalidSettings(
+                f"account is {name!r}, a name of the exchange itself; take another"
+            )
         for what, value in (("API key", api_key), ("API secret", api_secret or "x")):
             if not (1 <= len(value) <= 128 and value.isascii() and value.isprintable()):
                 raise InvalidSettings(f"an {what} is 1 to 128 printable ASCII characters")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
@@ -41,3 +41,5 @@ class Parts:
     """Streams on unknown listen keys that are accepted all the same, and stay silent."""
     subscribers: Sequence[Subscriber] = ()
     """Called with committed events, before the streams are."""
+    reserved: Collection[str] = ()
+    """Names that no account can be given: those of the program's own."""

@@ -94,7 +94,7 @@ class Service:
         policies = {v.name: v.keys for v in self.venues.values()}
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
-        self.accounts = Accounts(folder.secret, committer, folder.accounts())
+        self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
@@ -192,7 +192,8 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
 def _bind(exits: contextlib.AsyncExitStack, name: str, text: str) -> socket.socket:
     address = address_of(name, text)
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # Named, or asyncio's own loop does not know TCP when it sees it, and lets small writes wait.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     exits.callback(sock.close)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
