@@ -20,7 +20,8 @@ from tests.interop.exchange import Exchange
 
 SWITCH = "USERSTREAM_INTEROP"
 Drive = Callable[[str, Exchange], Driven]
-Shown = Callable[[str, str, str, Exchange], None]
+Start = Callable[..., Exchange]
+Shown = Callable[[str, str, int, str, Exchange], None]
 
 
 class Row(NamedTuple):
@@ -63,26 +64,12 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Iterator[Callable[[str], Exchange]]:
+def sandbox(tmp_path: Path) -> Iterator[Start]:
     """Starts a sandbox with a venue at its root."""
     started: list[Exchange] = []
 
-    def start(venue: str) -> Exchange:
-        started.append(Exchange.sandbox(venue, tmp_path))
-        return started[-1]
-
-    yield start
-    for exchange in started:
-        exchange.close()
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Iterator[Callable[[str, str], Exchange]]:
-    """Starts a server whose venue has options."""
-    started: list[Exchange] = []
-
-    def start(venue: str, options: str) -> Exchange:
-        started.append(Exchange.serving(venue, options, tmp_path))
+    def start(venue: str, options: str = "") -> Exchange:
+        started.append(Exchange(venue, tmp_path, options))
         return started[-1]
 
     yield start
@@ -107,15 +94,20 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
 
 @pytest.fixture
 def shown(request: pytest.FixtureRequest) -> Shown:
-    """Adds a line to the table: client, version, what it did."""
+    """Adds a line to the table: client, version, how many events it got, what else it did."""
     started = time.monotonic()
 
-    def add(client: str, version: str, did: str, exchange: Exchange) -> None:
+    def add(client: str, version: str, events: int, did: str, exchange: Exchange) -> None:
         calls = Counter(
             c.method for c in exchange.rest.calls() if c.path.endswith("Stream") and c.status == 200
         )
         counted = ", ".join(f"{m} {calls[m]}" for m in ("POST", "GET", "PUT", "DELETE") if calls[m])
-        row = Row(client, version, f"{did} ({counted})", time.monotonic() - started)
+        row = Row(
+            client,
+            version,
+            f"traded, {events} events, {did} ({counted})",
+            time.monotonic() - started,
+        )
         request.config.stash[_rows].append(row)
 
     return add

@@ -33,7 +33,9 @@ class Driven:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-        self._errors = (folder / "client.log").open("w+b")
+        self._exchange = exchange
+        name = Path(command[-1]).stem
+        self._errors = (folder / f"{name}.log").open("w+b")
         self._process = subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -64,7 +66,10 @@ class Driven:
             line = self._lines.get(timeout=within_s)
         except queue.Empty:
             line = None
-        assert line is not None, f"the client said no more; {self._log()}"
+        assert line is not None, (
+            f"the client said no more; {self._log()}; "
+            f"before: {self._kept}; {self._exchange.rest.calls()[-5:]}"
+        )
         return line
 
     def expect(self, kind: str) -> dict[str, Any]:
@@ -84,6 +89,11 @@ class Driven:
                     return said
                 self._kept.append(said)
 
+    def ask(self, word: str) -> dict[str, Any]:
+        """Gives it a word and waits for what it says to that."""
+        self.say(word)
+        return self.expect(word)
+
     def expect_events(self, number: int) -> list[dict[str, Any]]:
         """Its next so many events, in the client's own form."""
         return [self.expect("event")["event"] for _ in range(number)]
@@ -96,6 +106,11 @@ class Driven:
             if line is not None and line.startswith('{"kind"'):
                 self._kept.append(json.loads(line))
         return [kept for kept in self._kept if kept["kind"] == kind]
+
+    def rest(self) -> list[str]:
+        """What else it has said, once it has ended."""
+        self._reader.join(10)
+        return list(iter(self._lines.get, None))
 
     def say(self, word: str) -> None:
         """Gives it a word."""

@@ -30,6 +30,8 @@ class Tap:
         parts = urlsplit(url)
         self._target = (parts.hostname, parts.port)
         self._flows: list[tuple[bytearray, bytearray]] = []
+        self._passing: set[asyncio.Task[None] | None] = set()
+        """Held here: streams hold their readers weakly, and so the tasks that wait for them."""
         self._loop = asyncio.new_event_loop()
         self._server = self._loop.run_until_complete(
             asyncio.start_server(self._pass_on, "127.0.0.1", 0)
@@ -48,13 +50,14 @@ class Tap:
             found += [Call(m.decode(), p.decode(), int(status)) for (m, p), status in pairs]
         return found
 
-    def wait_for_call(self, method: str, status: int = 200, *, more_than: int = 0) -> None:
-        """Waits for more than so many requests of that method with that answer."""
+    def wait_for_call(self, method: str, status: int = 200, *, path: str = "DataStream") -> None:
+        """Waits for a request of that method with that answer; ``path`` is the end of its path."""
         self._wait(
-            lambda: (
-                sum(c.method == method and c.status == status for c in self.calls()) > more_than
+            lambda: any(
+                c.method == method and c.status == status and c.path.endswith(path)
+                for c in self.calls()
             ),
-            f"{method} answered {status}",
+            f"{method} of {path} answered {status}",
         )
 
     def wait_for(self, text: bytes) -> None:
@@ -84,6 +87,8 @@ class Tap:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         flow = (bytearray(), bytearray())
         self._flows.append(flow)
+        task = asyncio.current_task()
+        self._passing.add(task)
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection(*self._target)
             try:
@@ -93,6 +98,7 @@ class Tap:
             finally:
                 far_writer.close()
         writer.close()
+        self._passing.discard(task)
 
 
 async def _pump(

@@ -1,97 +1,99 @@
-"""Clients of Binance, unmodified, against a sandbox with Binance at its root."""
+"""Clients of Binance, unmodified, trade on a sandbox with Binance at its root."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from tests.interop.conftest import Drive, Shown
-from tests.interop.exchange import CANCELED_ORDER, FILLED_ORDER, Exchange
+from tests.interop.conftest import Drive, Shown, Start
+from tests.interop.trading import Traded, check_clean, frames_of, trade
 
 pytestmark = pytest.mark.interop
 UPGRADED = b"HTTP/1.1 101"
+POOR = "Account has insufficient balance for requested action."
 
 
-def told(event: dict[str, Any]) -> tuple[Any, ...]:
-    """What an event with the document's short keys says."""
-    if event["e"] == "executionReport":
-        return event["e"], event["i"], event["X"], event["z"], event["L"], event["n"]
-    return event["e"], {b["a"]: (b["f"], b["l"]) for b in event["B"]}
+def check_answers(traded: Traded) -> None:
+    """The answers to the orders, in Binance's words."""
+    own, taken = traded.orders[0], traded.orders[3]
+    placed, gone = traded.limit["answer"], traded.cancel["answer"]
+    bought, bad = traded.market["answer"], traded.bad
+    assert (placed["status"], placed["fills"]) == ("NEW", [])
+    assert placed["clientOrderId"] == own["client_order_id"]
+    assert (gone["status"], gone["executedQty"]) == ("CANCELED", "0.02000000")
+    assert gone["origClientOrderId"] == own["client_order_id"]
+    assert (bought["status"], str(bought["orderId"])) == ("FILLED", taken["order_id"])
+    assert [str(f["tradeId"]) for f in bought["fills"]] == [f["trade_id"] for f in traded.fills[1:]]
+    assert (bad.get("status", 400), bad["code"], bad["msg"]) == (400, -2010, POOR)
 
 
-NONE = "0.00000000"
-PRICE = "64000.00000000"
-OTHERS = {
-    "ETH": ("1000.00000000", NONE),
-    "LTC": ("1000.00000000", NONE),
-    "MX": ("100000.00000000", NONE),
-}
-BOUGHT = {"BTC": ("100.02000000", NONE), "USDT": ("9998718.72000000", NONE)}
-DEPOSITED = {"USDT": ("9998818.72000000", "25.50000000")}
-FILLED = [
-    ("executionReport", 288274001, "NEW", NONE, NONE, "0"),
-    ("executionReport", 288274001, "PARTIALLY_FILLED", "0.01000000", PRICE, "0.64000000"),
-    ("executionReport", 288274001, "FILLED", "0.02000000", PRICE, "0.64000000"),
-    ("outboundAccountInfo", OTHERS | BOUGHT),
-    ("outboundAccountPosition", BOUGHT),
-]  # fmt: skip
-CANCELED = [
-    ("executionReport", 288274002, "CANCELED", NONE, NONE, "0"),
-    ("outboundAccountInfo", OTHERS | BOUGHT | DEPOSITED),
-    ("outboundAccountPosition", DEPOSITED),
-]
+def check_lists(traded: Traded) -> None:
+    """What it read of orders, fills and balances afterwards is what its stream said."""
+    look = traded.look
+    assert look["open"] == []
+    assert [(o["status"], str(o["orderId"])) for o in look["all"]] == [
+        ("CANCELED", traded.orders[0]["order_id"]),
+        ("FILLED", traded.orders[3]["order_id"]),
+    ]
+    assert look["order"] == look["all"][0]
+    assert [str(t["id"]) for t in look["trades"]] == [f["trade_id"] for f in traded.fills]
+    shown = {b["asset"]: b for b in look["account"]["balances"]}
+    for asset, (free, locked) in traded.held.items():
+        assert (Decimal(shown[asset]["free"]), Decimal(shown[asset]["locked"])) == (free, locked)
 
 
-def test_python_binance(sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown) -> None:
+def test_python_binance(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("binance")
     client = drive("python_binance.py", exchange)
     about = client.expect("client")
     assert about["time"]["serverTime"] > 1_700_000_000_000
     client.expect("opened")
 
-    exchange.publish(*FILLED_ORDER)
-    assert [told(e) for e in client.expect_events(5)] == FILLED
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    look = traded.look
+    assert "BTCUSDT" in look["info"]
+    assert look["symbol"]["filters"][0]["tickSize"] == "0.01000000"
+    assert Decimal(look["balance"]["free"]) == traded.held["BTC"][0]
+    assert (look["open_anywhere"], look["test"]) == ([], {})
+    events = client.expect_events(len(frames_of(traded.truth)))
     exchange.rest.wait_for_call("PUT")  # its own timer: POST, which gives the same key, then PUT
-    exchange.publish(*CANCELED_ORDER)
-    assert [told(e) for e in client.expect_events(3)] == CANCELED
 
-    client.say("close")
-    closed = client.expect("closed")
+    closed = client.ask("close")
     assert (closed["kept"], closed["answer"]) == ({}, {})
     assert client.ended() == 0
-    assert not client.left("event")
+    check_clean(exchange, events + [line["event"] for line in client.left("event")])
     assert {c.path for c in exchange.rest.calls() if c.method == "PUT"} == {
         "/api/v1/userDataStream"
     }
-    shown("python-binance", about["version"], "8 events, renewed by its timer", exchange)
+    shown("python-binance", about["version"], len(events), "renewed by its timer", exchange)
 
 
-def test_unicorn_binance_websocket_api(
-    sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown
-) -> None:
+def test_unicorn_binance_websocket_api(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("binance")
     client = drive("unicorn_binance.py", exchange)
     about = client.expect("client")
     assert client.expect("opened")["running"] is True
     exchange.stream.wait_for(UPGRADED)
 
-    exchange.publish(*FILLED_ORDER)
-    assert [told(e) for e in client.expect_events(5)] == FILLED
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    events = client.expect_events(len(frames_of(traded.truth)))
     exchange.rest.wait_for_call("PUT")  # its own timer
-    exchange.publish(*CANCELED_ORDER)
-    assert [told(e) for e in client.expect_events(3)] == CANCELED
 
-    client.say("close")
-    assert int(client.expect("closed")["weight"]) > 0
+    assert int(client.ask("close")["weight"]) > 0
     exchange.rest.wait_for_call("DELETE")
     assert client.ended() == 0
-    did = "8 events, renewed by its timer"
-    shown("unicorn-binance-websocket-api", about["version"], did, exchange)
+    check_clean(exchange, events + [line["event"] for line in client.left("event")])
+    did = "renewed by its timer"
+    shown("unicorn-binance-websocket-api", about["version"], len(events), did, exchange)
 
 
-def test_binance_connector(sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown) -> None:
+def test_binance_connector(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("binance")
     client = drive("binance_connector.mjs", exchange)
     about = client.expect("client")
@@ -100,56 +102,69 @@ def test_binance_connector(sandbox: Callable[[str], Exchange], drive: Drive, sho
     assert acknowledged["result"] is None  # its SUBSCRIBE of the key that the URL has already
     assert isinstance(acknowledged["id"], int)
 
-    exchange.publish(*FILLED_ORDER)
-    assert [told(e) for e in client.expect_events(5)] == FILLED
-    client.say("keepalive")
-    kept = client.expect("kept")
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    events = client.expect_events(len(frames_of(traded.truth)))
+    kept = client.ask("keepalive")
     assert (kept["status"], kept["data"]) == (200, {})
     client.expect("pong")
-    exchange.publish(*CANCELED_ORDER)
-    assert [told(e) for e in client.expect_events(3)] == CANCELED
 
-    client.say("close")
-    closed = client.expect("closed")
+    closed = client.ask("close")
     assert (closed["status"], closed["data"]) == (200, {})
     assert closed["again"] == {"code": -1125, "msg": "This listenKey does not exist."}
     assert client.ended() == 0
-    assert not client.left("event")
     assert not client.left("cut")
-    shown("@binance/connector", about["version"], "8 events, renewListenKey, SUBSCRIBE", exchange)
+    check_clean(exchange, events + [line["event"] for line in client.left("event")])
+    shown(
+        "@binance/connector", about["version"], len(events), "renewListenKey, SUBSCRIBE", exchange
+    )
 
 
-def test_binance_api_node(sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown) -> None:
+def own_form(frame: Any) -> tuple[Any, ...]:
+    """An event of binance-api-node as the frame that it was made of says it."""
+    if frame["e"] == "executionReport":
+        return (
+            "executionReport", frame["i"], frame["c"], frame["x"], frame["X"], frame["l"],
+            frame["L"], frame["z"], frame["n"], frame["N"], frame["t"], frame["m"], frame["E"],
+        )  # fmt: skip
+    kind = {"outboundAccountInfo": "account"}.get(frame["e"], frame["e"])
+    return kind, {b["a"]: (b["f"], b["l"]) for b in frame["B"]}, frame["E"]
+
+
+def renamed(event: Any) -> tuple[Any, ...]:
+    """The same of an event as binance-api-node gives it."""
+    kind, time = event["eventType"], event["eventTime"]
+    if kind == "executionReport":
+        names = (
+            "orderId", "newClientOrderId", "executionType", "orderStatus", "lastTradeQuantity",
+            "priceLastTrade", "totalTradeQuantity", "commission", "commissionAsset", "tradeId",
+            "isBuyerMaker",
+        )  # fmt: skip
+        return kind, *(event[name] for name in names), time
+    if kind == "account":
+        held = {a: (b["available"], b["locked"]) for a, b in event["balances"].items()}
+    else:
+        held = {b["asset"]: (b["free"], b["locked"]) for b in event["balances"]}
+    return kind, held, time
+
+
+def test_binance_api_node(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("binance")
     client = drive("binance_api_node.mjs", exchange)
     about = client.expect("client")
     assert client.expect_events(1) == [{"eventType": "open"}]
 
-    exchange.publish(*FILLED_ORDER)
-    *orders, account, position = client.expect_events(5)
-    assert [(o["orderId"], o["orderStatus"], o["totalTradeQuantity"]) for o in orders] == [
-        (288274001, "NEW", NONE),
-        (288274001, "PARTIALLY_FILLED", "0.01000000"),
-        (288274001, "FILLED", "0.02000000"),
-    ]
-    assert (account["eventType"], account["makerCommissionRate"]) == ("account", 10)
-    assert account["balances"]["BTC"] == {"available": "100.02000000", "locked": NONE}
-    assert account["balances"]["ETH"] == {"available": "1000.00000000", "locked": NONE}
-    assert position["balances"] == [
-        {"asset": "BTC", "free": "100.02000000", "locked": NONE},
-        {"asset": "USDT", "free": "9998718.72000000", "locked": NONE},
-    ]
-    client.say("keepalive")
-    assert client.expect("kept")["answer"] == {}
-    exchange.publish(*CANCELED_ORDER)
-    order, _, position = client.expect_events(3)
-    assert (order["orderStatus"], order["newClientOrderId"]) == ("CANCELED", "cancelSecond")
-    assert order["originalClientOrderId"] == "secondOrder"
-    assert position["balances"] == [
-        {"asset": "USDT", "free": "9998818.72000000", "locked": "25.50000000"}
-    ]
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    frames = frames_of(traded.truth)
+    events = client.expect_events(len(frames))
+    assert [renamed(event) for event in events] == [own_form(frame) for frame in frames]
+    assert client.ask("keepalive")["answer"] == {}
 
-    client.say("close")
-    assert client.expect("closed")["answer"] == {}
+    assert client.ask("close")["answer"] == {}
     assert client.ended() == 0
-    shown("binance-api-node", about["version"], "8 events, keepDataStream", exchange)
+    # It deletes its key before it closes, and may still hear of that.
+    assert {e["event"]["type"] for e in client.left("event")} <= {"listenKeyExpired"}
+    shown("binance-api-node", about["version"], len(events), "keepDataStream", exchange)

@@ -1,53 +1,64 @@
-"""The BHEX broker's own Python SDK, unmodified, against a sandbox with that venue at its root."""
+"""The BHEX broker's own Python SDK, unmodified, trades on a sandbox with that venue at its root."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
-from tests.interop.conftest import Drive, Shown
-from tests.interop.exchange import CANCELED_ORDER, FILLED_ORDER, Exchange
+from tests.interop.conftest import Drive, Shown, Start
+from tests.interop.trading import Traded, check_clean, frames_of, trade
 
 pytestmark = pytest.mark.interop
-NONE = "0.00000000"
 
 
-def test_broker_trade_client(
-    sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown
-) -> None:
+def check_answers(traded: Traded) -> None:
+    """The answers to the orders, in the broker's words."""
+    own, taken = traded.orders[0], traded.orders[3]
+    placed, gone, sold = (s["answer"] for s in (traded.limit, traded.cancel, traded.market))
+    assert (placed["status"], placed["clientOrderId"]) == ("NEW", own["client_order_id"])
+    assert (gone["status"], str(gone["orderId"])) == ("CANCELED", own["order_id"])
+    assert (sold["status"], str(sold["orderId"])) == ("NEW", taken["order_id"])  # matched later
+    assert (traded.bad["code"], traded.bad["msg"]) == (-1131, "Balance insufficient")
+
+
+def check_lists(traded: Traded) -> None:
+    """What it read of orders, fills and balances afterwards is what its stream said."""
+    look = traded.look
+    assert (look["open"], look["test"]) == ([], {})
+    assert [(o["status"], str(o["orderId"])) for o in look["history"]] == [
+        ("FILLED", traded.orders[3]["order_id"]),
+        ("CANCELED", traded.orders[0]["order_id"]),
+    ]
+    assert look["order"] == look["history"][1]
+    assert Decimal(look["order"]["executedQty"]) == Decimal("0.02")
+    assert [str(t["id"]) for t in look["trades"]] == [f["trade_id"] for f in traded.fills[::-1]]
+    shown = {b["asset"]: b for b in look["account"]["balances"]}
+    for asset, (free, locked) in traded.held.items():
+        assert (Decimal(shown[asset]["free"]), Decimal(shown[asset]["locked"])) == (free, locked)
+
+
+def test_broker_trade_client(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("bhex")
     client = drive("broker_client.py", exchange)
     about = client.expect("client")
     assert "BTCUSDT" in [s["symbol"] for s in about["broker"]["symbols"]]
     exchange.stream.wait_for(b"HTTP/1.1 101")
 
-    exchange.publish(*FILLED_ORDER)
-    *orders, account = client.expect_events(4)
-    assert [(o["i"], o["c"], o["X"], o["z"], o["Z"]) for o in orders] == [
-        (288274001, "firstOrder", "NEW", NONE, NONE),
-        (288274001, "firstOrder", "PARTIALLY_FILLED", "0.01000000", "640.00000000"),
-        (288274001, "firstOrder", "FILLED", "0.02000000", "1280.00000000"),
-    ]
-    assert account["e"] == "outboundAccountInfo"
-    assert account["B"] == [
-        {"a": "BTC", "f": "100.02000000", "l": NONE},
-        {"a": "USDT", "f": "9998718.72000000", "l": NONE},
-    ]
-
-    client.say("keepalive")
-    kept = client.expect("kept")
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    events = client.expect_events(len(frames_of(traded.truth)))
+    kept = client.ask("keepalive")
     assert kept["answer"] == {}
     assert kept["unknown"]["code"] == -1125
-    exchange.publish(*CANCELED_ORDER)
-    order, account = client.expect_events(2)
-    assert (order["i"], order["X"], order["z"]) == (288274002, "CANCELED", NONE)
-    assert account["B"] == [{"a": "USDT", "f": "9998818.72000000", "l": "25.50000000"}]
 
-    client.say("close")
-    assert client.expect("closed")["answer"] == {}
+    assert client.ask("close")["answer"] == {}
     assert client.ended() == 0
+    check_clean(exchange, events + [line["event"] for line in client.left("event")])
     assert {c.path for c in exchange.rest.calls() if c.method == "DELETE"} == {
-        "/openapi/v1/userDataStream"
+        "/openapi/v1/userDataStream",
+        "/openapi/v1/order",
     }
-    shown("broker-trade-client", about["version"], "6 events, stream_keepalive, signed", exchange)
+    did = "stream_keepalive, signed"
+    shown("broker-trade-client", about["version"], len(events), did, exchange)

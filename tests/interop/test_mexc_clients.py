@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import Drive, Shown
+from tests.interop.conftest import Drive, Shown, Start
 from tests.interop.driven import PROGRAMS, Driven
-from tests.interop.exchange import API_KEY, CANCELED_ORDER, FILLED_ORDER, Exchange
+from tests.interop.exchange import API_KEY
+from tests.interop.trading import Said, Traded, check_clean, frames_of, trade
 
 DOCUMENT = PROGRAMS / "mexc_document.mjs"
 DIGEST = "b89e325bbc22a9c34fbc831d24cb71fcdf5cbd30a01d0c515cc33063e5daf7f3"
@@ -51,10 +51,9 @@ def test_nothing_but_the_two_base_urls_is_replaced() -> None:
 
 
 @pytest.mark.interop
-def test_the_documents_program(
-    serving: Callable[[str, str], Exchange], tmp_path: Path, shown: Shown
-) -> None:
-    exchange = serving("mexc", 'push = "json"')
+def test_the_documents_program(sandbox: Start, drive: Drive, tmp_path: Path, shown: Shown) -> None:
+    """It only listens: ccxt, which does not listen here, trades."""
+    exchange = sandbox("mexc", 'push = "json"')
     program = tmp_path / "program.mjs"
     program.write_text(redirected(exchange.rest.url, exchange.stream.url), "utf-8")
     # Its intervals of 30 minutes pass in two seconds. It sends no ping, so that a server that has
@@ -67,98 +66,119 @@ def test_the_documents_program(
     )
     try:
         exchange.stream.wait_for(b'{"id":0,"code":0,"msg":"%b"}' % ACCOUNT_CHANNEL.encode())
-        exchange.publish(*FILLED_ORDER)
-        assert [client.line() for _ in range(14)] == [
-            "Asset: BTC",
-            "Balance: 100.02",
-            "Balance Change: 0.02",
-            "Frozen: 0",
-            "Frozen Change: 0",
-            "Type: ENTRUST",
-            "Time: 1767225603000",
-            "Asset: USDT",
-            "Balance: 9998718.72",
-            "Balance Change: -1281.28",
-            "Frozen: 0",
-            "Frozen Change: 0",
-            "Type: ENTRUST",
-            "Time: 1767225603000",
-        ]
+        trader = drive("ccxt_mexc.py", exchange)
+        trader.expect("client")
+        traded = trade(trader, exchange)
+        trader.say("close")
+        assert trader.ended() == 0
+        wanted = [line for f in frames_of(traded.truth) for line in print_of(f)]
+        assert [client.line() for _ in wanted] == wanted
         exchange.rest.wait_for_call("PUT")
-        exchange.publish(*CANCELED_ORDER)
-        assert [client.line() for _ in range(7)] == [
-            "Asset: USDT",
-            "Balance: 9998818.72",
-            "Balance Change: 100",
-            "Frozen: 25.5",
-            "Frozen Change: 25.5",
-            "Type: DEPOSIT",
-            "Time: 1767225605000",
-        ]
         client.interrupt()
         exchange.rest.wait_for_call("DELETE")
         # It never clears its interval: the next renewal meets a key that is gone, and nothing
         # catches that.
         exchange.rest.wait_for_call("PUT", 400)
         assert client.ended() == 1
+        assert not client.rest()
     finally:
         client.close()
     versions = re.findall(
         r'"(axios|ws)": "([^"]+)"', (PROGRAMS.parent / "package.json").read_text()
     )
     version = ", ".join(f"{name} {number}" for name, number in versions)
-    shown("MEXC document's program", version, "3 events, renewed by its interval", exchange)
+    did = "ccxt traded, renewed by its interval"
+    shown("MEXC document's program", version, len(wanted) // 7, did, exchange)
+
+
+def print_of(frame: Said) -> list[str]:
+    """What the document's program prints of a frame; it reads those of one channel."""
+    account = frame.get("privateAccount")
+    if account is None:
+        return []
+    return [
+        f"Asset: {account['vcoinName']}",
+        f"Balance: {account['balanceAmount']}",
+        f"Balance Change: {account['balanceAmountChange']}",
+        f"Frozen: {account['frozenAmount']}",
+        f"Frozen Change: {account['frozenAmountChange']}",
+        f"Type: {account['type']}",
+        f"Time: {account['time']}",
+    ]
+
+
+def check_answers(traded: Traded) -> None:
+    """The answers to the orders, and the error, in ccxt's form."""
+    own, taken = traded.orders[0], traded.orders[3]
+    placed, gone, bought = (s["answer"] for s in (traded.limit, traded.cancel, traded.market))
+    assert (placed["id"], placed["price"], placed["amount"]) == (own["order_id"], 60000.0, 0.05)
+    assert (gone["id"], gone["status"], gone["filled"]) == (own["order_id"], "canceled", 0.02)
+    assert (bought["id"], bought["type"], bought["side"]) == (taken["order_id"], "market", "buy")
+    assert traded.bad["error"] == "InsufficientFunds"
+    assert '"code":30004' in traded.bad["text"]
+    assert "Insufficient position" in traded.bad["text"]
+
+
+def check_lists(traded: Traded) -> None:
+    """What it fetched of orders, fills and balances afterwards is what its stream said."""
+    look, own, taken = traded.look, traded.orders[0], traded.orders[3]
+    assert look["open"] == []
+    assert [(o["id"], o["status"], o["filled"]) for o in look["all"]] == [
+        (own["order_id"], "canceled", 0.02),
+        (taken["order_id"], "closed", 10.0),
+    ]
+    assert look["order"] == look["all"][0]
+    fills = [(f["trade_id"], f["order_id"], f["maker"]) for f in traded.fills]
+    words = {"maker": True, "taker": False}
+    assert [(t["id"], t["order"], words[t["takerOrMaker"]]) for t in look["trades"]] == fills
+    assert look["own"] == look["trades"][:1]
+    for asset, (free, locked) in traded.held.items():
+        assert look["balance"]["free"][asset] == float(free)
+        assert look["balance"]["used"][asset] == float(locked)
+
+
+def check_watched(client: Driven, traded: Traded) -> None:
+    """Its own form of the stream: each fill, and how orders and balances ended."""
+    trades = [client.expect("trade") for _ in traded.fills]
+    for trade_, fill in zip(trades, traded.fills, strict=True):
+        assert (trade_["id"], trade_["order"]) == (fill["trade_id"], fill["order_id"])
+        assert trade_["price"] == float(fill["last_price"])
+        assert trade_["amount"] == float(fill["last_quantity"])
+        assert trade_["fee"] == {"currency": "USDT", "cost": float(fill["commission"])}
+    orders = client.left("order")  # it may skip states
+    own, taken = traded.orders[0]["order_id"], traded.orders[3]["order_id"]
+    ends = {o["id"]: (o["status"], o["filled"], o["remaining"]) for o in orders}
+    assert ends == {own: ("closed", 0.02, 0.03), taken: ("closed", 10.0, 0.0)}
+    balance = client.left("balance")[-1]
+    for asset, (free, locked) in traded.held.items():
+        assert (balance["free"][asset], balance["used"][asset]) == (float(free), float(locked))
 
 
 @pytest.mark.interop
-def test_ccxt(sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown) -> None:
+def test_ccxt(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("mexc")
     client = drive("ccxt_mexc.py", exchange)
     about = client.expect("client")
-    assert "BTC/USDT" in about["markets"]
+    assert about["markets"] == ["BTC/USDT", "ETH/BTC", "ETH/USDT", "LTC/BTC", "MX/USDT"]
+    assert about["currencies"] == ["BTC", "ETH", "LTC", "MX", "USDT"]
+    assert about["precision"]["price"] == 0.01
+    assert about["precision"]["amount"] == 0.00001
+    assert about["limits"]["cost"]["min"] == 1.0
+    client.ask("watch")
     for channel in ("account", "deals", "orders"):
         exchange.stream.wait_for(b"spot@private.%b.v3.api.pb" % channel.encode())
 
-    exchange.publish(*FILLED_ORDER)
-    while (order := client.expect("order"))["status"] != "closed":  # it may skip states
-        assert (order["id"], order["status"]) == ("288274001", "open")
-    assert order == {
-        "kind": "order",
-        "id": "288274001",
-        "clientOrderId": "firstOrder",
-        "symbol": "BTC/USDT",
-        "side": "buy",
-        "type": "limit",
-        "status": "closed",
-        "price": 64000.0,
-        "amount": 0.02,
-        "filled": 0.02,
-        "remaining": 0.0,
-        "average": 64000.0,
-        "cost": 1280.0,
-    }
-    trades = [client.expect("trade") for _ in range(2)]
-    assert [(t["id"], t["order"], t["price"], t["amount"]) for t in trades] == [
-        ("501", "288274001", 64000.0, 0.01),
-        ("502", "288274001", 64000.0, 0.01),
-    ]
-    assert all(t["fee"] == {"currency": "USDT", "cost": 0.64} for t in trades)
-    while "USDT" not in (balance := client.expect("balance"))["free"]:
-        pass
-    assert balance["free"] == {"BTC": 100.02, "USDT": 9998718.72}
-    assert balance["used"] == {"BTC": 0.0, "USDT": 0.0}
-
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    events = client.expect_events(sum(len(line["frames"]) for line in traded.truth))
     exchange.rest.wait_for_call("PUT")  # its own timer
-    exchange.publish(*CANCELED_ORDER)
-    order = client.expect("order")
-    assert (order["id"], order["status"], order["filled"]) == ("288274002", "canceled", 0.0)
-    balance = client.expect("balance")
-    assert balance["free"]["USDT"] == 9998818.72
-    assert balance["used"]["USDT"] == 25.5
 
-    client.say("close")
-    assert client.expect("keys") == {"kind": "keys", "own": True, "count": 1}
-    assert client.expect("closed")["same"] is True
+    gone = client.ask("stop")
+    assert (gone["own"], gone["count"], gone["same"]) == (True, 1, True)
+    client.ask("close")
     assert client.ended() == 0
+    check_watched(client, traded)
+    check_clean(exchange, events + [line["event"] for line in client.left("event")])
     did = "orders, trades, balances, renewed by its timer"
-    shown("ccxt (pro.mexc)", about["version"], did, exchange)
+    shown("ccxt (pro.mexc)", about["version"], len(events), did, exchange)

@@ -1,59 +1,63 @@
-"""SpaceDEX: no client is published, so a bare loop of our own stands in for one."""
+"""SpaceDEX: no client is published, so a bare loop of our own stands in for one, and trades."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
-from tests.interop.conftest import Drive, Shown
-from tests.interop.exchange import CANCELED_ORDER, FILLED_ORDER, Exchange
+from tests.interop.conftest import Drive, Shown, Start
+from tests.interop.trading import Traded, check_clean, frames_of, trade
 
 pytestmark = pytest.mark.interop
 
 
-def test_a_bare_loop(sandbox: Callable[[str], Exchange], drive: Drive, shown: Shown) -> None:
+def check_answers(traded: Traded) -> None:
+    """The answers to the orders, in the reference's words."""
+    own, taken = traded.orders[0], traded.orders[3]
+    placed, gone, sold = (s["answer"] for s in (traded.limit, traded.cancel, traded.market))
+    assert (placed["status"], placed["clientOrderId"]) == ("NEW", own["client_order_id"])
+    assert (gone["status"], gone["executedQty"]) == ("CANCELED", "0.02000000")
+    assert (sold["status"], str(sold["orderId"])) == ("FILLED", taken["order_id"])
+    assert traded.bad["status"] == 400
+    assert traded.bad["code"] == -2010
+    assert traded.bad["msg"] == "Account has insufficient balance for requested action."
+
+
+def check_lists(traded: Traded) -> None:
+    """What it read of orders and balances afterwards is what its stream said."""
+    look = traded.look
+    assert (look["open"], look["test"]) == ([], {})
+    assert [(o["status"], str(o["orderId"])) for o in look["all"]] == [
+        ("CANCELED", traded.orders[0]["order_id"]),
+        ("FILLED", traded.orders[3]["order_id"]),
+    ]
+    assert look["order"] == look["all"][0]
+    shown = {b["asset"]: b for b in look["account"]["balances"]}
+    for asset, (free, locked) in traded.held.items():
+        assert (Decimal(shown[asset]["free"]), Decimal(shown[asset]["locked"])) == (free, locked)
+
+
+def test_a_bare_loop(sandbox: Start, drive: Drive, shown: Shown) -> None:
     exchange = sandbox("spacedex")
     client = drive("spacedex.py", exchange)
     about = client.expect("client")
     client.expect("opened")
 
-    exchange.publish(*FILLED_ORDER)
-    *orders, account = (json.loads(client.expect("text")["text"]) for _ in range(4))
-    assert orders[-1] == {
-        "e": "executionReport",
-        "s": "BTCUSDT",
-        "i": 288274001,
-        "S": "BUY",
-        "X": "FILLED",
-        "l": "0.01000000",
-        "L": "64000.00",
-        "n": "0.64",
-        "N": "USDT",
-        "T": 1_767_225_603_000,
-    }
-    assert account["e"] == "outboundAccountPosition"
-    assert account["B"] == [
-        {"a": "BTC", "f": "100.02000000", "l": "0.00000000"},
-        {"a": "USDT", "f": "9998718.72000000", "l": "0.00000000"},
-    ]
-
-    client.say("keepalive")
-    kept = client.expect("kept")
+    traded = trade(client, exchange)
+    check_answers(traded)
+    check_lists(traded)
+    frames = frames_of(traded.truth)
+    events = [json.loads(client.expect("text")["text"]) for _ in frames]
+    assert events == frames
+    kept = client.ask("keepalive")
     assert (kept["status"], kept["answer"]) == (200, {})
-    exchange.publish(*CANCELED_ORDER)
-    order, account = (json.loads(client.expect("text")["text"]) for _ in range(2))
-    assert (order["i"], order["X"]) == (288274002, "CANCELED")
-    assert account["B"] == [{"a": "USDT", "f": "9998818.72000000", "l": "25.50000000"}]
 
     client.say("close")
     assert client.expect("ended")["code"] == 1000
-    assert client.expect("closed")["answer"] == {}
+    assert client.expect("close")["answer"] == {}
     assert client.ended() == 0
-    shown(
-        "(websocket-client, our own)",
-        about["version"],
-        "6 events, SpaceDEX by its document",
-        exchange,
-    )
+    check_clean(exchange, events + [json.loads(line["text"]) for line in client.left("text")])
+    did = "SpaceDEX by its document"
+    shown("(websocket-client, our own)", about["version"], len(events), did, exchange)

@@ -1,7 +1,7 @@
-// @binance/connector: Spot for the listen key, WebsocketStream for the stream, and the SUBSCRIBE
-// that it sends when it is connected already.
+// @binance/connector: Spot for orders and the listen key, WebsocketStream for the stream, and the
+// SUBSCRIBE that it sends when it is connected already.
 import { createRequire } from "node:module";
-import { tell, words } from "./lines.mjs";
+import { PRICE, QUANTITY, SYMBOL, TAKEN, TOO_MUCH, obey, tell } from "./lines.mjs";
 
 const require = createRequire(import.meta.url);
 const { Spot, WebsocketStream } = require("@binance/connector");
@@ -28,17 +28,42 @@ stream.subscribe(listenKey);
 const { version } = require("@binance/connector/package.json");
 const { data: info } = await spot.exchangeInfo();
 tell("client", { version, symbols: info.symbols.map((s) => s.symbol) });
-for await (const word of words()) {
-  if (word === "keepalive") {
+const LIMIT = { price: PRICE, timeInForce: "GTC" };
+let orderId;
+await obey({
+  async limit() {
+    const { data } = await spot.newOrder(SYMBOL, "BUY", "LIMIT", { ...LIMIT, quantity: QUANTITY });
+    orderId = data.orderId;
+    return { id: orderId, answer: data };
+  },
+  async cancel() {
+    return { answer: (await spot.cancelOrder(SYMBOL, { orderId })).data };
+  },
+  async market() {
+    return { answer: (await spot.newOrder(SYMBOL, "BUY", "MARKET", { quantity: TAKEN })).data };
+  },
+  async bad() {
+    const refused = spot.newOrder(SYMBOL, "BUY", "LIMIT", { ...LIMIT, quantity: TOO_MUCH });
+    const { response } = await refused.catch((e) => e);
+    return { status: response.status, ...response.data };
+  },
+  async look() {
+    return {
+      account: (await spot.account()).data,
+      order: (await spot.getOrder(SYMBOL, { orderId })).data,
+      open: (await spot.openOrders({ symbol: SYMBOL })).data,
+      all: (await spot.allOrders(SYMBOL)).data,
+      trades: (await spot.myTrades(SYMBOL)).data,
+    };
+  },
+  async keepalive() {
     const { status, data } = await spot.renewListenKey(listenKey);
     stream.pingServer();
-    tell("kept", { status, data });
-  } else {
-    stream.disconnect();
-    const { status, data } = await spot.closeListenKey(listenKey);
-    const again = await spot.renewListenKey(listenKey).catch((e) => e.response);
-    tell("closed", { status, data, again: again.data });
-    break;
-  }
-}
+    return { status, data };
+  },
+});
+stream.disconnect();
+const { status, data } = await spot.closeListenKey(listenKey);
+const again = await spot.renewListenKey(listenKey).catch((e) => e.response);
+tell("close", { status, data, again: again.data });
 process.exit(0);

@@ -1,7 +1,14 @@
 """How a program that drives a client talks to its test: JSON lines out, words in."""
 
+import asyncio
 import json
 import sys
+
+# What the programs of all clients trade.
+SYMBOL = "BTCUSDT"
+QUANTITY, PRICE = "0.05", "60000.00"  # a bid that rests: the market is at 64000
+TAKEN = "10"  # more than the best level offers
+TOO_MUCH = "9000"  # of BTC, for ten million USDT
 
 
 def tell(kind, **fields):
@@ -10,5 +17,17 @@ def tell(kind, **fields):
 
 
 def hear():
-    """The test's next word: ``keepalive``, ``close``; empty when the test has gone."""
+    """The test's next word: ``limit``, ``close``; empty when the test has gone."""
     return sys.stdin.readline().strip()
+
+
+def obey(calls):
+    """Does what each word asks for and tells what came of it, until the word is ``close``."""
+    while (word := hear()) not in {"", "close"}:
+        tell(word, **calls[word]())
+
+
+async def obey_async(calls):
+    """The same, with calls that are awaited."""
+    while (word := await asyncio.to_thread(hear)) not in {"", "close"}:
+        tell(word, **await calls[word]())
