@@ -184,7 +184,7 @@ def tried(page: str, site: Site, **environment: str) -> str:
         stderr=subprocess.PIPE,
     ) as process:
         try:
-            _, complaints = process.communicate(timeout=45)
+            _, complaints = process.communicate(timeout=150)
         except subprocess.TimeoutExpired:
             process.terminate()
             raise

@@ -17,6 +17,7 @@ from tests.docs.snippets import ROOT, Site, blocks, commands, fences, tried
 from userstream.server.settings import Settings
 from userstream.venues import load, names
 
+pytestmark = pytest.mark.timeout(200)  # a page runs many commands, one after the other
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 WITH_FAULTS = DOCS / "how-to" / "test-with-faults.md"

@@ -139,9 +139,10 @@ async def test_too_many_orders_are_refused_and_counted() -> None:
 
 
 async def _begin_of_a_second(b: Bots) -> None:
-    """Jumps to one, so that what follows is in the same."""
+    """Jumps to one and lets it last, so that what follows is in the same."""
     to_come = 1_000 - b.sandbox.clock.ms() % 1_000
-    await b.server.admin.post("/_sandbox/clock", json={"advance_ms": to_come})
+    change = {"advance_ms": to_come, "speed": 0.02}
+    await b.server.admin.post("/_sandbox/clock", json=change)
 
 
 @pytest.mark.parametrize(("venue", "most"), [("binance", 10), ("spacedex", 10), ("bhex", 20)])
