@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from userstream.errors import InvalidSettings
+from userstream.sandbox.bodies import json_response, read_body, read_text
 from userstream.sandbox.faults.control import real_ms
 from userstream.sandbox.faults.fault import reads
 from userstream.server.settings import MAX_CLOCK_SPEED
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from userstream.sandbox.truth import Truth
     from userstream.server.service import Service
 
-_BODY_BYTES = 65_536
 _PAGE = 500
 _MAX_ADVANCE_MS = 31_622_400_000  # a leap year
 
@@ -58,26 +58,21 @@ class SandboxAdmin:
         self._service = service
 
     async def _list(self, _: Request) -> Response:
-        return _json([_shown(active) for active in self._faults.plan.listed()])
+        return json_response([_shown(active) for active in self._faults.plan.listed()])
 
     async def _set(self, request: Request) -> Response:
-        return _json(_shown(await self._faults.set(await _body(request))), 201)
+        return json_response(_shown(await self._faults.set(await read_text(request))), 201)
 
     async def _clear(self, request: Request) -> Response:
         gone = self._faults.clear(request.path_params.get("id"))
-        return _json([_shown(active) for active in gone])
+        return json_response([_shown(active) for active in gone])
 
     async def _clock(self, _: Request) -> Response:
         clock = self._service.clock
-        return _json({"time_ms": clock.ms(), "speed": clock.speed})
+        return json_response({"time_ms": clock.ms(), "speed": clock.speed})
 
     async def _change(self, request: Request) -> Response:
-        try:
-            change = msgspec.json.decode(await _body(request), type=ClockChange)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            raise InvalidSettings(
-                f'{e}; a body is {{"speed":3600}}, {{"advance_ms":60000}} or both'
-            ) from None
+        change = await read_body(request, ClockChange)
         if change.speed is not None and not 0.001 <= change.speed <= MAX_CLOCK_SPEED:
             raise InvalidSettings(
                 f"speed is {change.speed}; allowed are 0.001 to {MAX_CLOCK_SPEED}"
@@ -116,16 +111,6 @@ async def _paged(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
     yield b"".join(page)
 
 
-async def _body(request: Request) -> bytes:
-    """The body of a request, or of one that is too long its beginning, which is no JSON."""
-    parts = bytearray()
-    async for chunk in request.stream():
-        parts += chunk
-        if len(parts) > _BODY_BYTES:
-            break
-    return bytes(parts[:_BODY_BYTES])
-
-
 def _shown(active: Active) -> dict[str, Any]:
     given = msgspec.to_builtins(active.fault)
     said = {name: value for name, value in given.items() if value not in {None, False}}
@@ -136,7 +121,3 @@ def _shown(active: Active) -> dict[str, Any]:
         "spent": active.spent(real_ms()),
         "fault": said,
     }
-
-
-def _json(body: object, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
