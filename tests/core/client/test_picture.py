@@ -77,6 +77,11 @@ def test_where_a_venue_has_no_sums_they_are_ours_from_the_orders_beginning() -> 
     it = picture(order(), fill(), fill(), fill("2"), fill_key=FillKey.NONE)
     assert it.filled("1") == 2
     assert it.filled("2") is None
+    tell(it, order(status="PARTIALLY_FILLED", cumulative_quantity="5", time_ms=T + 1))
+    tell(it, fill(time_ms=T + 1))
+    assert it.filled("1") == 5
+    tell(it, fill(time_ms=T + 2))
+    assert it.filled("1") == 6
 
 
 def test_only_so_much_is_remembered() -> None:

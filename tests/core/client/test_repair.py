@@ -80,7 +80,7 @@ def test_fills_are_asked_for_since_a_little_before_the_break() -> None:
     it = repair(symbols=("A",))
     (first,) = it.start(0)
     (ask,) = it.answered(Rows(first.number), 0)
-    assert ask == Ask(2, What.FILLS, "A", None, T - 2_000)
+    assert ask == Ask(2, What.FILLS, "A", None, T - 10_000)
 
 
 def test_an_account_wide_call_is_one_and_no_call_is_none() -> None:
@@ -90,8 +90,17 @@ def test_an_account_wide_call_is_one_and_no_call_is_none() -> None:
     ]
     assert asks == [
         ["OPEN_ORDERS", "FILLS", "ACCOUNT", "OPEN_ORDERS"],
-        ["OPEN_ORDERS", "ACCOUNT", "OPEN_ORDERS"],
+        ["OPEN_ORDERS", "ETHUSDT", "ACCOUNT", "OPEN_ORDERS"],
     ]
+
+
+def test_without_fills_the_orders_of_each_symbol_are_listed() -> None:
+    it = repair(fills_by=FillsBy.NOTHING)
+    (first,) = it.start(0)
+    (ask,) = it.answered(Rows(first.number), 0)
+    assert ask == Ask(2, What.ORDERS, "ETHUSDT", None, T - 10_000)
+    go(it, it.answered(Rows(ask.number, orders=(order("9", status="CANCELED"),)), 0))
+    assert list(found(it).orders) == ["9"]
 
 
 def test_the_first_time_there_is_no_break_to_ask_fills_of() -> None:
@@ -122,7 +131,7 @@ def test_an_order_that_is_finished_already_is_not_asked_for_its_old_fills() -> N
 
 
 def test_what_is_not_there_may_be_there_a_moment_later() -> None:
-    it = repair(order("2"), symbols=(), fills_by=FillsBy.NOTHING)
+    it = repair(order("2"), symbols=(), since_ms=None)
     (first,) = it.start(0)
     (ask,) = it.answered(Rows(first.number), 0)
     now = 0

@@ -106,6 +106,11 @@ def test_an_order_is_told_where_it_is_further_than_what_was_told() -> None:
     assert len(reunite(orders=[order("9")])) == 1
 
 
+def test_what_was_over_before_the_break_is_no_news() -> None:
+    assert reunite(orders=[order(status="CANCELED", time_ms=T - 10_001)]) == []
+    assert len(reunite(orders=[order(status="CANCELED", time_ms=T - 10_000)])) == 1
+
+
 def test_orders_are_told_by_their_time() -> None:
     told = reunite(orders=[order("1", time_ms=T + 2), order("2", time_ms=T + 1)])
     assert [e.order_id for e in told if isinstance(e, OrderEvent)] == ["2", "1"]
@@ -159,6 +164,9 @@ def test_a_venue_without_fills_tells_only_the_sum() -> None:
         for e in reunite(known=known, orders=[now], buffer=streamed, fill_key=NONE)
         if isinstance(e, Gap)
     ]
+    other = [fill("2", "3"), fill(quantity="3", time_ms=T + 1)]
+    told = reunite(known=known, orders=[now], buffer=other, fill_key=NONE)
+    assert [e.missing_quantity for e in told if isinstance(e, Gap)] == [3]
     canceled = [fill(quantity="3", status="CANCELED", execution="CANCELED")]
     told = reunite(known=known, orders=[now], buffer=canceled, fill_key=NONE)
     assert [e.missing_quantity for e in told if isinstance(e, Gap)] == [3]
@@ -168,7 +176,7 @@ def test_of_an_order_that_began_in_the_break_every_fill_must_be_there() -> None:
     now = order("9", status="FILLED", cumulative_quantity="2", created_ms=T + 1)
     told = reunite(orders=[now], fills=[row("9")])
     assert [e.missing_quantity for e in told if isinstance(e, Gap)] == [1]
-    older = order("9", status="FILLED", cumulative_quantity="2", created_ms=T - 1)
+    older = order("9", status="FILLED", cumulative_quantity="2", created_ms=T - 10_001)
     assert not [e for e in reunite(orders=[older]) if isinstance(e, Gap)]
     assert not [e for e in reunite(orders=[now], since_ms=None) if isinstance(e, Gap)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,16 @@ from userstream.core.client.identity import fill_of
 from userstream.core.client.told import AccountEvent, Holding, OrderEvent, Told
 from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import FillKey
+
+
+class _Filled(NamedTuple):
+    """The quantity, and up to when a sum of the venue accounts for it."""
+
+    quantity: Decimal | None
+    at_ms: int
+
+
+_UNKNOWN = _Filled(None, 0)
 
 
 class Picture:
@@ -29,7 +39,7 @@ class Picture:
         self.account: dict[str, Holding] = {}
         self._account_ms: dict[str, int] = {}
         self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
-        self._filled: OrderedDict[str, Decimal | None] = OrderedDict()
+        self._filled: OrderedDict[str, _Filled] = OrderedDict()
         self._finished: OrderedDict[str, None] = OrderedDict()
 
     def apply(self, event: Told) -> None:
@@ -45,7 +55,7 @@ class Picture:
 
     def filled(self, order_id: str) -> Decimal | None:
         """What was filled of an order by all that was told; ``None`` where it is not known."""
-        return self._filled.get(order_id)
+        return self._filled.get(order_id, _UNKNOWN).quantity
 
     def finished(self, order_id: str) -> bool:
         """Whether the order was told to be over."""
@@ -61,7 +71,7 @@ class Picture:
         if fill is not None:
             self._fills[fill] = None
             _trim(self._fills, self._bounds.copies)
-        self._sum(order, counts=fill is not None or self._fill_key is FillKey.NONE)
+        self._sum(order, counts=self._fill_key is FillKey.NONE)
         if event.late or order.order_id in self._finished:
             return
         known = self.orders.get(order.order_id)
@@ -73,17 +83,20 @@ class Picture:
             self.orders[order.order_id] = order if known is None else _with(known, order)
 
     def _sum(self, order: OrderUpdate, *, counts: bool) -> None:
-        """The filled quantity: as the venue sums it up, else our sum since the order was new."""
+        """The filled quantity: as the venue sums it up, else our sum since the order was new.
+
+        A sum of the venue holds every fill up to its time.
+        """
         order_id = order.order_id
-        known = self._filled.get(order_id)
-        last = Decimal(order.last_quantity or 0)
+        known, at_ms = self._filled.get(order_id, _UNKNOWN)
         if order.cumulative_quantity is not None:
             known = max(known or Decimal(0), Decimal(order.cumulative_quantity))
+            at_ms = max(at_ms, order.time_ms)
         elif order.status == "NEW" and known is None:
             known = Decimal(0)
-        elif known is not None and counts and self._fill_key is FillKey.NONE:
-            known += last
-        self._filled[order_id] = known
+        elif known is not None and counts and order.time_ms > at_ms:
+            known += Decimal(order.last_quantity or 0)
+        self._filled[order_id] = _Filled(known, at_ms)
         self._filled.move_to_end(order_id)
         while len(self._filled) > self._bounds.orders + len(self.orders):
             self._filled.popitem(last=False)

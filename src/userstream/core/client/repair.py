@@ -14,8 +14,9 @@ from userstream.core.client.bounds import Bounds, back_off
 from userstream.core.client.picture import Picture
 from userstream.events import AccountSnapshot, OrderUpdate
 
-OVERLAP_MS = 2_000
-"""How far before the last proved moment fills are asked for: a venue's clocks differ."""
+OVERLAP_MS = 10_000
+"""How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
+had under way counts too. Rows that were told already cost nothing but their transfer."""
 _TRIES = 3
 _ROUNDS = 3
 
@@ -27,7 +28,7 @@ class FillsBy(Enum):
     ACCOUNT = auto()
     """All symbols in one call."""
     NOTHING = auto()
-    """Not at all: what was filled is only known as a sum."""
+    """Not at all: what was filled is only known as a sum, so orders are listed by symbol."""
 
 
 class What(Enum):
@@ -35,6 +36,8 @@ class What(Enum):
 
     OPEN_ORDERS = auto()
     ORDER = auto()
+    ORDERS = auto()
+    """Every order of a symbol that changed since then, finished ones too."""
     FILLS = auto()
     ACCOUNT = auto()
 
@@ -53,7 +56,10 @@ class Ask(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """An answer. A fill is an ``OrderUpdate`` with a trade id and last amounts, without status."""
+    """An answer. A fill is an ``OrderUpdate`` with a trade id and last amounts, without status.
+
+    ``time_ms`` of an order is the time of its last change.
+    """
 
     number: int
     orders: tuple[OrderUpdate, ...] = ()
@@ -197,10 +203,11 @@ class Repair:
             if order_id not in listed
         }
         asks = [Ask(0, What.ORDER, o.symbol, order_id) for order_id, o in self._wanted.items()]
-        if self._since_ms is not None and self._fills_by is FillsBy.ACCOUNT:
-            asks.append(Ask(0, What.FILLS, since_ms=self._since_ms))
-        elif self._since_ms is not None and self._fills_by is FillsBy.SYMBOL:
-            asks += [Ask(0, What.FILLS, s, since_ms=self._since_ms) for s in sorted(self._symbols)]
+        if self._since_ms is not None:
+            everywhere = self._fills_by is FillsBy.ACCOUNT
+            what = What.ORDERS if self._fills_by is FillsBy.NOTHING else What.FILLS
+            symbols = [None] if everywhere else sorted(self._symbols)
+            asks += [Ask(0, what, symbol, since_ms=self._since_ms) for symbol in symbols]
         return [*asks, Ask(0, What.ACCOUNT), Ask(0, What.OPEN_ORDERS)]
 
     def _compare(self, first: dict[str, OrderUpdate], last: dict[str, OrderUpdate]) -> None:

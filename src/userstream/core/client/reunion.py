@@ -11,7 +11,7 @@ import msgspec
 
 from userstream.core.client.identity import fill_of, plain
 from userstream.core.client.picture import Picture
-from userstream.core.client.repair import Found
+from userstream.core.client.repair import OVERLAP_MS, Found
 from userstream.core.client.told import (
     AccountEvent,
     Gap,
@@ -137,15 +137,14 @@ class Reunion:
         if self._picture.finished(row.order_id):
             return False
         known = self._picture.orders.get(row.order_id)
+        terminal = row.status in TERMINAL
+        if known is None and terminal and row.time_ms < (self._since_ms or 0) - OVERLAP_MS:
+            return False
         filled = self._picture.filled(row.order_id) or Decimal(0)
-        return known is None or row.status in TERMINAL or _progress(row) > (False, filled)
+        return known is None or terminal or _progress(row) > (False, filled)
 
     def _gaps(self, fills: list[OrderUpdate]) -> list[Gap]:
         """What is known to be missing: filled, and told by no fill; or an order that is gone."""
-        told: dict[str, Decimal] = defaultdict(Decimal)
-        for update in [*fills, *self._streamed]:
-            if self._counts(update):
-                told[update.order_id] += Decimal(update.last_quantity or 0)
         gaps = [
             self._gap(Scope.ORDER, o, "the venue does not know it") for o in self._found.unknown
         ]
@@ -153,22 +152,32 @@ class Reunion:
             before = self._before(row)
             if before is None:
                 continue
-            missing = Decimal(row.cumulative_quantity or 0) - before - told[row.order_id]
+            told = sum((self._part(row, update) for update in [*fills, *self._streamed]), before)
+            missing = Decimal(row.cumulative_quantity or 0) - told
             if missing > 0:
                 gaps.append(self._gap(Scope.FILLS, row, "filled without a fill", missing))
         return gaps
 
-    def _counts(self, update: OrderUpdate) -> bool:
-        return (
-            self._fill_key is FillKey.NONE or fill_of(update, self._fill_key) is not None
-        ) and update.execution in {None, "TRADE"}
+    def _part(self, row: OrderUpdate, update: OrderUpdate) -> Decimal:
+        """What an event adds to the told part of an order's sum.
+
+        Where nothing tells fills apart, one that is younger than the sum is not in it.
+        """
+        if update.order_id != row.order_id or update.execution not in {None, "TRADE"}:
+            return Decimal(0)
+        if self._fill_key is FillKey.NONE:
+            counts = update.time_ms <= row.time_ms
+        else:
+            counts = fill_of(update, self._fill_key) is not None
+        return Decimal(update.last_quantity or 0) if counts else Decimal(0)
 
     def _before(self, row: OrderUpdate) -> Decimal | None:
         """What was told of an order's fills before the break; ``None``: nobody knows."""
         if self._since_ms is None:
             return None
         known = self._picture.filled(row.order_id)
-        if known is None and row.created_ms is not None and row.created_ms >= self._since_ms:
+        began_ms = self._since_ms - OVERLAP_MS
+        if known is None and row.created_ms is not None and row.created_ms >= began_ms:
             return Decimal(0)
         return known
 

@@ -1,0 +1,181 @@
+"""The pair: both ends' cores over a link that lags, repeats and breaks, on a virtual clock.
+
+At the end every fault is over; then each fill was told once, or a gap says how much was not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.model.pair import World
+from userstream.core.client.identity import fill_of, positive
+from userstream.core.client.told import Gap, OrderEvent, State
+from userstream.core.closing import End
+from userstream.events import AccountUpdate, Balance
+from userstream.venue import FillKey
+from userstream.venues import names
+
+VOUCHING = {State.LIVE, State.DEGRADED}
+MINUTE = 60_000
+
+
+class PairModel(RuleBasedStateMachine):
+    """Rules are what can happen to a stream; invariants hold after each."""
+
+    venue = "binance"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World
+
+    @initialize(seed=st.integers(0, 9))
+    def begin(self, seed: int) -> None:
+        self.world = World(self.venue, seed)
+        self.world.advance(2_000)
+        assert self.world.state is State.LIVE
+
+    @rule(times=st.sampled_from([1, 1, 1, 2]))
+    def place(self, times: int) -> None:
+        world = self.world
+        world.publish(world.truth.place(world.server_ms), times=times)
+
+    @precondition(lambda self: self.world.truth.open)
+    @rule(which=st.integers(0, 99), count=st.integers(1, 3), times=st.sampled_from([1, 1, 1, 2]))
+    def fill(self, which: int, count: int, times: int) -> None:
+        world = self.world
+        for _ in range(count):
+            if world.truth.open:
+                order_id = world.truth.open[which % len(world.truth.open)]
+                world.publish(world.truth.fill(order_id, world.server_ms), times=times)
+
+    @precondition(lambda self: self.world.truth.open)
+    @rule(which=st.integers(0, 99))
+    def cancel(self, which: int) -> None:
+        world = self.world
+        order_id = world.truth.open[which % len(world.truth.open)]
+        world.publish(world.truth.cancel(order_id, world.server_ms))
+
+    @rule(free=st.integers(0, 9))
+    def move_balance(self, free: int) -> None:
+        held = Balance(asset="BTC", free=str(free), locked="0", free_change="1", locked_change="0")
+        self.world.publish(AccountUpdate(time_ms=self.world.server_ms, balances=(held,)))
+
+    @rule(ms=st.sampled_from([0, 1, 39, 40, 41, 80, 500, 3_000, 30_000, 14 * MINUTE]))
+    def advance(self, ms: int) -> None:
+        self.world.advance(ms)
+
+    @rule(ms=st.sampled_from([0, 100, 1_500]))
+    def lag(self, ms: int) -> None:
+        self.world.lag_ms = ms
+
+    @rule(silently=st.booleans())
+    def cut(self, silently: bool) -> None:
+        self.world.cut(silently=silently)
+
+    @rule(end=st.sampled_from([End.SHUTDOWN, End.SLOW, End.MAX_AGE]))
+    def end_sockets(self, end: End) -> None:
+        for socket in list(self.world.wires):
+            self.world.end(socket, end)
+
+    @rule(silently=st.booleans())
+    def delete_keys(self, silently: bool) -> None:
+        self.world.delete_keys(silently=silently)
+
+    @rule(count=st.integers(1, 12))
+    def rest_fails(self, count: int) -> None:
+        self.world.rest_fails = count
+
+    @rule(ms=st.sampled_from([-90_000, 90_000, 3_600_000]))
+    def skew(self, ms: int) -> None:
+        self.world.drift_ms += ms
+
+    @rule()
+    def a_day(self) -> None:
+        self.world.advance(130 * MINUTE)
+
+    @invariant()
+    def it_never_vouches_on_a_dead_key_or_without_a_socket(self) -> None:
+        feed, now = self.world.feed, self.world.now
+        if feed.stream.state in VOUCHING:
+            assert feed.stream.keys.lives(now)
+            assert any(link.ready for link in feed.stream.fleet.sockets)
+
+    @invariant()
+    def it_always_knows_when_to_look_again(self) -> None:
+        due = self.world.feed.deadline()
+        assert due is not None
+        assert due <= self.world.now + 5_000
+
+    @invariant()
+    def it_asks_for_a_key_at_most_every_five_seconds(self) -> None:
+        posts = self.world.posts
+        assert all(b - a >= 5_000 for a, b in itertools.pairwise(posts))
+
+    @invariant()
+    def what_it_holds_is_bounded(self) -> None:
+        assert len(list(self.world.feed.stream.fleet.sockets)) <= 4
+        assert self.world.most_buffered <= 10_000
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.rest_fails, world.lag_ms = 0, 0
+        world.advance(20 * MINUTE)
+        assert world.state is State.LIVE
+        self._every_fill_was_told()
+        self._the_picture_is_the_truth()
+
+    def _every_fill_was_told(self) -> None:
+        world = self.world
+        key = world.venue.stream.fill_key
+        events = [e for e in world.told if isinstance(e, OrderEvent)]
+        fills = [e for e in events if e.update.execution in {None, "TRADE"}]
+        if key is FillKey.NONE:
+            self._sums(fills)
+            return
+        told = Counter(k for e in fills if (k := fill_of(e.update, key)) is not None)
+        assert told == Counter(fill_of(f, key) for f in world.truth.fills)
+        assert not [g for g in world.told if isinstance(g, Gap) and g.missing_quantity is not None]
+        for order_id in world.truth.orders:
+            mine = [e for e in fills if e.order_id == order_id and not e.late]
+            keys = [Decimal(k[2]) for e in mine if (k := fill_of(e.update, key)) is not None]
+            assert keys == sorted(keys)
+
+    def _sums(self, fills: list[OrderEvent]) -> None:
+        """Without ids: what was told for certain, and what gaps name, is what happened."""
+        for order_id, order in self.world.truth.orders.items():
+            mine = [f for f in fills if f.order_id == order_id and positive(f.update.last_quantity)]
+            sure = sum(1 for f in mine if not f.ambiguous)
+            gaps = [
+                g.missing_quantity
+                for g in self.world.told
+                if isinstance(g, Gap) and g.order_id == order_id and g.missing_quantity
+            ]
+            happened = Decimal(order.cumulative_quantity or 0)
+            assert sure <= happened <= len(mine) + sum(gaps, Decimal(0)), order_id
+
+    def _the_picture_is_the_truth(self) -> None:
+        picture = self.world.feed.picture
+        assert sorted(picture.orders) == sorted(self.world.truth.open)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_pair(name: str) -> None:
+    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name})
+    steps = settings(max_examples=12, stateful_step_count=25, deadline=None)
+    run_state_machine_as_test(model, settings=steps)
