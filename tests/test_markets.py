@@ -12,6 +12,11 @@ def test_a_listed_pair_is_returned_as_it_is_listed() -> None:
     assert SANDBOX_MARKETS.symbol("ETHBTC").price_places == 6
 
 
+def test_amounts_of_the_sandbox_show_whole_in_the_eight_places_of_most_venues() -> None:
+    for symbol in SANDBOX_MARKETS.symbols.values():
+        assert symbol.price_places + len(symbol.lot.partition(".")[2]) <= 8, symbol.name
+
+
 @pytest.mark.parametrize(
     ("name", "base", "quote"),
     [

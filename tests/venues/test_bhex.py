@@ -125,7 +125,7 @@ def test_brokerinfo_gives_precisions_as_steps_and_limits_as_numbers() -> None:
         ("ORDERS", 350000),
     ]
     eth = next(s for s in info["symbols"] if s["symbol"] == "ETHBTC")
-    assert (eth["baseAssetPrecision"], eth["quotePrecision"]) == ("0.001", "0.000001")
+    assert (eth["baseAssetPrecision"], eth["quotePrecision"]) == ("0.01", "0.000001")
     assert [f["filterType"] for f in eth["filters"]] == ["PRICE_FILTER", "LOT_SIZE", "MIN_NOTIONAL"]
 
 
