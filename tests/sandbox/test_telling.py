@@ -221,3 +221,20 @@ def test_faults_between_events_and_before_them_stand_in_their_place() -> None:
     assert [json.loads(x) for x in truth.lines("nobody", EPOCH)] == [
         {"truth": 1, "account": "nobody", "epoch": EPOCH, "from_seq": 1, "to_seq": 0}
     ]
+
+
+@pytest.mark.parametrize(
+    "frames", [5, "text", [7], [{"channel": "x"}], [{"text": 5}], [{"base64": "%%%"}]]
+)
+def test_a_truth_with_broken_frames_is_refused_by_its_line(frames: object) -> None:
+    head = {"truth": 1, "account": "alice", "venue": "binance"}
+    line = {"seq": 1, "event": {"type": "account_update", "time_ms": 1}, "frames": frames}
+    with pytest.raises(InvalidSettings, match="truth line 2: frames"):
+        TruthFile([json.dumps(head).encode(), json.dumps(line).encode()])
+
+
+@pytest.mark.parametrize("place", [{"seq": [1]}, {"seq": {}}, {"epoch": {}}, {"epoch": None}])
+def test_an_envelope_whose_place_is_none_is_refused(place: dict[str, object]) -> None:
+    line = {"epoch": "e", "seq": 1, "event": {}} | place
+    with pytest.raises(InvalidSettings, match="log line 1: epoch is text and seq a number"):
+        read_log([json.dumps(line).encode()], "", loaded)

@@ -34,6 +34,18 @@ class _Wrapped(msgspec.Struct):
 _wrapped = msgspec.json.Decoder(_Wrapped).decode
 
 
+class _Frame(msgspec.Struct):
+    """A frame of a truth: text or binary."""
+
+    channel: str = ""
+    text: str | None = None
+    base64: bytes = b""
+
+    @property
+    def payload(self) -> bytes | str:
+        return self.base64 if self.text is None else self.text
+
+
 class Kind(StrEnum):
     """What a log consists of."""
 
@@ -94,6 +106,7 @@ class TruthFile:
                 told = f"{fault.get('kind')}, {fault.get('id')}"
                 self._struck.setdefault(fault["seq"], []).append(told)
         elif isinstance(line.get("seq"), int) and isinstance(line.get("event"), dict):
+            line["frames"] = _frames(line, number)
             self._events.append(line)
         else:
             raise InvalidSettings(f"truth line {number} is neither an event nor a fault")
@@ -164,10 +177,9 @@ def _told(line: dict[str, Any], kind: Kind, venue: Venue | None) -> list[tuple[s
         event = _event_mark(line["event"])
         return [] if event is None else [("", event, event)]
     told: list[tuple[str, Hashable, str]] = []
-    for frame in line.get("frames", ()):
-        payload = base64.b64decode(frame["base64"]) if "base64" in frame else frame["text"]
-        for mark, shown in _marks(payload, venue, timed=kind is Kind.FRAMES):
-            told.append((frame.get("channel", ""), mark, shown))
+    for frame in line["frames"]:
+        for mark, shown in _marks(frame.payload, venue, timed=kind is Kind.FRAMES):
+            told.append((frame.channel, mark, shown))
     return told
 
 
@@ -175,7 +187,10 @@ def _heard(line: _Line, kind: Kind, venue: str, load: Load) -> list[tuple[Hashab
     """What a line of a log tells: mark, and how it is shown."""
     value = line.value
     if kind is Kind.ENVELOPES:
-        return [((value["epoch"], value["seq"]), _encode(value["event"]).decode())]
+        place = value["epoch"], value["seq"]
+        if not (isinstance(place[0], str) and isinstance(place[1], int)):
+            raise InvalidSettings(f"log line {line.number}: epoch is text and seq a number")
+        return [(place, _encode(value["event"]).decode())]
     if kind is Kind.EVENTS:
         mark = _event_mark(value.get("event", value))
         return [] if mark is None else [(mark, mark)]
@@ -207,6 +222,16 @@ def _event_mark(event: object) -> str | None:
         return _encode(msgspec.convert(event, Event)).decode()
     except msgspec.ValidationError:
         return None
+
+
+def _frames(line: dict[str, Any], number: int) -> list[_Frame]:
+    try:
+        frames = msgspec.convert(line.get("frames", []), list[_Frame])
+    except msgspec.ValidationError as e:
+        raise InvalidSettings(f"truth line {number}: frames: {e}") from None
+    if not all(frame.payload for frame in frames):
+        raise InvalidSettings(f"truth line {number}: frames: one has neither text nor base64")
+    return frames
 
 
 def _bytes_of(frame: object, number: int) -> bytes | str:
