@@ -28,7 +28,8 @@ def prices(
         typer.echo(json.dumps(shown))
         return
     for symbol, quote in shown.items():
-        typer.echo(f"{symbol:<10} bid {quote['bid']}  ask {quote['ask']}  last {quote['last']}")
+        told = "  ".join(f"{name} {quote[name] or '-'}" for name in ("bid", "ask", "last"))
+        typer.echo(f"{symbol:<10} {told}")
 
 
 @market.command()

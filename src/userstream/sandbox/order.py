@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -165,13 +166,17 @@ def order_fields(asked: OrderAsked, endpoint: Endpoint, dialect: TradingDialect)
 
 
 def described(event: StreamEvent) -> str:
-    """An event in a line for people."""
+    """An event in a line for people, with no more than the venue tells."""
     if isinstance(event, OrderUpdate):
-        fill = f" {event.last_quantity} at {event.last_price}" if event.execution == "TRADE" else ""
-        return (
-            f"{event.execution or 'UPDATE'}{fill}: order {event.order_id} {event.side} "
-            f"{event.symbol} is {event.status}, {event.cumulative_quantity or 0} filled"
-        )
+        filled = Decimal(event.last_quantity or 0) > 0
+        fill = f" {event.last_quantity} at {event.last_price}" if filled else ""
+        line = f"{event.execution or 'UPDATE'}{fill}: order {event.order_id} {event.side} "
+        line += event.symbol
+        if event.status:
+            line += f" is {event.status}"
+        if event.cumulative_quantity is not None:
+            line += f", {event.cumulative_quantity} filled"
+        return line
     if isinstance(event, AccountUpdate | AccountSnapshot):
         held = ", ".join(f"{b.asset} {b.free} free {b.locked} locked" for b in event.balances)
         return f"balances: {held}"

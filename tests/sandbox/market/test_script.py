@@ -290,3 +290,8 @@ def test_commands_as_json(raw: dict[str, Any], command: Command) -> None:
 def test_json_that_is_no_command(raw: object, match: str) -> None:
     with pytest.raises(BadCommand, match=match):
         command_of(raw)
+
+
+def test_without_a_house_there_is_no_pair_to_sweep() -> None:
+    nobody = Floor(maker=MakerRules(styles={}), listings=[listing()])
+    assert "none: the market maker trades no pair" in refusal(nobody, sweep(BUY, "110"))

@@ -20,6 +20,7 @@ from tests.venues.trading.texts import (
     missing,
     unasked,
 )
+from userstream.orders import Accepted, OrderRequest, OrderType, Side
 
 ORDER, OPEN = "/openapi/v1/order", "/openapi/v1/openOrders"
 HISTORY, ACCOUNT = "/openapi/v1/historyOrders", "/openapi/v1/account"
@@ -104,6 +105,20 @@ def test_query_by_either_id_without_a_symbol(counter: Counter) -> None:
     }
     assert counter.call("GET", ORDER, orderId=29) == NO_ORDER
     assert counter.call("GET", ORDER, origClientOrderId="other") == NO_ORDER
+
+
+def test_a_stop_of_another_venue_shows_its_stop_price(counter: Counter) -> None:
+    stop = OrderRequest(
+        symbol="BTCUSDT",
+        side=Side.BUY,
+        order_type=OrderType.STOP_LOSS_LIMIT,
+        quantity=Decimal("0.01"),
+        price=Decimal(41000),
+        stop_price=Decimal("40500.50"),
+    )
+    assert isinstance(counter.exchange.place("alice", stop, NOW), Accepted)
+    (order,) = counter.call("GET", OPEN)
+    assert (order["type"], order["stopPrice"]) == ("STOP_LOSS_LIMIT", "40500.5")
 
 
 def test_what_is_empty_is_absent(counter: Counter) -> None:

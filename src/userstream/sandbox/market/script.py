@@ -245,7 +245,8 @@ class Script:
         if symbol is None:
             return symbols
         if symbol not in symbols:
-            raise BadCommand(f"symbol is {symbol!r}; allowed are {', '.join(symbols)}")
+            allowed = ", ".join(symbols) or "none: the market maker trades no pair"
+            raise BadCommand(f"symbol is {symbol!r}; allowed are {allowed}")
         return (symbol,)
 
     def _on_the_book(self, account: str) -> str:

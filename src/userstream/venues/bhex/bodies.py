@@ -55,7 +55,7 @@ class Bodies:
             "avgPrice": quotient(o.cumulative_quote, o.cumulative_quantity),
             "status": SHOWN.get(o.status, o.status),
             **_terms(o),
-            "stopPrice": "0",
+            "stopPrice": plain(o.stop_price),
             "icebergQty": "0",
             "time": self._number(o.created_ms),
             "updateTime": self._number(o.updated_ms),
