@@ -84,6 +84,25 @@ def check_story(traded: Traded) -> None:
     assert traded.truth[-1]["event"]["cause"] == "DEPOSIT"
 
 
+def check_fills(rows: Sequence[Said], fills: Sequence[Said]) -> None:
+    """The fills that a client read, in the names that three venues share, are those it heard of."""
+    assert [
+        (str(r["id"]), str(r["orderId"]), Decimal(r["price"]), Decimal(r["qty"]),
+         Decimal(r["commission"]), r["commissionAsset"], r["isMaker"])
+        for r in rows
+    ] == [
+        (f["trade_id"], f["order_id"], Decimal(f["last_price"]), Decimal(f["last_quantity"]),
+         Decimal(f["commission"]), f["commission_asset"], f["maker"])
+        for f in fills
+    ]  # fmt: skip
+
+
+def check_balances(rows: Sequence[Said], traded: Traded) -> None:
+    """The balances that a client read are the last that it heard of."""
+    shown = {row["asset"]: (Decimal(row["free"]), Decimal(row["locked"])) for row in rows}
+    assert {asset: shown[asset] for asset in traded.held} == traded.held
+
+
 def frames_of(truth: Sequence[Said]) -> list[Any]:
     """The venue's text frames of a truth, parsed."""
     return [json.loads(frame["text"]) for line in truth for frame in line["frames"]]

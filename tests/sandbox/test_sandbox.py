@@ -23,11 +23,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
-def sandbox(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def sandbox(
+    *arguments: str, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A sandbox on free ports."""
     popen = subprocess.Popen(
         [str(BIN / "userstream"), "sandbox", *arguments, *FREE], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT | (env or {}),
     )  # fmt: skip
     try:
         yield popen
@@ -109,6 +111,13 @@ def test_its_accounts_and_urls_come_as_json_too() -> None:
         assert time.monotonic() - began < 5
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 0
+
+
+def test_it_needs_no_proxy_to_talk_to_itself() -> None:
+    nowhere = "http://127.0.0.1:9"
+    proxies = {"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "ALL_PROXY": nowhere}
+    with sandbox("--json", env=proxies) as running:
+        assert json.loads(read_line(running, running.stdout))["accounts"]
 
 
 def test_a_sandbox_with_a_folder_comes_back_with_its_events(tmp_path: Path) -> None:

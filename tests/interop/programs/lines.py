@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import threading
 
 # What the programs of all clients trade.
 SYMBOL = "BTCUSDT"
@@ -11,9 +12,15 @@ TAKEN = "10"  # more than the best level offers
 TOO_MUCH = "9000"  # of BTC, for ten million USDT
 
 
+_turn = threading.Lock()  # a client's threads tell events while its orders are answered
+
+
 def tell(kind, **fields):
     """Says one thing to the test."""
-    print(json.dumps({"kind": kind, **fields}, default=str), flush=True)
+    line = json.dumps({"kind": kind, **fields}, default=str)
+    with _turn:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def hear():
