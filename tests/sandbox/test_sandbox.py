@@ -46,13 +46,14 @@ def page_of(popen: subprocess.Popen[bytes]) -> str:
     return page.decode()
 
 
-def pasted(page: str) -> tuple[str, str, str]:
-    """The three lines of a page that are there to be pasted."""
+def pasted(page: str) -> tuple[str, str, str, str]:
+    """The four lines of a page that are there to be pasted."""
     lines = [text.strip() for text in page.splitlines()]
     (make,) = (x for x in lines if x.startswith("KEY="))
     (listen,) = (x for x in lines if "-m websockets" in x)
+    (order,) = (x for x in lines if "userstream sandbox order" in x)
     (publish,) = (x for x in lines if "userstream publish" in x)
-    return make, listen, publish
+    return make, listen, order, publish
 
 
 def bash(script: str, **options: Any) -> subprocess.Popen[bytes]:
@@ -65,7 +66,7 @@ def bash(script: str, **options: Any) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize("venue", names())
 def test_the_printed_lines_work_when_pasted(venue: str) -> None:
     with sandbox("--venue", venue) as running:
-        make, listen, publish = pasted(page_of(running))
+        make, listen, order, publish = pasted(page_of(running))
         stream = bash(f"{make}\n{listen}")
         try:
             key = read_line(stream, stream.stdout).decode().strip()
@@ -79,6 +80,11 @@ def test_the_printed_lines_work_when_pasted(venue: str) -> None:
                 )
                 stream.stdin.flush()
                 read_line(stream, stream.stdout, b'"code":0')
+            placing = bash(order)
+            output, _ = placing.communicate(timeout=20)
+            assert placing.returncode == 0, output
+            assert f"{venue} answered".encode() in output
+            assert b"SELL BTCUSDT is FILLED" in output
             publishing = bash(publish)
             output, _ = publishing.communicate(timeout=20)
             assert publishing.returncode == 0, output

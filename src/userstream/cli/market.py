@@ -28,7 +28,8 @@ def prices(
         typer.echo(json.dumps(shown))
         return
     for symbol, quote in shown.items():
-        typer.echo(f"{symbol:<10} bid {quote['bid']}  ask {quote['ask']}  last {quote['last']}")
+        prices = "  ".join(f"{name} {price or '-'}" for name, price in quote.items())
+        typer.echo(f"{symbol:<10} {prices}")
 
 
 @market.command()
