@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -63,6 +64,27 @@ def trade(client: Driven, exchange: Exchange) -> Traded:
     traded = Traded(limit, cancel, market, bad, look, exchange.truth())
     check_story(traded)
     return traded
+
+
+def trade_near(client: Driven, exchange: Exchange) -> list[Said]:
+    """Has a client place an order near the market, of which the market maker takes 40 %.
+
+    The client cancels the rest. Gives the whole truth.
+    """
+    exchange.take("40")
+    order = str(client.ask("near")["id"])
+    last = time.monotonic() + 20
+    while _filled(exchange.truth(), order) != Decimal("0.02"):
+        assert time.monotonic() < last, exchange.truth()[-1]
+        time.sleep(0.1)
+    assert client.ask("cancel")["answer"]["executedQty"] == "0.02000000"
+    return exchange.truth()
+
+
+def _filled(truth: Sequence[Said], order: str) -> Decimal:
+    events = [line["event"] for line in truth]
+    (*_, newest) = (e for e in events if e.get("order_id") == order)
+    return Decimal(newest["cumulative_quantity"])
 
 
 def check_story(traded: Traded) -> None:

@@ -8,6 +8,7 @@ import threading
 # What the programs of all clients trade.
 SYMBOL = "BTCUSDT"
 QUANTITY, PRICE = "0.05", "60000.00"  # a bid that rests: the market is at 64000
+NEAR = "63950.00"  # a bid that rests too, near enough for the market maker to take it
 TAKEN = "10"  # more than the best level offers
 TOO_MUCH = "9000"  # of BTC, for ten million USDT
 
