@@ -33,6 +33,17 @@ class FakePublisher:
         return [Answer(i, error=error) for i in range(1, len(lines) + 1)]
 
 
+class StuckPublisher:
+    """Never hears of what it sends."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def send(self, _: Sequence[bytes]) -> list[Answer]:
+        self.asked.set()
+        return await asyncio.Future()
+
+
 def events(*accounts: str) -> list[AccountEvent]:
     return [(name, AccountUpdate(time_ms=i)) for i, name in enumerate(accounts)]
 
@@ -99,11 +110,33 @@ async def test_many_events_are_sent_in_requests_of_a_bounded_size() -> None:
     assert numbers == list(range(101, 101 + len(numbers)))
 
 
-async def test_what_waits_at_the_stop_is_given_up() -> None:
+async def test_what_has_come_before_the_stop_is_still_published() -> None:
+    publisher = FakePublisher()
+    feed = Feed(source="here", first_n=0)
+    feed.start(publisher)  # type: ignore[arg-type]
+    told = [feed.put(events("a")), feed.put(events(*["a"] * 1_000)), feed.put(events("b"))]
+    await feed.stop()
+    assert [one.result() for one in told] == [None] * 3
+    assert len(sent(publisher)) == 1_002
+
+
+async def test_what_cannot_be_published_in_time_fails_at_the_stop() -> None:
+    publisher = StuckPublisher()
+    feed = Feed(source="here", first_n=0)
+    feed.start(publisher)  # type: ignore[arg-type]
+    under_way = feed.put(events("a"))
+    await publisher.asked.wait()
+    waiting = feed.put(events("a"))
+    await feed.stop(within_s=0.01)
+    for told in (under_way, waiting, feed.put(events("a"))):
+        assert isinstance(told.exception(), PublishError)
+
+
+async def test_what_waits_for_a_start_fails_at_the_stop() -> None:
     feed = Feed(source="here", first_n=0)
     waiting = feed.put(events("a"))
     await feed.stop()
-    assert waiting.cancelled()
+    assert isinstance(waiting.exception(), PublishError)
 
 
 async def test_an_answer_that_nobody_waits_for_any_more() -> None:

@@ -39,18 +39,22 @@ class Feed:
         self._waiting: list[_Batch] = []
         self._due = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._latest: asyncio.Future[None] | None = None
+        self._stopped = False
 
     def start(self, publisher: Publisher) -> None:
         """Begins to publish what has come and comes; until then it waits."""
         self._task = asyncio.create_task(self._run(publisher))
 
-    async def stop(self) -> None:
-        """Publishes no more; what waits is given up."""
+    async def stop(self, within_s: float = 2.0) -> None:
+        """Publishes what has come by now; what cannot be in that time fails, as all later does."""
+        self._stopped = True
         if self._task is not None:
+            if self._latest is not None:
+                await asyncio.wait([self._latest], timeout=within_s)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        for batch in self._waiting:
-            batch.done.cancel()
+        _tell(self._waiting, _stopped())
 
     def put(self, events: Sequence[AccountEvent]) -> asyncio.Future[None]:
         """Takes events in; the future is done when every one of them is acknowledged.
@@ -59,13 +63,16 @@ class Feed:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_seen)
-        if events:
+        if not events:
+            done.set_result(None)
+        elif self._stopped:
+            done.set_exception(_stopped())
+        else:
             first = self._n + 1
             self._n += len(events)
             self._waiting.append(_Batch(list(enumerate(events, first)), done))
+            self._latest = done
             self._due.set()
-        else:
-            done.set_result(None)
         return done
 
     async def _run(self, publisher: Publisher) -> None:
@@ -73,14 +80,19 @@ class Feed:
             await self._due.wait()
             self._due.clear()
             while self._waiting:
-                batches = self._next()
-                try:
-                    await self._publish(publisher, [e for batch in batches for e in batch.events])
-                except PublishError as e:
-                    _log.error("events of the exchange were not published", error=str(e))
-                    _tell(batches, e)
-                else:
-                    _tell(batches, None)
+                await self._publish_next(publisher)
+
+    async def _publish_next(self, publisher: Publisher) -> None:
+        batches = self._next()
+        error: PublishError | None = _stopped()
+        try:
+            await self._publish(publisher, [e for batch in batches for e in batch.events])
+            error = None
+        except PublishError as e:
+            _log.error("events of the exchange were not published", error=str(e))
+            error = e
+        finally:
+            _tell(batches, error)
 
     def _next(self) -> list[_Batch]:
         batches = [self._waiting.pop(0)]
@@ -102,9 +114,7 @@ class Feed:
             if not refused:
                 return
             problem = _problem(refused[0][1])
-            ousted = {
-                e[1][0] for e, a in refused if a.error is not None and a.error.code in _OUSTED
-            }
+            ousted = {event[0] for (_, event), answer in refused if _is_ousted(answer)}
             if not ousted:
                 break
             self._held -= ousted
@@ -115,6 +125,10 @@ class Feed:
         takeover = account not in self._held
         self._held.add(account)
         return line(account, event, source=self._source, n=n, takeover=takeover)
+
+
+def _stopped() -> PublishError:
+    return PublishError("the exchange was stopped")
 
 
 def _problem(answer: Answer) -> str:
