@@ -135,6 +135,10 @@ def _problem(answer: Answer) -> str:
     return "" if answer.error is None else f"{answer.error.code}: {answer.error.msg}"
 
 
+def _is_ousted(answer: Answer) -> bool:
+    return answer.error is not None and answer.error.code in _OUSTED
+
+
 def _tell(batches: Sequence[_Batch], error: PublishError | None) -> None:
     for batch in batches:
         if batch.done.done():
