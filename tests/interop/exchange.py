@@ -53,6 +53,10 @@ class Exchange:
         (filled,) = self._post("/_sandbox/market", command)["filled"]
         assert filled["order_id"] == int(order)
 
+    def take(self, percent: str) -> None:
+        """The market maker takes so much of orders that come near, in its own time."""
+        self._post("/_sandbox/market", {"do": "take", "account": ACCOUNT, "percent": percent})
+
     def deposit(self, asset: str, amount: str) -> None:
         """The account receives something from outside."""
         self._post(f"/_sandbox/accounts/{ACCOUNT}/deposit", {"asset": asset, "amount": amount})

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from tests.interop.conftest import Drive, Shown, Start
-from tests.interop.trading import Traded, check_clean, frames_of, trade
+from tests.interop.trading import Traded, check_balances, check_clean, check_fills, frames_of, trade
 
 pytestmark = pytest.mark.interop
 
@@ -32,10 +32,8 @@ def check_lists(traded: Traded) -> None:
     ]
     assert look["order"] == look["history"][1]
     assert Decimal(look["order"]["executedQty"]) == Decimal("0.02")
-    assert [str(t["id"]) for t in look["trades"]] == [f["trade_id"] for f in traded.fills[::-1]]
-    shown = {b["asset"]: b for b in look["account"]["balances"]}
-    for asset, (free, locked) in traded.held.items():
-        assert (Decimal(shown[asset]["free"]), Decimal(shown[asset]["locked"])) == (free, locked)
+    check_fills(look["trades"], traded.fills[::-1])
+    check_balances(look["account"]["balances"], traded)
 
 
 def test_broker_trade_client(sandbox: Start, drive: Drive, shown: Shown) -> None:

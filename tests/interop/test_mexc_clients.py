@@ -132,6 +132,8 @@ def check_lists(traded: Traded) -> None:
     words = {"maker": True, "taker": False}
     assert [(t["id"], t["order"], words[t["takerOrMaker"]]) for t in look["trades"]] == fills
     assert look["own"] == look["trades"][:1]
+    fees = [float(f["commission"]) for f in traded.fills]
+    assert [t["fee"]["cost"] for t in look["trades"]] == fees
     for asset, (free, locked) in traded.held.items():
         assert look["balance"]["free"][asset] == float(free)
         assert look["balance"]["used"][asset] == float(locked)
@@ -164,6 +166,7 @@ def test_ccxt(sandbox: Start, drive: Drive, shown: Shown) -> None:
     assert about["precision"]["price"] == 0.01
     assert about["precision"]["amount"] == 0.00001
     assert about["limits"]["cost"]["min"] == 1.0
+    assert (about["maker"], about["taker"]) == (0.001, 0.001)
     client.ask("watch")
     for channel in ("account", "deals", "orders"):
         exchange.stream.wait_for(b"spot@private.%b.v3.api.pb" % channel.encode())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from decimal import Decimal
 
 import pytest
 
 from tests.interop.conftest import Drive, Shown, Start
-from tests.interop.trading import Traded, check_clean, frames_of, trade
+from tests.interop.trading import Traded, check_balances, check_clean, frames_of, trade
 
 pytestmark = pytest.mark.interop
 
@@ -34,9 +33,7 @@ def check_lists(traded: Traded) -> None:
         ("FILLED", traded.orders[3]["order_id"]),
     ]
     assert look["order"] == look["all"][0]
-    shown = {b["asset"]: b for b in look["account"]["balances"]}
-    for asset, (free, locked) in traded.held.items():
-        assert (Decimal(shown[asset]["free"]), Decimal(shown[asset]["locked"])) == (free, locked)
+    check_balances(look["account"]["balances"], traded)
 
 
 def test_a_bare_loop(sandbox: Start, drive: Drive, shown: Shown) -> None:

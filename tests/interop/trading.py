@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -65,6 +66,27 @@ def trade(client: Driven, exchange: Exchange) -> Traded:
     return traded
 
 
+def trade_near(client: Driven, exchange: Exchange) -> list[Said]:
+    """Has a client place an order near the market, of which the market maker takes 40 %.
+
+    The client cancels the rest. Gives the whole truth.
+    """
+    exchange.take("40")
+    order = str(client.ask("near")["id"])
+    last = time.monotonic() + 20
+    while _filled(exchange.truth(), order) != Decimal("0.02"):
+        assert time.monotonic() < last, exchange.truth()[-1]
+        time.sleep(0.1)
+    assert client.ask("cancel")["answer"]["executedQty"] == "0.02000000"
+    return exchange.truth()
+
+
+def _filled(truth: Sequence[Said], order: str) -> Decimal:
+    events = [line["event"] for line in truth]
+    (*_, newest) = (e for e in events if e.get("order_id") == order)
+    return Decimal(newest["cumulative_quantity"])
+
+
 def check_story(traded: Traded) -> None:
     """The truth is what was asked for."""
     shown = [(o["execution"], o["status"]) for o in traded.orders]
@@ -82,6 +104,25 @@ def check_story(traded: Traded) -> None:
     assert str(traded.limit["id"]) == own
     assert Decimal(traded.fills[0]["last_quantity"]) == Decimal("0.02")
     assert traded.truth[-1]["event"]["cause"] == "DEPOSIT"
+
+
+def check_fills(rows: Sequence[Said], fills: Sequence[Said]) -> None:
+    """The fills that a client read, in the names that three venues share, are those it heard of."""
+    assert [
+        (str(r["id"]), str(r["orderId"]), Decimal(r["price"]), Decimal(r["qty"]),
+         Decimal(r["commission"]), r["commissionAsset"], r["isMaker"])
+        for r in rows
+    ] == [
+        (f["trade_id"], f["order_id"], Decimal(f["last_price"]), Decimal(f["last_quantity"]),
+         Decimal(f["commission"]), f["commission_asset"], f["maker"])
+        for f in fills
+    ]  # fmt: skip
+
+
+def check_balances(rows: Sequence[Said], traded: Traded) -> None:
+    """The balances that a client read are the last that it heard of."""
+    shown = {row["asset"]: (Decimal(row["free"]), Decimal(row["locked"])) for row in rows}
+    assert {asset: shown[asset] for asset in traded.held} == traded.held
 
 
 def frames_of(truth: Sequence[Said]) -> list[Any]:

@@ -13,6 +13,8 @@ from userstream.venues import names
 
 by_venue = pytest.mark.parametrize("venue", names())
 FORM = "application/x-www-form-urlencoded"
+SLOW = 0.01
+"""A clock by which many calls are made in one second."""
 # HTTP status and code of what is wrong with the signing of a call, per venue.
 REFUSALS: dict[str, dict[str, tuple[int, int]]] = {
     "binance": {
@@ -117,7 +119,7 @@ async def test_what_is_not_served_is_answered_in_the_venues_form(
 
 
 async def test_too_many_orders_are_refused_and_counted() -> None:
-    async with bots() as b:
+    async with bots(clock_speed=SLOW) as b:
         await _begin_of_a_second(b)
         seen = []
         for _ in range(11):
@@ -147,7 +149,7 @@ async def _begin_of_a_second(b: Bots) -> None:
 
 @pytest.mark.parametrize(("venue", "most"), [("binance", 10), ("spacedex", 10), ("bhex", 20)])
 async def test_refused_orders_do_not_count_as_new_ones(venue: str, most: int) -> None:
-    async with bots() as b:
+    async with bots(clock_speed=SLOW) as b:
         await _begin_of_a_second(b)
         for _ in range(most):
             await b.place(venue, **market_sell("0.001"))

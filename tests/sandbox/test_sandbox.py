@@ -23,11 +23,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextlib.contextmanager
-def sandbox(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def sandbox(
+    *arguments: str, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A sandbox on free ports."""
     popen = subprocess.Popen(
         [str(BIN / "userstream"), "sandbox", *arguments, *FREE], cwd=ROOT,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT | (env or {}),
     )  # fmt: skip
     try:
         yield popen
@@ -44,13 +46,14 @@ def page_of(popen: subprocess.Popen[bytes]) -> str:
     return page.decode()
 
 
-def pasted(page: str) -> tuple[str, str, str]:
-    """The three lines of a page that are there to be pasted."""
+def pasted(page: str) -> tuple[str, str, str, str]:
+    """The four lines of a page that are there to be pasted."""
     lines = [text.strip() for text in page.splitlines()]
     (make,) = (x for x in lines if x.startswith("KEY="))
     (listen,) = (x for x in lines if "-m websockets" in x)
+    (order,) = (x for x in lines if "userstream sandbox order" in x)
     (publish,) = (x for x in lines if "userstream publish" in x)
-    return make, listen, publish
+    return make, listen, order, publish
 
 
 def bash(script: str, **options: Any) -> subprocess.Popen[bytes]:
@@ -63,7 +66,7 @@ def bash(script: str, **options: Any) -> subprocess.Popen[bytes]:
 @pytest.mark.parametrize("venue", names())
 def test_the_printed_lines_work_when_pasted(venue: str) -> None:
     with sandbox("--venue", venue) as running:
-        make, listen, publish = pasted(page_of(running))
+        make, listen, order, publish = pasted(page_of(running))
         stream = bash(f"{make}\n{listen}")
         try:
             key = read_line(stream, stream.stdout).decode().strip()
@@ -77,6 +80,11 @@ def test_the_printed_lines_work_when_pasted(venue: str) -> None:
                 )
                 stream.stdin.flush()
                 read_line(stream, stream.stdout, b'"code":0')
+            placing = bash(order)
+            output, _ = placing.communicate(timeout=20)
+            assert placing.returncode == 0, output
+            assert f"{venue} answered".encode() in output
+            assert b"SELL BTCUSDT is FILLED" in output
             publishing = bash(publish)
             output, _ = publishing.communicate(timeout=20)
             assert publishing.returncode == 0, output
@@ -109,6 +117,13 @@ def test_its_accounts_and_urls_come_as_json_too() -> None:
         assert time.monotonic() - began < 5
         running.send_signal(signal.SIGINT)
         assert running.wait(10) == 0
+
+
+def test_it_needs_no_proxy_to_talk_to_itself() -> None:
+    nowhere = "http://127.0.0.1:9"
+    proxies = {"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "ALL_PROXY": nowhere}
+    with sandbox("--json", env=proxies) as running:
+        assert json.loads(read_line(running, running.stdout))["accounts"]
 
 
 def test_a_sandbox_with_a_folder_comes_back_with_its_events(tmp_path: Path) -> None:

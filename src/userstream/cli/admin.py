@@ -57,6 +57,8 @@ def _asked(
     path: str,
     **request: Any,  # noqa: ANN401
 ) -> Iterator[httpx.Response]:
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidSettings("--token is not printable ASCII, and no token is anything else")
     try:
         with httpx.stream(
             method,

@@ -28,8 +28,8 @@ def prices(
         typer.echo(json.dumps(shown))
         return
     for symbol, quote in shown.items():
-        told = "  ".join(f"{name} {quote[name] or '-'}" for name in ("bid", "ask", "last"))
-        typer.echo(f"{symbol:<10} {told}")
+        prices = "  ".join(f"{name} {price or '-'}" for name, price in quote.items())
+        typer.echo(f"{symbol:<10} {prices}")
 
 
 @market.command()

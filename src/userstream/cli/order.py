@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -15,6 +16,9 @@ from userstream.venues import names
 
 if TYPE_CHECKING:
     from userstream.sandbox.order import OrderAsked
+
+
+_AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 def order(  # noqa: PLR0917 - options, all by name
@@ -58,6 +62,13 @@ def order(  # noqa: PLR0917 - options, all by name
         raise InvalidSettings(f"side is {side[:40]!r}; allowed are buy and sell")
     if (quantity is None) == (quote is None):
         raise InvalidSettings("an order has a QUANTITY, or --quote AMOUNT in its place")
+    for name, amount in (("quantity", quantity), ("price", price), ("--quote", quote)):
+        if amount is not None and not _AMOUNT.fullmatch(amount):
+            raise InvalidSettings(
+                f"{name} is {amount[:40]!r}; allowed is a plain decimal such as 0.01"
+            )
+    if not (api_key.isascii() and api_key.isprintable()):
+        raise InvalidSettings("--api-key is not printable ASCII, and no API key is anything else")
     asked = OrderAsked(
         venue, side, symbol, quantity, quote, price, rest, stream, api_key, api_secret, wait
     )

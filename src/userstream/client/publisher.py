@@ -73,6 +73,7 @@ class Publisher:
         source: who publishes; one source at a time may publish for an account.
         give_up_s: how long to retry while the server cannot be reached or is busy.
         verify: a file of certificate authorities, a context, or ``True`` for the system's.
+        trust_env: whether the environment says which proxy to go through.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Publisher:
         source: str = "publisher",
         give_up_s: float = 60.0,
         verify: ssl.SSLContext | str | bool = True,
+        trust_env: bool = True,
     ) -> None:
         self._source = source
         self._give_up_s = give_up_s
@@ -91,6 +93,7 @@ class Publisher:
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx.Timeout(30.0, connect=5.0),
             verify=ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify,
+            trust_env=trust_env,
         )
 
     def __repr__(self) -> str:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from userstream.errors import InvalidSettings
 from userstream.events import Permissions
-from userstream.orders import Outcome, Refused
+from userstream.orders import Outcome, Reason, Refused
 from userstream.sandbox.bodies import json_response, read_body
 from userstream.sandbox.exchange.amounts import text
 from userstream.sandbox.floor import Floor
@@ -93,9 +93,19 @@ class AccountDesk:
         outcome, published = self._floor.command(command)
         await asyncio.shield(published)
         if isinstance(outcome, Refused):
-            where = f" ({outcome.field})" if outcome.field else ""
-            raise InvalidSettings(f"the exchange refused: {outcome.reason.value}{where}")
+            raise InvalidSettings(self._why(outcome, name))
         return json_response(self._shown(name))
+
+    def _why(self, refused: Refused, name: str) -> str:
+        """A refusal in words, with what is allowed."""
+        reason = refused.reason
+        if reason is Reason.UNKNOWN_ASSET:
+            return f"there is no such asset; there are {', '.join(sorted(self._floor.assets))}"
+        if reason is Reason.BAD_AMOUNT:
+            return "the amount cannot be shown; allowed are at most 20 digits and 18 places"
+        if reason is Reason.INSUFFICIENT_BALANCE:
+            return f"{name} has not so much that is free; open orders hold back what is locked"
+        return f"the exchange refused: {reason.value}; permissions say what an account may do"
 
     async def _command(self, act: str, name: str, request: Request) -> Callable[[int], Outcome]:
         funds = self._floor.exchange.funds
@@ -104,7 +114,7 @@ class AccountDesk:
             return partial(getattr(funds, act), name, move.asset, _amount(move.amount))
         if act == "transfer":
             to = await read_body(request, Transfer)
-            return partial(funds.transfer, name, to.to, to.asset, _amount(to.amount))
+            return partial(funds.transfer, name, self._known(to.to), to.asset, _amount(to.amount))
         if act == "permissions":
             permitted = await read_body(request, Permitted)
             now = self._floor.exchange.permissions(name)
@@ -115,7 +125,9 @@ class AccountDesk:
         )
 
     def _name(self, request: Request) -> str:
-        name: str = request.path_params["name"]
+        return self._known(request.path_params["name"])
+
+    def _known(self, name: str) -> str:
         if name not in self._floor.accounts():
             raise InvalidSettings(
                 f"there is no account {name[:70]!r}; there are {', '.join(self._floor.accounts())}"

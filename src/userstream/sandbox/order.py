@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import WebSocketException
 
 from userstream.core.signing import sign
 from userstream.errors import InvalidSettings
@@ -73,7 +73,7 @@ class Bot:
                 yield "order", answer
                 async for event in self._events(socket):
                     yield "event", event
-        except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError) as e:
+        except (OSError, WebSocketException) as e:
             raise InvalidSettings(f"the stream at {self._asked.stream} failed: {e}") from None
 
     async def _events(self, socket: ClientConnection) -> AsyncIterator[StreamEvent]:
@@ -119,7 +119,8 @@ class Bot:
             ) from None
         if not response.is_success:
             raise InvalidSettings(
-                f"{self._asked.venue} refused (HTTP {response.status_code}): {response.text[:300]}"
+                f"{self._asked.venue} refused (HTTP {response.status_code}): "
+                f"{response.text[:300]}{_hint(self._asked, response.text)}"
             )
         return response.json()
 
@@ -155,6 +156,10 @@ def order_fields(asked: OrderAsked, endpoint: Endpoint, dialect: TradingDialect)
     fields["type"] = "MARKET"
     in_quote = dialect.market_buys_in_quote and fields["side"] == "BUY"
     if asked.quote is not None:
+        if dialect.market_buys_in_quote and not in_quote:
+            raise InvalidSettings(
+                f"a market sell on {asked.venue} is by QUANTITY, of base asset, and not by --quote"
+            )
         name = "quoteOrderQty" if "quoteOrderQty" in known else "quantity"
         return fields | {name: asked.quote}
     if in_quote:
@@ -165,19 +170,30 @@ def order_fields(asked: OrderAsked, endpoint: Endpoint, dialect: TradingDialect)
     return fields | {"quantity": asked.quantity or ""}
 
 
+def _hint(asked: OrderAsked, said: str) -> str:
+    """What would be allowed, where the venue's words do not say it."""
+    if "symbol" in said:
+        return "; the pairs are those of `userstream sandbox market prices`"
+    if asked.quote is not None:
+        return f"; try a QUANTITY in place of --quote {asked.quote}"
+    return ""
+
+
 def described(event: StreamEvent) -> str:
-    """An event in a line for people, with no more than the venue tells."""
+    """An event in a line for people."""
     if isinstance(event, OrderUpdate):
-        filled = Decimal(event.last_quantity or 0) > 0
-        fill = f" {event.last_quantity} at {event.last_price}" if filled else ""
-        line = f"{event.execution or 'UPDATE'}{fill}: order {event.order_id} {event.side} "
-        line += event.symbol
-        if event.status:
-            line += f" is {event.status}"
-        if event.cumulative_quantity is not None:
-            line += f", {event.cumulative_quantity} filled"
-        return line
+        return _described_order(event)
     if isinstance(event, AccountUpdate | AccountSnapshot):
         held = ", ".join(f"{b.asset} {b.free} free {b.locked} locked" for b in event.balances)
         return f"balances: {held}"
     return str(event)
+
+
+def _described_order(o: OrderUpdate) -> str:
+    """What the venue tells, and nothing that it does not: some show neither status nor sum."""
+    fills = o.last_price is not None and Decimal(o.last_quantity or 0) > 0
+    fill = f" {o.last_quantity} at {o.last_price}" if fills else ""
+    stands = f" is {o.status}" if o.status else ""
+    filled = "" if o.cumulative_quantity is None else f", {o.cumulative_quantity} filled"
+    what = o.execution or "UPDATE"
+    return f"{what}{fill}: order {o.order_id} {o.side} {o.symbol}{stands}{filled}"

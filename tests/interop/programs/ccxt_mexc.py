@@ -124,6 +124,8 @@ async def main():
         currencies=sorted(exchange.currencies),
         precision=market["precision"],
         limits=market["limits"],
+        maker=market["maker"],
+        taker=market["taker"],
     )
     trader = Trader(exchange)
     names = ("watch", "limit", "cancel", "market", "bad", "look", "stop")

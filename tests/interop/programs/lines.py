@@ -3,17 +3,25 @@
 import asyncio
 import json
 import sys
+import threading
 
 # What the programs of all clients trade.
 SYMBOL = "BTCUSDT"
 QUANTITY, PRICE = "0.05", "60000.00"  # a bid that rests: the market is at 64000
+NEAR = "63950.00"  # a bid that rests too, near enough for the market maker to take it
 TAKEN = "10"  # more than the best level offers
 TOO_MUCH = "9000"  # of BTC, for ten million USDT
 
 
+_turn = threading.Lock()  # a client's threads tell events while its orders are answered
+
+
 def tell(kind, **fields):
     """Says one thing to the test."""
-    print(json.dumps({"kind": kind, **fields}, default=str), flush=True)
+    line = json.dumps({"kind": kind, **fields}, default=str)
+    with _turn:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def hear():

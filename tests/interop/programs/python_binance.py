@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from binance import AsyncClient, BinanceSocketManager
 from binance.exceptions import BinanceAPIException
-from lines import PRICE, QUANTITY, SYMBOL, TAKEN, TOO_MUCH, obey_async, tell
+from lines import NEAR, PRICE, QUANTITY, SYMBOL, TAKEN, TOO_MUCH, obey_async, tell
 
 
 async def each(socket):
@@ -21,11 +21,14 @@ class Trader:
         self._client = client
         self._order = {}
 
-    async def limit(self):
+    async def limit(self, price=PRICE):
         order = self._order = await self._client.order_limit_buy(
-            symbol=SYMBOL, quantity=QUANTITY, price=PRICE
+            symbol=SYMBOL, quantity=QUANTITY, price=price
         )
         return {"id": order["orderId"], "answer": order}
+
+    async def near(self):
+        return await self.limit(NEAR)
 
     async def cancel(self):
         gone = await self._client.cancel_order(symbol=SYMBOL, orderId=self._order["orderId"])
@@ -68,7 +71,7 @@ async def main():
     # docs: end
     tell("client", version=version("python-binance"), time=await client.get_server_time())
     trader = Trader(client)
-    names = ("limit", "cancel", "market", "bad", "look")
+    names = ("limit", "near", "cancel", "market", "bad", "look")
     async with manager.user_socket() as socket:
         reader = asyncio.create_task(each(socket))
         tell("opened")

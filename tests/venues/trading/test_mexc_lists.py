@@ -11,6 +11,7 @@ from userstream.events import OrderUpdate
 from userstream.markets import SANDBOX_MARKETS
 from userstream.venue import Need
 from userstream.venues import load, load_orders
+from userstream.venues.mexc.catalog import exchange_info
 
 ORDER, OPEN, ALL = "/api/v3/order", "/api/v3/openOrders", "/api/v3/allOrders"
 TRADES = "/api/v3/myTrades"
@@ -207,6 +208,15 @@ def test_fees_are_numbers(counter: Counter) -> None:
         "timestamp": NOW + 1,
     }
     assert counter.call("GET", "/api/v3/tradeFee", symbol="NOPE") == SYMBOL
+
+
+def test_the_description_names_the_fees_that_are_charged(counter: Counter) -> None:
+    counter.rest("SELL", "1", "40000")
+    counter.call("POST", ORDER, symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.5")
+    (fill,) = counter.call("GET", TRADES, symbol="BTCUSDT")
+    for info in exchange_info(SANDBOX_MARKETS, NOW)["symbols"]:
+        assert (info["makerCommission"], info["takerCommission"]) == ("0.001", "0.001")
+    assert (fill["quoteQty"], fill["commission"]) == ("20000", "20")
 
 
 def test_what_clients_read_before_they_trade(counter: Counter) -> None:

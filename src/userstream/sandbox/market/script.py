@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from decimal import Decimal
 from itertools import islice
@@ -37,6 +38,13 @@ REASONS = frozenset(Reason) - {
 }
 """What an order can be rejected for."""
 MOST_REJECTIONS = 10_000
+_FIELDS = {
+    "side": "BUY and SELL",
+    "reason": ", ".join(sorted(REASONS)),
+    "price": "decimals",
+    "percent": "decimals from 0 to 100",
+    "count": f"whole numbers from 1 to {MOST_REJECTIONS}",
+}
 _SHOWN = 20
 
 
@@ -120,9 +128,17 @@ def command_of(raw: object) -> Command:
     try:
         command: Command = msgspec.convert(raw, Command)
     except msgspec.ValidationError as e:
-        known = ", ".join(one.__struct_config__.tag for one in Command.__args__)
-        raise BadCommand(f"{e}; commands are {known}") from None
+        raise BadCommand(f"{e}; {_allowed(str(e))}") from None
     return command
+
+
+def _allowed(problem: str) -> str:
+    """What a field may be, or which commands there are."""
+    field = re.search(r"at `\$\.(\w+)`", problem)
+    if field is not None and field[1] in _FIELDS:
+        return f"allowed are {_FIELDS[field[1]]}"
+    known = ", ".join(one.__struct_config__.tag for one in Command.__args__)
+    return f"commands are {known}"
 
 
 class Script:

@@ -52,7 +52,7 @@ def _symbol_info(s: Symbol) -> dict[str, Any]:
         "maxQuoteAmount": most,
         "quoteAmountPrecisionMarket": least,
         "maxQuoteAmountMarket": most,
-        "makerCommission": "0.002",
-        "takerCommission": "0.002",
+        "makerCommission": "0.001",  # what the sandbox charges; clients reckon with it
+        "takerCommission": "0.001",
         "tradeSideType": "1",  # buy and sell
     }
