@@ -83,15 +83,22 @@ def test_fills_are_asked_for_since_a_little_before_the_break() -> None:
     assert ask == Ask(2, What.FILLS, "A", None, T - 2_000)
 
 
-def test_an_account_wide_call_is_one_and_no_call_is_none() -> None:
-    asks = [
-        go(it, it.start(0))
-        for it in (repair(fills_by=FillsBy.ACCOUNT), repair(fills_by=FillsBy.NOTHING))
-    ]
-    assert asks == [
-        ["OPEN_ORDERS", "FILLS", "ACCOUNT", "OPEN_ORDERS"],
-        ["OPEN_ORDERS", "ACCOUNT", "OPEN_ORDERS"],
-    ]
+def test_an_account_wide_call_is_one() -> None:
+    it = repair(fills_by=FillsBy.ACCOUNT)
+    assert go(it, it.start(0)) == ["OPEN_ORDERS", "FILLS", "ACCOUNT", "OPEN_ORDERS"]
+
+
+def test_where_no_call_shows_fills_a_list_of_orders_tells_which_came_and_went() -> None:
+    it = repair(fills_by=FillsBy.NOTHING)
+    (first,) = it.start(0)
+    (ask,) = it.answered(Rows(first.number), 0)
+    assert ask == Ask(2, What.ORDERS, "ETHUSDT", None, T - 2_000)
+    gone = order("9", status="FILLED", cumulative_quantity="1", created_ms=T)
+    (account,) = it.answered(Rows(2, orders=(gone,)), 0)
+    assert account.what is What.ACCOUNT
+    (last,) = it.answered(Rows(3, account=ACCOUNT), 0)
+    assert it.answered(Rows(last.number), 0) == []
+    assert found(it).orders == {"9": gone}
 
 
 def test_the_first_time_there_is_no_break_to_ask_fills_of() -> None:
@@ -122,7 +129,7 @@ def test_an_order_that_is_finished_already_is_not_asked_for_its_old_fills() -> N
 
 
 def test_what_is_not_there_may_be_there_a_moment_later() -> None:
-    it = repair(order("2"), symbols=(), fills_by=FillsBy.NOTHING)
+    it = repair(order("2"), symbols=(), since_ms=None)
     (first,) = it.start(0)
     (ask,) = it.answered(Rows(first.number), 0)
     now = 0

@@ -7,75 +7,31 @@ contracts of the REST side, gap repair. Every row is a fact of the venue; no fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum, auto
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from userstream.core.client.bounds import Bounds, back_off
 from userstream.core.client.picture import Picture
 from userstream.events import AccountSnapshot, OrderUpdate
+from userstream.venue import Ask, FillsBy, NoRows, NotThere, RepairInput, Rows, What
+
+__all__ = [
+    "OVERLAP_MS",
+    "Ask",
+    "Broken",
+    "FillsBy",
+    "Found",
+    "NoRows",
+    "NotThere",
+    "Repair",
+    "RepairInput",
+    "Rows",
+    "What",
+]
 
 OVERLAP_MS = 2_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ."""
 _TRIES = 3
 _ROUNDS = 3
-
-
-class FillsBy(Enum):
-    """How a venue gives fills."""
-
-    SYMBOL = auto()
-    ACCOUNT = auto()
-    """All symbols in one call."""
-    NOTHING = auto()
-    """Not at all: what was filled is only known as a sum."""
-
-
-class What(Enum):
-    """What is asked for."""
-
-    OPEN_ORDERS = auto()
-    ORDER = auto()
-    FILLS = auto()
-    ACCOUNT = auto()
-
-
-class Ask(NamedTuple):
-    """A question to the venue; ``number`` comes back with the answer.
-
-    ``since_ms`` is in the venue's time and includes the overlap. Pages are the shell's matter.
-    """
-
-    number: int
-    what: What
-    symbol: str | None = None
-    order_id: str | None = None
-    since_ms: int | None = None
-
-
-class Rows(NamedTuple):
-    """An answer. A fill is an ``OrderUpdate`` with a trade id and last amounts, without status."""
-
-    number: int
-    orders: tuple[OrderUpdate, ...] = ()
-    fills: tuple[OrderUpdate, ...] = ()
-    account: AccountSnapshot | None = None
-
-
-class NotThere(NamedTuple):
-    """The venue knows no such order; it may, a moment later."""
-
-    number: int
-
-
-class NoRows(NamedTuple):
-    """The request failed."""
-
-    number: int
-    why: str
-    retry_after_ms: int | None = None
-
-
-RepairInput: TypeAlias = Rows | NotThere | NoRows
 
 
 class Found(NamedTuple):
@@ -190,7 +146,10 @@ class Repair:
                 self._compare(self._first, listed)
 
     def _round(self, listed: dict[str, OrderUpdate]) -> list[Ask]:
-        """The questions between the two looks at the open orders. Fills come after the sums."""
+        """The questions between the two looks at the open orders. Fills come after the sums.
+
+        Where there are no fills, an order that came and went meanwhile is told by a list only.
+        """
         self._wanted = {
             order_id: order
             for order_id, order in (self._open | self._wanted).items()
@@ -201,6 +160,8 @@ class Repair:
             asks.append(Ask(0, What.FILLS, since_ms=self._since_ms))
         elif self._since_ms is not None and self._fills_by is FillsBy.SYMBOL:
             asks += [Ask(0, What.FILLS, s, since_ms=self._since_ms) for s in sorted(self._symbols)]
+        elif self._since_ms is not None:
+            asks += [Ask(0, What.ORDERS, s, since_ms=self._since_ms) for s in sorted(self._symbols)]
         return [*asks, Ask(0, What.ACCOUNT), Ask(0, What.OPEN_ORDERS)]
 
     def _compare(self, first: dict[str, OrderUpdate], last: dict[str, OrderUpdate]) -> None:
