@@ -211,12 +211,10 @@ def _permissions(row: AccountRow) -> Permissions | None:
 
 
 def _rates(row: AccountRow) -> CommissionRates | None:
-    rates = (
-        row.makerCommission, row.takerCommission, row.buyerCommission, row.sellerCommission
-    )  # fmt: skip
-    known = [rate for rate in rates if rate is not None]
-    if len(known) == len(rates):
-        return CommissionRates(*known)
+    maker, taker = row.makerCommission, row.takerCommission
+    buyer, seller = row.buyerCommission, row.sellerCommission
+    if maker is not None and taker is not None and buyer is not None and seller is not None:
+        return CommissionRates(maker=maker, taker=taker, buyer=buyer, seller=seller)
     maker, taker = _basis_points(row.makerFee), _basis_points(row.takerFee)
     if maker is None or taker is None:
         return None
@@ -225,7 +223,7 @@ def _rates(row: AccountRow) -> CommissionRates | None:
 
 def _basis_points(fraction: Decimal | None) -> int | None:
     """A fraction as basis points; ``None`` where it is no whole number of them."""
-    if fraction is None or not amount(fraction, signed=True):
+    if amount(fraction, signed=True) is None or fraction is None:
         return None
     points = fraction.scaleb(4)
     return int(points) if points == points.to_integral_value() else None

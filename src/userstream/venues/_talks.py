@@ -137,11 +137,15 @@ def as_it_is(row: OrderRow) -> OrderRow:
     return row
 
 
-def one_order(path: str, same: Callable[[OrderRow], OrderRow] = as_it_is) -> Make:
+def one_order(
+    path: str, same: Callable[[OrderRow], OrderRow] = as_it_is, *, by_symbol: bool = True
+) -> Make:
     """Asks for an order. ``same`` gives a row the meaning that it has elsewhere."""
 
     def script(ask: Ask, now_ms: int) -> Script:
-        row = read_order((yield Fetch(path, named(ask, orderId=ask.order_id))))
+        symbol = ask.symbol if by_symbol else None
+        fields = named(ask, symbol=symbol, orderId=ask.order_id)
+        row = read_order((yield Fetch(path, fields)))
         update = order(same(row), now_ms)
         if update.order_id != ask.order_id:
             raise Unread("another order than the one asked for")
@@ -191,10 +195,6 @@ class Fills:
         if len(self._rows) == before:
             raise Unread("a full page without anything new")
         return False
-
-    def orders_at(self, time_ms: int) -> list[str]:
-        """The orders that were filled in that millisecond."""
-        return list(dict.fromkeys(i for (_, i), row in self._rows.items() if row.time == time_ms))
 
     def since(self, since_ms: int, symbol: str | None) -> tuple[OrderUpdate, ...]:
         """What took place since."""

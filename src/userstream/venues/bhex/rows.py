@@ -79,7 +79,7 @@ REPAIR = RepairDialect(
     converse=talks(
         {
             What.OPEN_ORDERS: _open_orders,
-            What.ORDER: one_order("/openapi/v1/order", _same),
+            What.ORDER: one_order("/openapi/v1/order", _same, by_symbol=False),
             What.FILLS: _fills,
             What.ACCOUNT: whole_account("/openapi/v1/account"),
         },
