@@ -10,6 +10,7 @@ import pytest
 
 from tests.client.asking import repairs
 from tests.sandbox.bots import NEW, Bots, bots, limit
+from tests.sandbox.playing import fault
 from tests.venues.rows.test_round_trips import facts, fill_facts, fill_truth, truth
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.picture import Picture
@@ -85,6 +86,19 @@ async def test_a_wrong_clock_and_a_wrong_secret_are_told_apart(venue: str) -> No
         assert isinstance(wrong, NoRows)
         assert wrong.why.startswith("refused: HTTP 4")
         assert not wrong.clock
+
+
+@by_venue
+async def test_refusals_of_a_busy_or_broken_venue_say_how_long_to_wait(venue: str) -> None:
+    async with bots(maker=False) as b:
+        for answer, expected in (
+            ("429", NoRows(1, "too many requests, HTTP 429", 5_000)),
+            ("418", NoRows(1, "too many requests, HTTP 418", 120_000)),
+            ("500", NoRows(1, f"refused: HTTP 500, code {500 if venue == 'mexc' else -1000}")),
+        ):
+            await fault(b.server, "rest", answer=answer, venue=venue, count=1)
+            given = await repairs(b, venue).ask(Ask(1, What.ACCOUNT), b.sandbox.clock.ms())
+            assert given == expected
 
 
 # ── whole repairs ───────────────────────────────────────────────────────────────────────────────

@@ -51,8 +51,6 @@ class Talk:
         self._clock = clock
         self._pages = 0
         self._answer: RepairInput | None = None
-        if script is None:
-            self._answer = NoRows(ask.number, "the venue has no such call")
 
     def begin(self) -> Fetch | RepairInput:
         """The first request."""
@@ -65,20 +63,26 @@ class Talk:
         return self._next(body)
 
     def _next(self, body: bytes | None) -> Fetch | RepairInput:
-        if self._answer is None and self._script is not None:
-            self._pages += 1
-            if self._pages <= _MOST_PAGES:
-                try:
-                    # The first send of a generator takes nothing.
-                    return self._script.send(body)  # type: ignore[arg-type]
-                except StopIteration as end:
-                    self._answer = end.value
-                except _BROKEN as e:
-                    self._answer = self._none(f"not an answer of this venue: {e}")
-            else:
-                self._answer = self._none(f"more than {_MOST_PAGES} pages")
-        assert self._answer is not None  # noqa: S101 - for the type checker
+        if self._answer is None:
+            step = self._step(body)
+            if isinstance(step, Fetch):
+                return step
+            self._answer = step
         return self._answer
+
+    def _step(self, body: bytes | None) -> Fetch | RepairInput:
+        if self._script is None:
+            return self._none("the venue has no such call")
+        self._pages += 1
+        if self._pages > _MOST_PAGES:
+            return self._none(f"more than {_MOST_PAGES} pages")
+        try:
+            return next(self._script) if body is None else self._script.send(body)
+        except StopIteration as end:
+            rows: Rows = end.value
+            return rows
+        except _BROKEN as e:
+            return self._none(f"not an answer of this venue: {e}")
 
     def _none(self, why: str, wait_ms: int | None = None, *, clock: bool = False) -> NoRows:
         return NoRows(self._ask.number, why, wait_ms, clock)
