@@ -23,7 +23,7 @@ from userstream.markets import SANDBOX_MARKETS
 from userstream.venue import Received, Venue
 
 FOLDER = Path(__file__).parent.parent / "vectors"
-NOT_FRAMES = {"rest", "shown"}
+NOT_FRAMES = {"rest", "rows", "shown"}
 KINDS = {"verbatim", "adapted", "observed", "synthetic"}
 _TOKEN = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|\s+')
 

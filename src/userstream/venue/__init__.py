@@ -27,6 +27,18 @@ from userstream.venue.codec import (
 )
 from userstream.venue.ids import number_id
 from userstream.venue.mark import Cursor, Mark, read_mark
+from userstream.venue.repair import (
+    Ask,
+    Conversation,
+    Fetch,
+    FillsBy,
+    NoRows,
+    NotThere,
+    RepairDialect,
+    RepairInput,
+    Rows,
+    What,
+)
 from userstream.venue.rest import (
     LISTEN_KEY_CALLS,
     Auth,
@@ -53,35 +65,45 @@ from userstream.venue.stream import (
 __all__ = [
     "LISTEN_KEY_CALLS",
     "Alphabet",
+    "Ask",
     "Auth",
     "Call",
     "Control",
     "Controller",
+    "Conversation",
     "Cursor",
     "Decoder",
     "Encoder",
     "ErrorForm",
     "ExpiryNotice",
+    "Fetch",
     "FillKey",
+    "FillsBy",
     "Frame",
     "KeyPlace",
     "KeyPolicy",
     "Mark",
     "Marker",
     "Need",
+    "NoRows",
+    "NotThere",
     "Notice",
     "Noticer",
     "OnCreate",
     "OrderTime",
     "Received",
     "Refusal",
+    "RepairDialect",
+    "RepairInput",
     "Reply",
     "RestDialect",
     "Route",
+    "Rows",
     "StreamDialect",
     "StreamPath",
     "Subscriber",
     "Venue",
+    "What",
     "no_notice",
     "number_id",
     "read_mark",
@@ -107,6 +129,8 @@ class Venue:
     notice: Noticer = no_notice
     mark: Marker = read_mark
     """Reads what our own server adds to a frame for who asks for it."""
+    repair: RepairDialect | None = None
+    """How a client asks for what the stream did not bring; ``None``: it cannot."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -65,3 +65,8 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         ),
     }
 )
+
+CLOCK = frozenset(
+    {BINANCE_FORMS[r].code for r in (Refusal.TIMESTAMP_OUTSIDE, Refusal.TIMESTAMP_AHEAD)}
+)
+"""The codes by which a timestamp is refused."""

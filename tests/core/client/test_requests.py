@@ -13,9 +13,10 @@ from userstream.core.client.requests import (
     key_request,
     needs_clock,
     read_answer,
+    row_request,
 )
 from userstream.core.signing import sign
-from userstream.venue import Call
+from userstream.venue import Call, Fetch
 from userstream.venues import load
 
 KEY = Access("api")
@@ -102,3 +103,15 @@ def test_the_key_and_the_wait() -> None:
     for text in ("soon", "-1", "", "99999999"):
         assert read_answer(venue, 429, b"", text).retry_after_ms is None
     assert NO_ANSWER.verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("venue", ["binance", "bhex", "mexc", "spacedex"])
+def test_rows_are_asked_for_signed(venue: str) -> None:
+    dialect = load(venue)
+    fetch = Fetch("/rows", {"symbol": "A&B", "limit": "5"})
+    query = "symbol=A%26B&limit=5&recvWindow=5000&timestamp=1700000000000"
+    signed = query + "&signature=" + sign("secret", query.encode())
+    assert row_request(dialect, BOTH, fetch, 1_700_000_000_000) == (
+        "GET", "/rows", signed, {dialect.rest.auth.header: "api"},
+    )  # fmt: skip
+    assert row_request(dialect, KEY, fetch, 0) is None

@@ -7,81 +7,32 @@ contracts of the REST side, gap repair. Every row is a fact of the venue; no fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from enum import Enum, auto
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from userstream.core.client.bounds import Bounds, back_off
 from userstream.core.client.picture import Picture
 from userstream.events import AccountSnapshot, OrderUpdate
+from userstream.venue import Ask, FillsBy, NoRows, NotThere, RepairInput, Rows, What
+
+__all__ = [
+    "OVERLAP_MS",
+    "Ask",
+    "Broken",
+    "FillsBy",
+    "Found",
+    "NoRows",
+    "NotThere",
+    "Repair",
+    "RepairInput",
+    "Rows",
+    "What",
+]
 
 OVERLAP_MS = 10_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
 had under way counts too. Rows that were told already cost nothing but their transfer."""
 _TRIES = 3
 _ROUNDS = 3
-
-
-class FillsBy(Enum):
-    """How a venue gives fills."""
-
-    SYMBOL = auto()
-    ACCOUNT = auto()
-    """All symbols in one call."""
-    NOTHING = auto()
-    """Not at all: what was filled is only known as a sum, so orders are listed by symbol."""
-
-
-class What(Enum):
-    """What is asked for."""
-
-    OPEN_ORDERS = auto()
-    ORDER = auto()
-    ORDERS = auto()
-    """Every order of a symbol that changed since then, finished ones too."""
-    FILLS = auto()
-    ACCOUNT = auto()
-
-
-class Ask(NamedTuple):
-    """A question to the venue; ``number`` comes back with the answer.
-
-    ``since_ms`` is in the venue's time and includes the overlap. Pages are the shell's matter.
-    """
-
-    number: int
-    what: What
-    symbol: str | None = None
-    order_id: str | None = None
-    since_ms: int | None = None
-
-
-class Rows(NamedTuple):
-    """An answer. A fill is an ``OrderUpdate`` with a trade id and last amounts, without status.
-
-    ``time_ms`` of an order is the time of its last change.
-    """
-
-    number: int
-    orders: tuple[OrderUpdate, ...] = ()
-    fills: tuple[OrderUpdate, ...] = ()
-    account: AccountSnapshot | None = None
-
-
-class NotThere(NamedTuple):
-    """The venue knows no such order; it may, a moment later."""
-
-    number: int
-
-
-class NoRows(NamedTuple):
-    """The request failed."""
-
-    number: int
-    why: str
-    retry_after_ms: int | None = None
-
-
-RepairInput: TypeAlias = Rows | NotThere | NoRows
 
 
 class Found(NamedTuple):
@@ -196,7 +147,10 @@ class Repair:
                 self._compare(self._first, listed)
 
     def _round(self, listed: dict[str, OrderUpdate]) -> list[Ask]:
-        """The questions between the two looks at the open orders. Fills come after the sums."""
+        """The questions between the two looks at the open orders. Fills come after the sums.
+
+        Where there are no fills, an order that came and went meanwhile is told by a list only.
+        """
         self._wanted = {
             order_id: order
             for order_id, order in (self._open | self._wanted).items()

@@ -1,4 +1,4 @@
-"""Listen-key requests as each venue wants them, and what the answers mean."""
+"""Requests as each venue wants them: listen keys and what their answers mean, and rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from userstream.core.signing import sign
-from userstream.venue import Call, Need, Refusal, Venue
+from userstream.venue import Call, Fetch, Need, Refusal, Venue
 
 
 class Verdict(Enum):
@@ -148,3 +148,19 @@ def _code(given: int | str | None) -> int | None:
     text = str(given)
     digits = text.removeprefix("-")
     return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None
+
+
+def row_request(venue: Venue, access: Access, fetch: Fetch, venue_ms: int) -> Request | None:
+    """A request of a repair, signed; ``None`` without a secret.
+
+    ``timestamp`` and ``recvWindow`` are good everywhere. Doc: SIGNED endpoint security.
+    """
+    if access.secret is None:
+        return None
+    auth = venue.rest.auth
+    fields = dict(fetch.fields)
+    fields["recvWindow"] = str(auth.recv_window_ms)
+    fields["timestamp"] = str(venue_ms)
+    query = urlencode(fields, quote_via=quote)
+    query += "&signature=" + sign(access.secret, query.encode())
+    return Request(fetch.method, fetch.path, query, {auth.header: access.key})

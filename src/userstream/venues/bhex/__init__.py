@@ -43,6 +43,7 @@ from userstream.venues.bhex.frames import (
     encode_report,
     notice,
 )
+from userstream.venues.bhex.rows import REPAIR
 
 if TYPE_CHECKING:
     from userstream.markets import Symbol
@@ -214,6 +215,7 @@ def build(options: Options, markets: Markets) -> Venue:
         control=answer,
         show_plain=template(*((b"[", *REPORT, b"]") if options.frame == "array" else REPORT)),
         notice=notice,
+        repair=REPAIR,
         lost={
             "order_update": _LOST_ORDER,
             "account_update": _LOST_ACCOUNT,

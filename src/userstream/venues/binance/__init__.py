@@ -43,6 +43,7 @@ from userstream.venues.binance.frames import (
     encode_report,
     with_2018,
 )
+from userstream.venues.binance.rows import REPAIR
 
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -135,6 +136,7 @@ def build(options: Options, markets: Markets) -> Venue:
         decode=decode,
         control=by_listen_key,
         show_plain=template(*(REPORT_2018 if options.keys_2018 else REPORT), b"}"),
+        repair=REPAIR,
         lost={
             "order_update": frozenset(
                 {"quote_quantity", "last_quote", "average_price", "self_trade"}

@@ -35,6 +35,7 @@ from userstream.venues.mexc.control import acknowledgement, controller
 from userstream.venues.mexc.forms import FORMS
 from userstream.venues.mexc.frames import encoder, pack_json, pack_protobuf
 from userstream.venues.mexc.reader import decode, mark
+from userstream.venues.mexc.rows import REPAIR
 from userstream.venues.mexc.words import CHANNELS
 
 
@@ -132,6 +133,7 @@ def build(options: Options, markets: Markets) -> Venue:
         notice=acknowledgement,
         mark=mark,
         channels=CHANNELS,
+        repair=REPAIR,
         lost={
             "order_update": _LOST_OF_ORDERS,
             "account_update": _LOST_OF_ACCOUNTS,

@@ -33,6 +33,7 @@ from userstream.venues._catalog import exchange_info
 from userstream.venues._forms import BINANCE_FORMS
 from userstream.venues._subscriptions import ignore
 from userstream.venues.spacedex.frames import ReadReport, Report, decode, encoder
+from userstream.venues.spacedex.rows import REPAIR
 
 __all__ = ["ORDER_TYPES", "VENUE", "Options", "ReadReport", "Report", "build", "decode"]
 
@@ -113,6 +114,7 @@ def build(options: Options, markets: Markets) -> Venue:
         encode=encoder(markets),
         decode=decode,
         control=ignore,
+        repair=REPAIR,
         lost={
             "order_update": _LOST_ORDER,
             "account_update": _LOST_ACCOUNT,
