@@ -5,16 +5,21 @@ Everything that a program of yours needs can be imported from here.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 from userstream.errors import (
     InvalidEvent,
     InvalidSettings,
     MalformedFrame,
+    NotLive,
     PublishError,
     PublishRefused,
     PublishUnproven,
     StoreError,
+    StreamError,
+    StreamOver,
+    StreamRefused,
     UserStreamError,
 )
 from userstream.events import (
@@ -32,38 +37,81 @@ from userstream.events import (
 from userstream.version import VERSION
 
 if TYPE_CHECKING:
+    from userstream.client.blocking import BlockingUserStream
     from userstream.client.publisher import Publisher
+    from userstream.core.client.told import (
+        AccountEvent,
+        Gap,
+        Holding,
+        OrderEvent,
+        Origin,
+        OtherEvent,
+        Scope,
+        State,
+        StateChange,
+        Told,
+    )
+    from userstream.entrance import UserStream
 
 __version__ = VERSION
 
 __all__ = [
+    "AccountEvent",
     "AccountSnapshot",
     "AccountUpdate",
     "Balance",
+    "BlockingUserStream",
     "CommissionRates",
     "Envelope",
     "Event",
+    "Gap",
+    "Holding",
     "InvalidEvent",
     "InvalidSettings",
     "ListenKeyExpired",
     "MalformedFrame",
+    "NotLive",
+    "OrderEvent",
     "OrderUpdate",
+    "Origin",
+    "OtherEvent",
     "Permissions",
     "PublishError",
     "PublishRefused",
     "PublishUnproven",
     "Publisher",
+    "Scope",
+    "State",
+    "StateChange",
     "StoreError",
+    "StreamError",
+    "StreamOver",
+    "StreamRefused",
+    "Told",
     "UnknownEvent",
+    "UserStream",
     "UserStreamError",
     "__version__",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Only who publishes pays for an HTTP client: the server imports this package too.
-    if name == "Publisher":
-        from userstream.client.publisher import Publisher  # noqa: PLC0415
+_LATER = {
+    "Publisher": "userstream.client.publisher",
+    "BlockingUserStream": "userstream.client.blocking",
+    "UserStream": "userstream.entrance",
+    **dict.fromkeys(
+        (
+            "AccountEvent", "Gap", "Holding", "OrderEvent", "Origin", "OtherEvent", "Scope",
+            "State", "StateChange", "Told",
+        ),
+        "userstream.core.client.told",
+    ),
+}  # fmt: skip
 
-        return Publisher
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    # Only who asks for it pays for a client: the server imports this package too.
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(importlib.import_module(_LATER[name]), name)
+    return found

@@ -11,9 +11,13 @@
     │   ├── StoreDamaged     what is stored does not check out: never served       stop
     │   ├── StoreTooNew      written by a later version of userstream              stop
     │   └── StoreUnavailable the disk refuses (full, read-only, gone)              retry
-    └── PublishError
-        ├── PublishRefused   the server said no to a line, with its code           stop
-        └── PublishUnproven  no answer came: send the same ``n`` again             retry
+    ├── PublishError
+    │   ├── PublishRefused   the server said no to a line, with its code           stop
+    │   └── PublishUnproven  no answer came: send the same ``n`` again             retry
+    └── StreamError
+        ├── StreamRefused    the venue will never let this stream in               stop
+        ├── StreamOver       the stream was closed, or not begun                   stop
+        └── NotLive          the stream is not live within the time that was given retry
 """
 
 from __future__ import annotations
@@ -69,6 +73,24 @@ class PublishRefused(PublishError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+
+
+class StreamError(UserStreamError):
+    """A stream does not give what was asked."""
+
+
+class StreamRefused(StreamError):
+    """The venue will never let this stream in: the API key, its signature, its address."""
+
+
+class StreamOver(StreamError):
+    """The stream is closed, or was not begun."""
+
+
+class NotLive(StreamError):
+    """The stream did not become live in time; it goes on trying."""
+
+    retry = True
 
 
 class PublishUnproven(PublishError):

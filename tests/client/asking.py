@@ -7,24 +7,28 @@ from collections.abc import Mapping
 import httpx
 
 from tests.sandbox.bots import Bots
-from userstream.client.repairs import Repairs, Send
+from userstream.client.http import Reply
+from userstream.client.repairs import Repairs
 from userstream.core.client.requests import Access
 from userstream.venues import load
 
 
-def over(http: httpx.AsyncClient) -> Send:
+class Over:
     """Sends over a client of httpx."""
 
-    async def send(
-        method: str, url: str, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        try:
-            response = await http.request(method, url, headers=headers)
-        except httpx.TransportError as e:
-            raise OSError(str(e)) from e
-        return response.status_code, response.headers, response.content
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
 
-    return send
+    async def send(self, method: str, url: str, headers: Mapping[str, str]) -> Reply | None:
+        """The answer, or ``None``."""
+        try:
+            response = await self._http.request(method, url, headers=headers)
+        except httpx.TransportError:
+            return None
+        return Reply(response.status_code, response.content, response.headers.get("retry-after"))
+
+    async def close(self) -> None:
+        """The test closes it."""
 
 
 def repairs(b: Bots, venue: str, account: str = "alice", secret: str = "") -> Repairs:
@@ -33,5 +37,5 @@ def repairs(b: Bots, venue: str, account: str = "alice", secret: str = "") -> Re
         load(venue),
         Access(f"{account}key", secret or f"{account}secret"),
         f"{str(b.server.rest.base_url).rstrip('/')}/{venue}",
-        over(b.server.rest),
+        Over(b.server.rest),
     )

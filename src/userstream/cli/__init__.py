@@ -51,7 +51,6 @@ _EXTRAS = {
     "starlette": "server",
     "structlog": "server",
     "uvicorn": "server",
-    "websockets": "server",
 }
 
 

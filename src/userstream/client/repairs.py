@@ -7,39 +7,38 @@ reads the answers, and what stands here only sends them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
 
+from userstream.client.http import Http
 from userstream.core.client.requests import Access, row_request
-from userstream.venue import Ask, Fetch, NoRows, RepairInput, Venue
-
-Send: TypeAlias = Callable[
-    [str, str, Mapping[str, str]], Awaitable[tuple[int, Mapping[str, str], bytes]]
-]
-"""Sends a request of that method, URL and headers; gives status, headers and body of the answer.
-
-Raises ``OSError`` (``TimeoutError`` is one) where there is no answer. It follows no redirect.
-"""
+from userstream.venue import Ask, Fetch, FillsBy, NoRows, RepairInput, Venue
 
 
 class Repairs:
     """Asks one account's questions at a venue. Safe to use from several tasks of one loop.
 
-    ``rest_url`` has no path, or that under which our own server mounts the venue. ``timeout_s``
-    bounds every single request; a conversation has as many as there are pages.
+    ``rest_url`` has no path, or that under which our own server mounts the venue. ``http`` bounds
+    every single request; a conversation has as many as there are pages.
     """
 
-    def __init__(
-        self, venue: Venue, access: Access, rest_url: str, send: Send, *, timeout_s: float = 10
-    ) -> None:
+    def __init__(self, venue: Venue, access: Access, rest_url: str, http: Http) -> None:
         self._venue = venue
         self._access = access
         self._rest_url = rest_url.rstrip("/")
-        self._send = send
-        self._timeout_s = timeout_s
+        self._http = http
 
     def __repr__(self) -> str:
         return f"<Repairs {self._venue.name}>"
+
+    @property
+    def possible(self) -> bool:
+        """Whether anything can be asked; else every hole is told and stays."""
+        return self._venue.repair is not None and self._access.secret is not None
+
+    @property
+    def fills_by(self) -> FillsBy:
+        """How the venue gives fills."""
+        repair = self._venue.repair
+        return FillsBy.NOTHING if repair is None else repair.fills_by
 
     async def ask(self, ask: Ask, now_ms: int) -> RepairInput:
         """The venue's answer to a question, or why there is none. Raises only when cancelled.
@@ -59,14 +58,8 @@ class Repairs:
             if request is None:
                 return NoRows(ask.number, "the API key's secret is not known")
             url = f"{self._rest_url}{request.path}?{request.query}"
-            try:
-                async with asyncio.timeout(self._timeout_s):
-                    status, headers, body = await self._send(request.method, url, request.headers)
-            except OSError as e:
-                return NoRows(ask.number, f"no answer: {type(e).__name__}")
-            step = talk.read(status, body, _retry_after(headers))
+            reply = await self._http.send(request.method, url, request.headers)
+            if reply is None:
+                return NoRows(ask.number, "no answer")
+            step = talk.read(reply.status, reply.body, reply.retry_after)
         return step
-
-
-def _retry_after(headers: Mapping[str, str]) -> str | None:
-    return next((value for name, value in headers.items() if name.lower() == "retry-after"), None)

@@ -117,6 +117,10 @@ class Venue:
     name: str
     document: str
     """Title of the document that the dialect follows."""
+    rest_url: str | None = None
+    """Where the real one answers, by its document; ``None``: each exchange has its own."""
+    stream_url: str | None = None
+    """Where its streams are."""
     rest: RestDialect
     keys: KeyPolicy
     stream: StreamDialect

@@ -12,7 +12,7 @@ from userstream.core.client.continuity import Continuity, Place
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import LinkAction, OpenSocket
 from userstream.core.client.picture import Picture
-from userstream.core.client.plan import Plan
+from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.repair import Ask, Broken, FillsBy, Repair, RepairInput
 from userstream.core.client.reunion import Reunion
 from userstream.core.client.sequencer import Placed, Sequencer, Shown
@@ -110,6 +110,12 @@ class Feed:
             times.append(self.sequencer.deadline())
             times.append(None if self._repair is None else self._repair.deadline())
         return min((t for t in times if t is not None), default=None)
+
+    def proof(self, now_ms: int) -> Proof | None:
+        """Up to where everything was told, or ``None`` where that is not known now."""
+        if self._buffer or len(self.sequencer):
+            return None
+        return self.stream.proof(now_ms)
 
     def _stream(self, given: inputs.Input, now_ms: int) -> list[FeedAction]:
         """Passes an input to the stream, and sees to what is not the shell's to do."""

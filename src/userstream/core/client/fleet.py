@@ -58,7 +58,7 @@ class Fleet:
 
     def proved_ms(self, keys: KeyLife, now_ms: int) -> int | None:
         """Up to when everything that a vouching socket had to bring was read."""
-        return max((x.heard_ms for x in self._vouching(keys, now_ms)), default=None)
+        return max((x.proved_ms for x in self._vouching(keys, now_ms)), default=None)
 
     def _vouching(self, keys: KeyLife, now_ms: int) -> list[Link]:
         if not keys.lives(now_ms):
@@ -95,6 +95,11 @@ class Fleet:
         """The machine slept."""
         for link in self._links.values():
             link.suspect(now_ms)
+
+    def doubt(self, now_ms: int) -> None:
+        """Sockets are left unread: their silence says nothing."""
+        for link in self._links.values():
+            link.doubt(now_ms)
 
     def tick(self, now_ms: int) -> list[LinkAction]:
         """Pings, dead sockets, and old ones whose successor has stood long enough."""

@@ -109,6 +109,12 @@ class Unrepaired(NamedTuple):
     retry_after_ms: int | None = None
 
 
+class Stalled(NamedTuple):
+    """Whether sockets are left unread, since the program takes nothing."""
+
+    stalled: bool
+
+
 class Reconciled(NamedTuple):
     """The program itself made sure of what was missed."""
 
@@ -131,4 +137,5 @@ Input: TypeAlias = (
     | Repaired
     | Unrepaired
     | Reconciled
+    | Stalled
 )

@@ -84,6 +84,9 @@ class Link:
         """Another one takes its place; it is closed once that has happened."""
         self.ready_ms: int | None = None
         self.heard_ms = now_ms
+        """Since when silence is counted; ``doubt`` moves it."""
+        self.proved_ms = now_ms
+        """When it was last heard: all that it had to bring before was read."""
         self._stream = stream
         self._bounds = bounds
         self._unit = unit
@@ -107,7 +110,7 @@ class Link:
             return []
         self.state = LINK_TRANSITIONS[self.state, LinkStep.OPEN]
         self._channels = wanted
-        self.heard_ms = self._looked_ms = self._beat_ms = now_ms
+        self.heard_ms = self.proved_ms = self._looked_ms = self._beat_ms = now_ms
         self._ping_ms = now_ms + self._ping_every_ms()
         # Before the venue's own cut, by one to two 48ths of its length: 24 h end after 23 to 23.5.
         self._rotate_ms = now_ms + round(self._stream.max_age_ms * (1 - (1 + self._unit) / 48))
@@ -117,7 +120,7 @@ class Link:
 
     def heard(self, now_ms: int) -> None:
         """Anything came: a frame, or a pong."""
-        self.heard_ms = self._looked_ms = now_ms
+        self.heard_ms = self.proved_ms = self._looked_ms = now_ms
 
     def noticed(self, notice: Notice, now_ms: int) -> list[LinkAction]:
         """The server answered a frame of ours, or wants an answer."""

@@ -7,6 +7,15 @@ from typing import NamedTuple
 from userstream.venue import Cursor
 
 
+class Proof(NamedTuple):
+    """Up to where a stream gave everything: a later run begins there."""
+
+    since_ms: int | None = None
+    """In the venue's time."""
+    cursor: Cursor | None = None
+    """In our own server's log."""
+
+
 class Plan(NamedTuple):
     """Wishes that hold for the life of a stream."""
 

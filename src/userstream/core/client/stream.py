@@ -13,7 +13,7 @@ from userstream.core.client.fleet import Fleet
 from userstream.core.client.hole import Hole
 from userstream.core.client.keylife import KeyLife
 from userstream.core.client.link import Link
-from userstream.core.client.plan import Plan
+from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.requests import Verdict
 from userstream.core.client.states import TRANSITIONS, Step
 from userstream.core.client.told import State, StateChange
@@ -38,7 +38,7 @@ class Stream:
         self._venue = venue
         self._plan = plan
         self._bounds = bounds
-        self._unit = unit
+        self._continuity = continuity
         self.state = State.CONNECTING
         self.clock = VenueClock()
         self.keys = KeyLife(venue.keys, bounds, unit)
@@ -46,7 +46,7 @@ class Stream:
         self._started = False
         self._check_ms = 0
         self._measuring = False
-        self._failures = 0
+        self._stalled = False
         self._hole = Hole(bounds, unit, repairs=plan.repair)
         if plan.repair or plan.since_ms is not None or plan.cursor is not None:
             self._hole.open(plan.since_ms, "start")
@@ -71,6 +71,10 @@ class Stream:
                 actions += self._tick(wall_ms, now_ms)
             case inputs.Stop(delete_key):
                 return self._stop(delete_key)
+            case inputs.Stalled(stalled):
+                self._stalled = stalled
+                self.fleet.doubt(now_ms)
+                self._why = "the program takes nothing" if stalled else "the program goes on"
             case inputs.KeyAnswered() | inputs.ClockAnswered():
                 actions += self._answered(given, now_ms)
             case inputs.CaughtUp() | inputs.Repaired() | inputs.Unrepaired() | inputs.Reconciled():
@@ -88,6 +92,16 @@ class Stream:
         if link is not None:
             link.heard(now_ms)
             self.fleet.told_ms = now_ms
+
+    def proof(self, now_ms: int) -> Proof | None:
+        """Up to where nothing is missing, or ``None`` where that is not known now."""
+        if self._hole.is_open and not self._hole.replaying:
+            return None
+        proved = None if self._hole.is_open else self.fleet.proved_ms(self.keys, now_ms)
+        cursor = self._continuity.cursor
+        if proved is None and cursor is None:
+            return None
+        return Proof(self._venue_ms(proved), cursor)
 
     def deadline(self) -> int | None:
         """When ``Tick`` is due next, or ``None``: never started, or stopped."""
@@ -109,6 +123,8 @@ class Stream:
         if moved_ms > self._bounds.check_ms:
             self.keys.age(moved_ms, now_ms)
             self.fleet.suspect(now_ms)
+        if self._stalled:
+            self.fleet.doubt(now_ms)
         actions += self.fleet.tick(now_ms)
         return actions
 
@@ -244,7 +260,7 @@ class Stream:
         if self._hole.is_open:
             return Step.REPLAY if self._hole.mending else Step.LOSE
         self._proved_ms = self.fleet.proved_ms(self.keys, now_ms)
-        weak = self.keys.failures >= self._bounds.alarm_after or self.fleet.short
+        weak = self._stalled or self.keys.failures >= self._bounds.alarm_after or self.fleet.short
         return Step.WEAKEN if weak else Step.PROVE
 
     def _change(self, step: Step, why: str) -> list[Action]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -53,6 +53,13 @@ class _Amount:
         return None if text is None else Decimal(text)
 
 
+class Receipt(Protocol):
+    """Something to call; two of them never make events differ."""
+
+    def __call__(self) -> None:
+        """The program is done with the event."""
+
+
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin = Origin.STREAM
     late: bool = False
@@ -67,6 +74,20 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     """Its place in the log of our own server."""
     raw: bytes | str = b""
     """The frame as it came; empty for what REST told."""
+    receipt: Receipt | None = None
+    """Notes that the program is done with it; only where a cursor is kept."""
+
+    async def ack(self) -> None:
+        """The program is done with this event: a later run does not get it again.
+
+        It counts once all events before it are acknowledged too; then it is in the cursor's file
+        when this returns. Without a cursor it does nothing. Cancellation changes nothing.
+
+        Raises:
+            StoreUnavailable: the disk refuses; the event will come again.
+        """
+        if self.receipt is not None:
+            self.receipt()
 
 
 class OrderEvent(_Told, frozen=True, kw_only=True):

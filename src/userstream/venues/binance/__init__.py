@@ -113,6 +113,8 @@ def build(options: Options, markets: Markets) -> Venue:
     return Venue(
         name="binance",
         document="User Data Streams for Binance (2017-12-01)",
+        rest_url="https://api.binance.com",  # Doc: §General API Information
+        stream_url="wss://stream.binance.com:9443",  # Doc: §General WSS information
         rest=RestDialect(
             routes=_routes(),
             auth=Auth(header="X-MBX-APIKEY"),  # Doc: rest-api.md §Endpoint security type

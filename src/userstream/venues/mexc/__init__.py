@@ -108,6 +108,8 @@ def build(options: Options, markets: Markets) -> Venue:
     return Venue(
         name="mexc",
         document='MEXC "User Data Streams Account Updates" (spot v3)',
+        rest_url="https://api.mexc.com",
+        stream_url="wss://wbs-api.mexc.com",
         rest=RestDialect(
             routes=_ROUTES,
             auth=Auth(

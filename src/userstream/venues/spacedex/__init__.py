@@ -90,6 +90,8 @@ def build(options: Options, markets: Markets) -> Venue:
     return Venue(
         name="spacedex",
         document="API Reference, WebSocket, User Data Stream",
+        rest_url="https://api.spacedex.com",
+        stream_url="wss://stream.spacedex.com",
         rest=RestDialect(
             routes=_ROUTES,
             # Doc: authentication page; "API_KEY" needs no signature. A timestamp exactly one

@@ -1,0 +1,271 @@
+"""Reader: drives a feed: gives it what happens, does what it says, and decides nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
+
+from userstream.client.calls import Calls, stream_address
+from userstream.client.mailbox import Item, Mailbox
+from userstream.client.repairs import Repairs
+from userstream.client.socket import Connect, Socket
+from userstream.core.client import inputs
+from userstream.core.client.actions import Fail, MeasureClock
+from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.keylife import AskKey
+from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
+from userstream.core.client.repair import Ask
+from userstream.core.client.requests import NO_ANSWER, read_answer
+from userstream.core.client.told import State, StateChange, Told
+from userstream.errors import StreamRefused
+from userstream.venue import Call, Venue
+
+_DELETE_S = 3.0
+_PROVE_MS = 5_000
+
+
+class Ways(NamedTuple):
+    """What a reader reaches the world by."""
+
+    calls: Calls
+    connect: Connect
+    repairs: Repairs
+    stream_url: str
+
+
+class Reader:
+    """One stream on one loop. ``proofs``: whether to say how far everything was told."""
+
+    def __init__(
+        self, venue: Venue, feed: Feed, ways: Ways, mailbox: Mailbox, *, proofs: bool
+    ) -> None:
+        self._venue = venue
+        self._feed = feed
+        self._ways = ways
+        self._mailbox = mailbox
+        self._proofs = proofs
+        self._proved_ms = 0
+        self._loop = asyncio.get_running_loop()
+        self._sockets: dict[int, _Listener] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deleting: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._arming = False
+        self._stalled = False
+        self._over = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until it is stopped, or refused for good. Cancellation closes everything at once."""
+        try:
+            self.give(inputs.Start(_wall_ms()))
+            await self._over.wait()
+            if self._deleting:
+                await asyncio.wait(self._deleting, timeout=_DELETE_S)
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+            for listener in self._sockets.values():
+                listener.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def give(self, given: FeedInput) -> None:
+        """Passes an input on, and does what follows."""
+        now_ms = _now_ms()
+        told: list[Told] = []
+        for action in self._feed.handle(given, now_ms):
+            if isinstance(action, Deliver):
+                told.append(action.what)
+            else:
+                self._do(action)
+        if told:
+            self._tell(told, now_ms)
+        if self._feed.stream.state is State.STOPPED:
+            self._over.set()
+        elif not self._arming:
+            self._arming = True
+            self._loop.call_soon(self._arm)
+
+    def stop(self, *, delete_key: bool | None) -> None:
+        """Ends it; see ``inputs.Stop``."""
+        self.give(inputs.Stop(delete_key))
+        self._over.set()
+
+    def go_on(self) -> None:
+        """There is room in the mailbox again."""
+        if self._stalled:
+            self._stalled = False
+            self.give(inputs.Stalled(False))
+            for listener in self._sockets.values():
+                listener.hold(False)
+
+    def opened(self, number: int, socket: Socket) -> None:
+        """A socket is there, before its handshake is done."""
+        listener = self._sockets.get(number)
+        if listener is None:
+            socket.close()
+        else:
+            listener.socket = socket
+
+    def ready(self, number: int) -> None:
+        """The handshake of a socket is done."""
+        self.give(inputs.Opened(number))
+        if self._stalled and number in self._sockets:
+            self._sockets[number].hold(True)
+
+    def ended(self, given: inputs.Closed | inputs.Refused) -> None:
+        """A socket is over."""
+        if self._sockets.pop(given.socket, None) is not None:
+            self.give(given)
+
+    def _do(self, action: FeedAction) -> None:
+        match action:
+            case AskKey():
+                self._spawn(self._ask_key(action), deleting=action.call is Call.DELETE)
+            case OpenSocket():
+                self._sockets[action.socket] = listener = _Listener(
+                    self, action.socket, self._venue
+                )
+                listener.opening = self._spawn(self._open(action, listener))
+            case SendText(socket, payload):
+                self._sockets[socket].send(payload)
+            case SendPing(socket):
+                self._sockets[socket].ping()
+            case CloseSocket(socket):
+                listener_or_none = self._sockets.pop(socket, None)
+                if listener_or_none is not None:
+                    listener_or_none.close()
+            case MeasureClock():
+                self._spawn(self._measure())
+            case Ask():
+                self._spawn(self._ask(action))
+            case Fail(why):
+                self._mailbox.end(StreamRefused(f"{self._venue.name}: {why}"))
+
+    def _tell(self, told: list[Told], now_ms: int) -> None:
+        proof = self._feed.proof(now_ms) if self._proofs else None
+        items = [Item(what) for what in told]
+        items[-1] = Item(told[-1], proof)
+        changes = [what for what in told if isinstance(what, StateChange)]
+        stalled = self._mailbox.put(items)
+        for change in changes:
+            self._mailbox.change(change.after, change.why)
+        if stalled and not self._stalled:
+            self._stalled = True
+            self._loop.call_soon(self._hold)
+
+    def _hold(self) -> None:
+        """The program takes nothing: what comes is left to the kernel, and then to the venue."""
+        if self._stalled:
+            for listener in self._sockets.values():
+                listener.hold(True)
+            self.give(inputs.Stalled(True))
+
+    def _arm(self) -> None:
+        """Sets the alarm anew, once for all inputs of a turn of the loop."""
+        self._arming = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due_ms = self._feed.deadline()
+        if due_ms is not None and not self._over.is_set():
+            # A millisecond more: an alarm that rings early would find nothing due.
+            self._timer = self._loop.call_later(max(0, due_ms - _now_ms() + 1) / 1000, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.give(inputs.Tick(_wall_ms()))
+        now_ms = _now_ms()
+        if self._proofs and not len(self._mailbox) and now_ms >= self._proved_ms:
+            self._proved_ms = now_ms + _PROVE_MS
+            proof = self._feed.proof(now_ms)
+            if proof is not None:
+                self._mailbox.put([Item(None, proof)])
+
+    def _spawn(
+        self, work: Coroutine[Any, Any, None], *, deleting: bool = False
+    ) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        tasks = self._deleting if deleting else self._tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    def _venue_ms(self) -> int:
+        return self._feed.stream.clock.at(_now_ms())
+
+    async def _ask_key(self, asked: AskKey) -> None:
+        answer = await self._ways.calls.key(asked, self._venue_ms())
+        self.give(inputs.KeyAnswered(asked.number, answer))
+
+    async def _measure(self) -> None:
+        sent_ms = _now_ms()
+        self.give(inputs.ClockAnswered(sent_ms, await self._ways.calls.time()))
+
+    async def _ask(self, ask: Ask) -> None:
+        self.give(await self._ways.repairs.ask(ask, self._venue_ms()))
+
+    async def _open(self, asked: OpenSocket, listener: _Listener) -> None:
+        url = stream_address(self._venue, self._ways.stream_url, asked)
+        try:
+            self.opened(asked.socket, await self._ways.connect(url, listener))
+        except (OSError, TimeoutError):
+            self.ended(inputs.Refused(asked.socket, NO_ANSWER))
+
+
+class _Listener:
+    """One socket, and what it tells the feed."""
+
+    def __init__(self, reader: Reader, number: int, venue: Venue) -> None:
+        self._reader = reader
+        self._number = number
+        self._venue = venue
+        self.socket: Socket | None = None
+        self.opening: asyncio.Task[None] | None = None
+
+    def opened(self, socket: Socket) -> None:
+        self.socket = socket
+        self._reader.ready(self._number)
+
+    def refused(self, status: int, body: bytes, retry_after: str | None) -> None:
+        answer = read_answer(self._venue, status, body, retry_after)
+        self._reader.ended(inputs.Refused(self._number, answer))
+
+    def frame(self, frame: bytes | str) -> None:
+        self._reader.give(FrameIn(self._number, frame))
+
+    def pong(self) -> None:
+        self._reader.give(inputs.Pong(self._number))
+
+    def closed(self, code: int | None, text: str) -> None:
+        self._reader.ended(inputs.Closed(self._number, code, text))
+
+    def send(self, payload: bytes) -> None:
+        if self.socket is not None:
+            self.socket.send(payload)
+
+    def ping(self) -> None:
+        if self.socket is not None:
+            self.socket.ping()
+
+    def hold(self, held: bool) -> None:
+        if self.socket is not None:
+            self.socket.hold(held)
+
+    def close(self) -> None:
+        """Ends it, opening or open. A task does not cancel itself: it may be what led here."""
+        if self.socket is not None:
+            self.socket.close()
+        elif self.opening is not None and self.opening is not asyncio.current_task():
+            self.opening.cancel()
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,227 @@
+"""Run: one stream from its begin to its end: a thread that reads, and what a program takes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from types import MappingProxyType
+
+import msgspec
+
+from userstream.client.calls import Calls
+from userstream.client.cursor import CursorFile, Receipts, Slip
+from userstream.client.http import Requests
+from userstream.client.mailbox import Item, Mailbox
+from userstream.client.options import Options
+from userstream.client.reader import Reader, Ways
+from userstream.client.repairs import Repairs
+from userstream.client.socket import dialer
+from userstream.client.spill import Spill
+from userstream.core.client import inputs
+from userstream.core.client.bounds import Bounds
+from userstream.core.client.feed import Feed
+from userstream.core.client.picture import Picture
+from userstream.core.client.plan import Plan, Proof
+from userstream.core.client.requests import needs_clock
+from userstream.core.client.told import (
+    AccountEvent,
+    Gap,
+    Holding,
+    OrderEvent,
+    OtherEvent,
+    Scope,
+    State,
+    StateChange,
+    Told,
+)
+from userstream.errors import StreamError, StreamOver
+from userstream.events import OrderUpdate
+from userstream.venue import Venue
+
+CLOSE_S = 5.0
+"""How long closing waits for a reader that does not end; it is a daemon and goes on to."""
+
+
+class Run:
+    """Sockets, timers and requests have a thread and a loop of their own: see ADR 11."""
+
+    def __init__(self, venue: Venue, options: Options) -> None:
+        self._venue = venue
+        self._options = options
+        self._file: CursorFile | None = None
+        self._receipts: Receipts | None = None
+        self._from = Proof()
+        if options.cursor is not None:
+            self._file = CursorFile(options.cursor, venue.name, options.key)
+            self._receipts = Receipts(self._file)
+            self._from = self._file.load()
+        spill = Spill(options.spill_bytes) if options.on_full == "spill" else None
+        self.mailbox = Mailbox(options.queue, spill, lambda: self._post("go_on"))
+        bounds = self._bounds = msgspec.structs.replace(
+            options.bounds or Bounds(), hold_ms=options.hold_ms
+        )
+        self._picture = Picture(venue.stream.fill_key, bounds)
+        self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._picture.orders)
+        self.account: Mapping[str, Holding] = MappingProxyType(self._picture.account)
+        self._last: Slip | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reader: Reader | None = None
+        self._stopping = False
+        self.done: Future[None] = Future()
+
+    def start(self) -> None:
+        """Begins."""
+        name = f"userstream {self._venue.name}"
+        threading.Thread(target=self._thread, name=name, daemon=True).start()
+
+    def stop(self, *, handled: bool) -> None:
+        """Tells the reader to end; ``handled``: the program is done with the last event."""
+        if handled:
+            with suppress(StreamError):
+                self.acknowledge()
+        self._stopping = True
+        self._post("stop")
+
+    def close(self) -> None:
+        """Lets files go. After this nothing can be acknowledged."""
+        self.mailbox.close()
+        if self._file is not None:
+            self._file.close()
+
+    def reconciled(self) -> None:
+        """The program made sure of what was missed."""
+        self._post("reconciled")
+
+    def acknowledge(self) -> None:
+        """Done with the last event, unless the program says so itself."""
+        last, self._last = self._last, None
+        if last is not None:
+            last()
+
+    def take(self) -> Told | None:
+        """The next event, or ``None`` where there is none now.
+
+        Raises:
+            StoreUnavailable: the last one cannot be acknowledged.
+        """
+        self.acknowledge()
+        while (item := self.mailbox.take()) is not None:
+            slip = None if self._receipts is None else self._receipts.give(item.proof)
+            if self._wants(item):
+                return self._given(item.what, slip)
+            if slip is not None:
+                slip()
+        return None
+
+    def finished(self) -> Exception | None:
+        """Why nothing comes any more, once all was taken; ``None`` after a stop."""
+        return self.mailbox.failure
+
+    def is_live(self) -> bool:
+        """Whether the state is ``live`` or ``degraded``, or never will be."""
+        return self.mailbox.state in {State.LIVE, State.DEGRADED} or self.mailbox.ended
+
+    def check_live(self) -> None:
+        """Raises why the stream is over, if it is."""
+        if self.mailbox.ended:
+            raise self.mailbox.failure or StreamOver("the stream is closed")
+
+    def _wants(self, item: Item) -> bool:
+        what = item.what
+        if what is None:
+            return False
+        self._picture.apply(what)
+        if isinstance(what, Gap):
+            if what.scope is Scope.ORDER and what.order_id is not None:
+                self._picture.drop(what.order_id)
+            return True
+        if isinstance(what, StateChange):
+            return self._options.states
+        kinds = self._options.events
+        return kinds is None or isinstance(what, kinds)
+
+    def _given(self, what: Told | None, slip: Slip | None) -> Told | None:
+        if slip is not None and isinstance(what, OrderEvent | AccountEvent | OtherEvent):
+            msgspec.structs.force_setattr(what, "receipt", slip)
+            if self._options.acknowledge == "manual":
+                return what
+        self._last = slip
+        return what
+
+    def _post(self, what: str) -> None:
+        """Asks the reader for something, on its own thread. It may be over already."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(self._act, what)
+
+    def _act(self, what: str) -> None:
+        reader = self._reader
+        if reader is None:
+            return
+        if what == "go_on":
+            reader.go_on()
+        elif what == "reconciled":
+            reader.give(inputs.Reconciled())
+        else:
+            reader.stop(delete_key=self._options.delete_key)
+
+    def _thread(self) -> None:
+        loop = _new_loop()
+        failure: Exception | None = None
+        try:
+            self._loop = loop
+            loop.run_until_complete(self._read())
+        except Exception as e:  # noqa: BLE001 - whatever it is, the program has to hear of it
+            failure = e
+        finally:
+            self.mailbox.end(failure)
+            loop.close()  # does not wait for a name that is still being looked up
+            self.done.set_result(None)
+            self.mailbox.ring()
+
+    async def _read(self) -> None:
+        options, venue = self._options, self._venue
+        tls = options.tls
+        http = options.http or Requests(tls)
+        try:
+            repairs = Repairs(venue, options.access, options.rest_url, http)
+            repair = repairs.possible
+            plan = Plan(
+                repair=repair,
+                heartbeat_s=options.heartbeat_s if options.extension else None,
+                redundant=options.redundancy == 2,
+                clock=repair or needs_clock(venue, options.access) or options.cursor is not None,
+                cursor=self._from.cursor if options.extension else None,
+                since_ms=self._from.since_ms,
+            )
+            feed = Feed(
+                venue,
+                plan,
+                random.random,
+                bounds=self._bounds,
+                symbols=options.symbols,
+                fills_by=repairs.fills_by,
+            )
+            calls = Calls(venue, options.access, http, options.rest_url)
+            ways = Ways(calls, options.connect or dialer(tls), repairs, options.stream_url)
+            reader = Reader(venue, feed, ways, self.mailbox, proofs=self._file is not None)
+            self._reader = reader
+            if self._stopping:
+                return
+            await reader.run()
+        finally:
+            await http.close()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    make: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    with suppress(ImportError):
+        import uvloop  # noqa: PLC0415 - where it is
+
+        make = uvloop.new_event_loop
+    return make()
