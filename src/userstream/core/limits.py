@@ -48,6 +48,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tracked_addresses: int = 100_000
     """Addresses whose requests are counted; the longest unseen is forgotten first."""
 
+    replays_at_once: int = 4
+    """That read the log and encode; others wait their turn, and live events never do."""
+    replay_cache_bytes: int = 16_777_216
+    """Of the log, kept for others who resume from about the same place."""
+
     event_bytes: int = 65_536
     """Of one published line."""
     lines_per_request: int = 10_000

@@ -31,6 +31,12 @@ class Metrics:
         self.delivered = Counter(
             "userstream_delivered_frames", "Frames handed to sockets", registry=r
         )
+        self.resumes = Counter(
+            "userstream_resumes", "Cursors by venue and outcome", ["venue", "outcome"], registry=r
+        )
+        self.replayed = Counter(
+            "userstream_replayed_events", "Events read from the log for a stream", registry=r
+        )
         self.pending = Gauge(
             "userstream_append_queue_bytes", "Accepted and not yet committed", registry=r
         )

@@ -69,6 +69,11 @@ def picture_key(account: str) -> bytes:
     return b"p\0" + account.encode()
 
 
+def checkpoint_key(account: str, seq: int) -> bytes:
+    """Where the picture after an account event lies, so that those near it can be made again."""
+    return b"c\0%b\0%b" % (account.encode(), _pack_seq(seq))
+
+
 def listen_key_key(record: KeyRecord) -> bytes:
     """Where a listen key's record lies."""
     return b"k\0%b\0%b" % (record.venue.encode(), record.random.encode())
@@ -77,6 +82,11 @@ def listen_key_key(record: KeyRecord) -> bytes:
 def account_key(name: str) -> bytes:
     """Where an account's API keys lie."""
     return b"a\0" + name.encode()
+
+
+def seq_of(key: bytes) -> int:
+    """The ``seq`` at the end of a key."""
+    return int.from_bytes(key[-8:], "big")
 
 
 def encode_event(appended: Appended) -> bytes:
@@ -98,7 +108,7 @@ def decode_event(key: bytes, value: bytes) -> tuple[Envelope, EventRecord]:
     """
     record = decode(value, EventRecord)
     _, account, _ = key.split(b"\0", 2)
-    seq = int.from_bytes(key[-8:], "big")
+    seq = seq_of(key)
     return Envelope(
         1, account.decode(), record.epoch, seq, record.time_ms, record.line.event
     ), record

@@ -26,7 +26,8 @@ from userstream.venue.codec import (
     no_notice,
 )
 from userstream.venue.ids import number_id
-from userstream.venue.mark import Cursor, Mark, read_mark
+from userstream.venue.mark import WHOLE, Cursor, Mark, read_mark
+from userstream.venue.marking import Sayer, marked, say, say_in_array, say_in_wrapper
 from userstream.venue.rest import (
     LISTEN_KEY_CALLS,
     Auth,
@@ -52,6 +53,7 @@ from userstream.venue.stream import (
 
 __all__ = [
     "LISTEN_KEY_CALLS",
+    "WHOLE",
     "Alphabet",
     "Auth",
     "Call",
@@ -78,13 +80,18 @@ __all__ = [
     "Reply",
     "RestDialect",
     "Route",
+    "Sayer",
     "StreamDialect",
     "StreamPath",
     "Subscriber",
     "Venue",
+    "marked",
     "no_notice",
     "number_id",
     "read_mark",
+    "say",
+    "say_in_array",
+    "say_in_wrapper",
 ]
 
 
@@ -107,6 +114,8 @@ class Venue:
     notice: Noticer = no_notice
     mark: Marker = read_mark
     """Reads what our own server adds to a frame for who asks for it."""
+    say: Sayer = say
+    """Writes a control frame of our own server."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)
