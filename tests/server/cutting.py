@@ -120,8 +120,9 @@ class Stream:
 class Rig:
     """A bus with streams on it."""
 
-    def __init__(self, bus: LocalBus, limits: Limits) -> None:
+    def __init__(self, bus: LocalBus, limits: Limits, clock: Clock) -> None:
         self.bus = bus
+        self.clock = clock
         self.metrics = Metrics()
         self.replays = Replays(bus, self.metrics, limits.replays_at_once)
         self.failed: list[Exception] = []
@@ -149,10 +150,12 @@ async def rig(path: Path | None = None, limits: Limits | None = None) -> AsyncIt
     limits = limits or Limits()
     folder = open_folder(path, synced=False)
     committer = Committer(folder.store)
-    bus = LocalBus(folder.store, committer, folder.run.epoch, Clock(), limits)
+    clock = Clock()
+    bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+    bus.start()
     try:
-        yield Rig(bus, limits)
+        yield Rig(bus, limits, clock)
     finally:
-        bus.close()
+        await bus.close()
         await committer.close()
         folder.close()

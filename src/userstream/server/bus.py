@@ -6,7 +6,7 @@ Nothing is shown to a subscriber, and no line is acknowledged, before its commit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from userstream.core.publishing import Appended, Duplicate, Refused
@@ -75,4 +75,8 @@ class Bus(Log, Protocol):
 
     def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
         """Events of an account from a ``seq`` on, as far as they are retained."""
+        ...
+
+    def short_windows(self) -> Mapping[str, float]:
+        """Accounts of which less than the promised time is kept, and how many seconds are."""
         ...

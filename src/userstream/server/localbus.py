@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended, Head, Ledger, Refused
@@ -29,8 +29,8 @@ from userstream.server.records import (
     event_key,
     head_key,
     picture_key,
-    seq_of,
 )
+from userstream.server.retention import Retention
 from userstream.server.store import Store, Survives
 
 _log = logger("bus")
@@ -54,9 +54,10 @@ class LocalBus:
         self._subscribers: list[Subscriber] = []
         # Memory keeps a number of events an account, as they are; a folder what retention keeps.
         self._in_memory = store.survives is Survives.NOTHING
-        self._most = limits.memory_events_per_account
         self._recent: dict[str, deque[Appended]] = {}
+        self._limits = limits
         self._pages = Pages(store, limits.replay_cache_bytes)
+        self._retention = Retention(store, committer, clock, limits)
         # Of accounts that were asked for: how far their events were handed to subscribers.
         self._heads: dict[str, int] = {}
         self._under_way: deque[list[Appended]] = deque()
@@ -135,10 +136,7 @@ class LocalBus:
         if self._in_memory:
             recent = self._recent.get(account)
             return recent[0].seq if recent else self.head(account) + 1
-        stop = event_key(account, (1 << 64) - 1)
-        for key, _ in self._store.scan(event_key(account, 0), stop, 1):
-            return seq_of(key)
-        return self.head(account) + 1
+        return self._retention.window(account).oldest
 
     async def read(self, account: str, from_seq: int) -> Sequence[Appended]:
         """Some committed events from a ``seq`` on, with their pictures.
@@ -154,17 +152,39 @@ class LocalBus:
         start = max(from_seq - recent[0].seq, 0)
         return list(itertools.islice(recent, start, start + PAGE))
 
-    def close(self) -> None:
-        """Reads no more."""
+    def short_windows(self) -> Mapping[str, float]:
+        """Accounts of which less than the promised time is kept, and how many seconds are."""
+        if not self._in_memory:
+            return self._retention.short()
+        now_ms, promised_s = self._clock.ms(), self._limits.retention_s
+        full = [
+            r[0] for r in self._recent.values() if len(r) == self._limits.memory_events_per_account
+        ]
+        ages = {a.account: (now_ms - a.time_ms) / 1_000 for a in full}
+        return {account: age for account, age in ages.items() if age < promised_s}
+
+    def start(self) -> None:
+        """Begins to drop what need not be kept.
+
+        Raises:
+            StoreError: what is kept cannot be read.
+        """
+        if not self._in_memory:
+            self._retention.start()
+
+    async def close(self) -> None:
+        """Reads and drops no more."""
+        await self._retention.stop()
         self._pages.close()
 
     def _writes(self, appended: list[Appended]) -> list[tuple[bytes, bytes]]:
         puts: list[tuple[bytes, bytes]] = []
         pictures: dict[str, AccountSnapshot] = {}
-        touched: dict[str, None] = {}
+        touched: dict[str, int] = {}
         for a in appended:
-            puts.append((event_key(a.account, a.seq), encode_event(a)))
-            touched[a.account] = None
+            key, value = event_key(a.account, a.seq), encode_event(a)
+            puts.append((key, value))
+            touched[a.account] = touched.get(a.account, 0) + len(key) + len(value)
             if a.picture is not None:
                 pictures[a.account] = a.picture
                 if self._checkpoints.get(a.account) != a.seq // PAGE:
@@ -174,6 +194,7 @@ class LocalBus:
                     )
         ledger = self._ledger
         puts += [(head_key(name), encode(ledger.account(name).head)) for name in touched]
+        puts += [self._retention.grown(name, size) for name, size in touched.items()]
         puts += [(picture_key(n), encode(PictureRecord(p))) for n, p in pictures.items()]
         return puts
 
@@ -182,7 +203,7 @@ class LocalBus:
         for a in appended:
             kept = recent.get(a.account)
             if kept is None:
-                kept = recent[a.account] = deque(maxlen=self._most)
+                kept = recent[a.account] = deque(maxlen=self._limits.memory_events_per_account)
             kept.append(a)
 
     def _done(
@@ -216,6 +237,7 @@ class LocalBus:
             account = outcome.account
             self._ledger.forget(account)
             self._checkpoints.pop(account, None)
+            self._retention.forget(account)
             ticket.outcomes[i] = Refused("unavailable", f"not stored: {error}", account)
             submission.block(account, ticket.first_line + i)
 

@@ -18,6 +18,7 @@ from userstream.events import AccountSnapshot, Envelope, Event
 RUN_KEY: Final = b"r"
 ACCOUNTS: Final = (b"a\0", b"a\1")
 LISTEN_KEYS: Final = (b"k\0", b"k\1")
+WINDOWS: Final = (b"w\0", b"w\1")
 VERSION: Final = 1
 
 T = TypeVar("T")
@@ -54,6 +55,16 @@ class PictureRecord(msgspec.Struct):
     v: int = VERSION
 
 
+class WindowRecord(msgspec.Struct, gc=False):
+    """What is kept of an account's log. ``seq`` up to ``oldest`` are gone, but for itself."""
+
+    oldest: int = 1
+    bytes: int = 0
+    cut_ms: int = 0
+    """The time of the last event that went since there were too many bytes; 0: none did."""
+    v: int = VERSION
+
+
 def event_key(account: str, seq: int) -> bytes:
     """Where an event lies."""
     return b"e\0%b\0%b" % (account.encode(), _pack_seq(seq))
@@ -67,6 +78,11 @@ def head_key(account: str) -> bytes:
 def picture_key(account: str) -> bytes:
     """Where an account's picture lies."""
     return b"p\0" + account.encode()
+
+
+def window_key(account: str) -> bytes:
+    """Where it lies what is kept of an account."""
+    return b"w\0" + account.encode()
 
 
 def checkpoint_key(account: str, seq: int) -> bytes:

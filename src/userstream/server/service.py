@@ -96,7 +96,8 @@ class Service:
         self.keys = KeyStore(table, committer, clock)
         self.accounts = Accounts(folder.secret, committer, folder.accounts())
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
-        exits.callback(self.bus.close)
+        exits.push_async_callback(self.bus.close)
+        self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
         self.edge = Edge(
