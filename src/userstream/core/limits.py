@@ -48,6 +48,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tracked_addresses: int = 100_000
     """Addresses whose requests are counted; the longest unseen is forgotten first."""
 
+    replays_at_once: int = 4
+    """That read the log and encode; others wait their turn, and live events never do."""
+    replay_cache_bytes: int = 16_777_216
+    """Of the log, kept for others who resume from about the same place."""
+
     event_bytes: int = 65_536
     """Of one published line."""
     lines_per_request: int = 10_000
@@ -61,3 +66,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Publishers that one account ever had."""
     memory_events_per_account: int = 1_000
     """Kept by the memory bus, the oldest dropped first."""
+    retention_s: int = 86_400
+    """How long a folder keeps an event for those who resume; then it goes, page by page."""
+    retained_bytes_per_account: int = 67_108_864
+    """Kept in a folder of one account's events, whatever their age; more than a day of most."""
+    retention_check_s: float = 5.0
+    """Between two looks at what is over that; what is too old is looked for 24 times in a term."""

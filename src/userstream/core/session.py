@@ -77,6 +77,10 @@ class Ping(NamedTuple):
     """Send a protocol ping."""
 
 
+class Beat(NamedTuple):
+    """Send the heartbeat of the extension."""
+
+
 class Subscribe(NamedTuple):
     """The channels, or listen keys, of this connection from now on."""
 
@@ -89,20 +93,22 @@ class Close(NamedTuple):
     end: End
 
 
-Action: TypeAlias = Send | Ping | Subscribe | Close
+Action: TypeAlias = Send | Ping | Beat | Subscribe | Close
 
 
 class Session:
     """The machine of one connection. Times are the server's, in milliseconds.
 
     A network does not become faster because a clock does: ``pace`` is how many milliseconds of the
-    server pass in a real one, and pings and idle rules wait that many times longer.
+    server pass in a real one, and pings, heartbeats and idle rules wait that many times longer.
 
     The hot path does not pass through ``handle``: the shell writes frames itself and tells the
     time of the last one by setting ``sent_ms``.
     """
 
     __slots__ = (
+        "_beat_every_ms",
+        "_beat_ms",
         "_control_count",
         "_count",
         "_json_ping_ms",
@@ -121,7 +127,14 @@ class Session:
     )
 
     def __init__(
-        self, venue: Venue, limits: Limits, now_ms: int, *, bound: bool, pace: float = 1.0
+        self,
+        venue: Venue,
+        limits: Limits,
+        now_ms: int,
+        *,
+        bound: bool,
+        pace: float = 1.0,
+        heartbeat_s: int | None = None,
     ) -> None:
         self._pace = pace
         self.venue = venue
@@ -132,6 +145,8 @@ class Session:
         self._opened_ms = self._life_ms = self._since_ms = self.sent_ms = now_ms
         self._ping_ms = self._after(now_ms, stream.ping_every_ms)
         self._json_ping_ms = self._after(now_ms, stream.json_ping_every_ms)
+        self._beat_every_ms = None if heartbeat_s is None else heartbeat_s * 1_000
+        self._beat_ms = self._after(now_ms, self._beat_every_ms)
         self._second = self._count = self._control_count = 0
 
     def __repr__(self) -> str:
@@ -159,7 +174,7 @@ class Session:
             return None
         stream = self._stream
         due = self._opened_ms + stream.max_age_ms
-        for at in (self._ping_ms, self._json_ping_ms, self._silence_ends()):
+        for at in (self._ping_ms, self._json_ping_ms, self._beat_ms, self._silence_ends()):
             if at is not None and at < due:
                 due = at
         if self._ping_ms is not None:
@@ -182,6 +197,7 @@ class Session:
         self.sent_ms = moved(self.sent_ms)
         self._ping_ms = None if self._ping_ms is None else moved(self._ping_ms)
         self._json_ping_ms = None if self._json_ping_ms is None else moved(self._json_ping_ms)
+        self._beat_ms = None if self._beat_ms is None else moved(self._beat_ms)
 
     def _silence_ends(self) -> int | None:
         stream = self._stream
@@ -211,6 +227,9 @@ class Session:
         if self._json_ping_ms is not None and now_ms >= self._json_ping_ms:
             self._json_ping_ms = self._after(now_ms, stream.json_ping_every_ms)
             actions.append(Send(b'{"ping":%d}' % now_ms))
+        if self._beat_ms is not None and now_ms >= self._beat_ms:
+            self._beat_ms = self._after(now_ms, self._beat_every_ms)
+            actions.append(Beat())
         return actions
 
     def _text(self, text: str, subscriber: Subscriber, now_ms: int) -> list[Action]:

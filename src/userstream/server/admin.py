@@ -99,6 +99,9 @@ class AdminApp:
     async def _metrics_text(self, _: Request) -> Response:
         self._metrics.listen_keys.set(len(self._keys.table))
         self._metrics.pending.set(self._bus.pending_bytes)
+        self._metrics.window.clear()
+        for account, seconds in self._bus.short_windows().items():
+            self._metrics.window.labels(account).set(round(seconds, 3))
         return Response(self._metrics.text(), media_type="text/plain; version=0.0.4")
 
     async def _history(self, request: Request) -> Response:

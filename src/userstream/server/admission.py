@@ -77,14 +77,14 @@ class Admission:
             if not self.has_room(venue, record, fanout):
                 return _refused(target, Refusal.SOCKETS_EXHAUSTED)
             records.append((key, record))
-        return Opened(venue, tuple(records), target.wrapped)
+        return Opened(venue, tuple(records), target.wrapped, target.wishes)
 
     def _unknown(self, target: Target, key: str, address: str) -> Opened | Refused:
         verdict = self._bad_keys.take(address, 1, self._clock.ms())
         if verdict.refusal is not None:
             return _limited(target, verdict.refusal, verdict)
         if self._lets_in(target.venue, key):
-            return Opened(target.venue, (), target.wrapped)
+            return Opened(target.venue, (), target.wrapped, target.wishes)
         return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
 
 

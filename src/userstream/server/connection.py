@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from userstream.core.closing import End
 from userstream.core.session import (
     Action,
+    Beat,
     BinaryIn,
     Close,
     ControlIn,
@@ -21,12 +22,13 @@ from userstream.core.session import (
     Tick,
 )
 from userstream.server.framing import PING, Inbound, Kind, close_frame, parse, split, text_header
-from userstream.server.handshake import Handshake, Opened, Refused, refusal_bytes
+from userstream.server.handshake import Handshake, Opened, Refused, refuse
 
 if TYPE_CHECKING:
     from userstream.core.publishing import Appended
     from userstream.server.edge import Edge
     from userstream.server.fanout import Binding
+    from userstream.server.reader import Reader
 
 _FLUSH_AT = 262_144  # a burst within one loop turn goes out in pieces of this size
 
@@ -35,16 +37,15 @@ class Connection(asyncio.Protocol):
     """Handshake, then a session. It performs the session's actions and decides nothing.
 
     ``out`` holds frames until the end of the loop turn, so that many events become one write;
-    ``queued`` counts their bytes, also those that a slow reader keeps waiting. ``wrapped`` says
-    whether frames name their stream, ``counted`` whether the end was told, ``armed_ms`` when the
-    session is woken next.
+    ``queued`` counts their bytes, also those that wait while the client is behind (``paused``).
+    ``wrapped`` says whether frames name their stream, ``counted`` whether the end was told,
+    ``armed_ms`` when the session is woken next; ``reader`` makes the frames of the extension.
     """
 
     __slots__ = (
         "_edge",
         "_handshake",
         "_inbound",
-        "_paused",
         "_timer",
         "_transport",
         "address",
@@ -52,7 +53,9 @@ class Connection(asyncio.Protocol):
         "bindings",
         "counted",
         "out",
+        "paused",
         "queued",
+        "reader",
         "session",
         "wrapped",
     )
@@ -63,10 +66,11 @@ class Connection(asyncio.Protocol):
         self._handshake: Handshake | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._inbound = b""
-        self._paused = False
+        self.paused = False
         self.address = ""
         self.session: Session | None = None
         self.bindings: tuple[Binding, ...] = ()
+        self.reader: Reader | None = None
         self.wrapped = False
         self.counted = False
         self.armed_ms: int | None = None
@@ -111,12 +115,14 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The reader is behind: frames wait here, up to a bound."""
-        self._paused = True
+        self.paused = True
 
     def resume_writing(self) -> None:
         """The reader has caught up with the transport."""
-        self._paused = False
+        self.paused = False
         self.flush()
+        if self.reader is not None:
+            self.reader.wake()
 
     def send(self, frame: bytes, of: Appended | None = None) -> None:
         """Queues a frame for the end of this loop turn; ``of`` is the event that it shows."""
@@ -138,7 +144,7 @@ class Connection(asyncio.Protocol):
         if self.session is not None and self.session.end is End.SLOW:
             self.out = None  # nothing comes after a close frame
             return
-        if self._paused:
+        if self.paused:
             if self.queued > self._edge.limits.outbox_bytes:
                 self.end(End.SLOW)
             return
@@ -173,15 +179,16 @@ class Connection(asyncio.Protocol):
         self._edge.ended(self, end)
         code, text, _ = end.value
         transport = self._transport
-        if code is None or transport is None or (self._paused and end is not End.SLOW):
+        if code is None or transport is None or (self.paused and end is not End.SLOW):
             self.out = None
             self.abort()
             return
+        last = (self.reader.farewell(end) if self.reader else b"") + close_frame(code, text)
         if end is End.SLOW:  # what waits here is dropped; the reason may still be read
             self.out = None
-            transport.write(close_frame(code, text))
+            transport.write(last)
         else:
-            self.send(close_frame(code, text))
+            self.send(last)
             self.flush()
         self._abort_later()
 
@@ -189,14 +196,6 @@ class Connection(asyncio.Protocol):
         """A peer that does not read, or does not answer, cannot keep the connection open."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(self._edge.limits.close_s, self.abort)
-
-    def _hang_up(self, transport: asyncio.Transport) -> None:
-        """Ends our half first: to close while the client still sends would take the answer away."""
-        if not transport.can_write_eof():
-            transport.close()
-            return
-        transport.write_eof()
-        self._abort_later()
 
     def _shake(self, handshake: Handshake, data: bytes) -> None:
         if not handshake.feed(data):
@@ -210,8 +209,8 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         if isinstance(opened, Refused):
-            transport.write(refusal_bytes(opened))
-            self._hang_up(transport)
+            refuse(transport, opened)
+            self._abort_later()
         else:
             self._open(handshake, opened, transport)
         handshake.close()
@@ -292,6 +291,8 @@ class Connection(asyncio.Protocol):
                 self.send(text_header(len(payload)) + payload)
             case Ping():
                 self.send(PING)
+            case Beat() if self.reader is not None:
+                self.reader.beat()
             case Subscribe(channels):
                 self._edge.rebind(self, channels)
             case Close(end):

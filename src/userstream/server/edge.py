@@ -23,6 +23,8 @@ from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.reader import Reader
+from userstream.server.replay import Log, Replays
 from userstream.venue import Subscriber, Venue
 
 _log = logger("edge")
@@ -38,9 +40,11 @@ class Edge:
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
+        log: Log,
         connection: Callable[[Edge], Connection] = Connection,
     ) -> None:
         self.limits = limits
+        self._replays = Replays(log, metrics, limits.replays_at_once)
         self._connect = connection
         self._admission = admission
         self._keys = keys
@@ -136,11 +140,21 @@ class Edge:
         """Opens the session of an accepted handshake and binds it to its accounts."""
         venue = opened.venue
         connection.wrapped = opened.wrapped
+        wishes = opened.wishes
+        if wishes is not None:
+            connection.reader = Reader(connection, venue, wishes.resume, self._replays)
         connection.bindings = tuple(
             self._bind(connection, venue, key, record) for key, record in opened.records
         )
         bound = bool(opened.records) and not venue.channels
-        session = Session(venue, self.limits, self.now_ms, bound=bound, pace=self._clock.speed)
+        session = Session(
+            venue,
+            self.limits,
+            self.now_ms,
+            bound=bound,
+            pace=self._clock.speed,
+            heartbeat_s=None if wishes is None else wishes.heartbeat_s,
+        )
         self._metrics.sockets.set(len(self._connections))
         return session
 
@@ -153,9 +167,19 @@ class Edge:
             channels = connection.bindings[0].channels if connection.bindings else None
             return Subscriber(channels or frozenset(), bool(connection.bindings), lambda _: False)
         names = frozenset(self._name(b) for b in connection.bindings)
-        return Subscriber(
-            names, bool(names), lambda key: key in names or self._may_join(venue, key)
-        )
+        taken = set(names)
+
+        def joins(key: str) -> bool:
+            # Marks are of one account: with the extension a stream has one key.
+            if (
+                key not in taken
+                and not (taken and connection.reader)
+                and self._may_join(venue, key)
+            ):
+                taken.add(key)
+            return key in taken
+
+        return Subscriber(names, bool(names), joins)
 
     def rebind(self, connection: Connection, channels: frozenset[str]) -> None:
         """Subscribes a connection to channels, or to listen keys where the venue has none."""
@@ -165,13 +189,17 @@ class Edge:
         if session.venue.channels:
             for binding in connection.bindings:
                 binding.channels = channels
+                if binding.reader is not None and channels:
+                    binding.reader.subscribed()
             return
         kept = []
         for binding in connection.bindings:
             if self._name(binding) in channels:
                 kept.append(binding)
-            else:
-                self._fanout.remove(binding)
+                continue
+            self._fanout.remove(binding)
+            if binding.reader is not None:
+                binding.reader.leave()
         names = {self._name(b) for b in kept}
         for key in sorted(channels - names):
             record = self._find(session.venue, key)
@@ -197,6 +225,8 @@ class Edge:
         accounts = sorted({b.account for b in connection.bindings})
         for binding in connection.bindings:
             self._fanout.remove(binding)
+        if connection.reader is not None:
+            connection.reader.stop()
         connection.bindings = ()
         session = connection.session
         if session is None or connection.counted:
@@ -250,6 +280,8 @@ class Edge:
         wrap = wrap_of(key) if connection.wrapped else None
         binding = Binding(connection, venue, record, channels, wrap)
         self._fanout.add(binding)
+        if binding.reader is not None:
+            binding.reader.listen(binding)
         return binding
 
     def _name(self, binding: Binding) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from userstream.core.publishing import Appended
-from userstream.server.framing import binary_header, text_header
+from userstream.server.framing import framed, text_header
 from userstream.venue import Frame, Venue
 
 if TYPE_CHECKING:
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 Failed = Callable[["Binding", Exception], None]
-_TEXT_HEADERS = [text_header(n) for n in range(1024)]
 
 
 class Binding:
     """One listen key on one connection. ``channels`` is ``None`` where the venue has none.
 
-    ``show`` is the template of the venue where frames go out as they are.
+    ``show`` is the template of the venue where frames go out as they are, ``reader`` what makes
+    them of events where the extension is asked for.
     """
 
-    __slots__ = ("account", "channels", "connection", "key", "show", "venue", "wrap")
+    __slots__ = ("account", "channels", "connection", "key", "reader", "show", "venue", "wrap")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Binding:
         self.channels = channels
         self.wrap = wrap
         self.show = venue.show_plain if channels is None and wrap is None else None
+        self.reader = connection.reader
 
     def __repr__(self) -> str:
         return f"<Binding {self.venue.name} {self.account}>"
@@ -55,6 +56,7 @@ class Fanout:
 
     def __init__(self, failed: Failed) -> None:
         self._by_account: dict[str, tuple[Binding, ...]] = {}
+        self._reading: dict[str, tuple[Binding, ...]] = {}  # those with the extension
         self._by_key: dict[tuple[str, str], tuple[Binding, ...]] = {}
         self._failed = failed
         self.frames = 0
@@ -63,12 +65,14 @@ class Fanout:
     def add(self, binding: Binding) -> None:
         """Delivers from the next event on."""
         account, key = binding.account, binding.key
-        self._by_account[account] = (*self._by_account.get(account, ()), binding)
+        index = self._by_account if binding.reader is None else self._reading
+        index[account] = (*index.get(account, ()), binding)
         self._by_key[key] = (*self._by_key.get(key, ()), binding)
 
     def remove(self, binding: Binding) -> None:
         """Delivers no more."""
-        _drop(self._by_account, binding.account, binding)
+        index = self._by_account if binding.reader is None else self._reading
+        _drop(index, binding.account, binding)
         _drop(self._by_key, binding.key, binding)
 
     def of_key(self, key: tuple[str, str]) -> tuple[Binding, ...]:
@@ -77,6 +81,8 @@ class Fanout:
 
     def deliver(self, events: Sequence[Appended]) -> None:
         """Hands committed events to their sockets."""
+        if self._reading:
+            self._read(events)
         by_account = self._by_account
         for appended in events:
             bindings = by_account.get(appended.account)
@@ -88,6 +94,23 @@ class Fanout:
                 self._deliver_alone(appended, bindings[0])
             elif bindings:
                 self._deliver(appended, bindings)
+
+    def _read(self, events: Sequence[Appended]) -> None:
+        """Hands events to the sockets with the extension."""
+        for appended in events:
+            frames: dict[int, Sequence[Frame]] = {}
+            for binding in self._reading.get(appended.account, ()):
+                venue, reader = binding.venue, binding.reader
+                if reader is None or not reader.takes(appended.seq):
+                    continue
+                try:
+                    made = frames.get(id(venue))
+                    if made is None:
+                        made = venue.encode(appended.envelope, appended.picture)
+                        frames[id(venue)] = made
+                    self.frames += reader.show(appended, made)
+                except Exception as e:  # noqa: BLE001 - as below
+                    self._failed(binding, e)
 
     def _show(
         self, appended: Appended, plain: Order, bindings: tuple[Binding, ...]
@@ -118,7 +141,7 @@ class Fanout:
         for frame in frames:
             if channels is None or frame.channel in channels:
                 self.frames += 1
-                data = _framed(frame) if wrap is None else _wrapped(wrap, frame)
+                data = framed(frame) if wrap is None else _wrapped(wrap, frame)
                 binding.connection.send(data, appended)
 
     def _deliver(self, appended: Appended, bindings: tuple[Binding, ...]) -> None:
@@ -129,7 +152,7 @@ class Fanout:
             if binding.venue is not venue:
                 venue = binding.venue
                 try:
-                    frames = [(f, _framed(f)) for f in venue.encode(envelope, appended.picture)]
+                    frames = [(f, framed(f)) for f in venue.encode(envelope, appended.picture)]
                 except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
                     venue = None
                     self._failed(binding, e)
@@ -150,14 +173,6 @@ def _drop(index: dict[K, tuple[Binding, ...]], place: K, binding: Binding) -> No
         index[place] = left
     else:
         index.pop(place, None)
-
-
-def _framed(frame: Frame) -> bytes:
-    payload = frame.payload
-    size = len(payload)
-    if frame.binary:
-        return binary_header(size) + payload
-    return (_TEXT_HEADERS[size] if size < 1024 else text_header(size)) + payload
 
 
 def _wrapped(wrap: bytes, frame: Frame) -> bytes:

@@ -11,10 +11,12 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from websockets.exceptions import PayloadTooBig
-from websockets.frames import Close, Frame, Opcode
+from websockets.frames import Close, Opcode
+from websockets.frames import Frame as WireFrame
 from websockets.protocol import SERVER, Protocol, State
 
 from userstream.core.closing import End
+from userstream.venue import Frame
 
 SILENT = logging.getLogger("userstream.websockets")
 """For the library's parsers: their debug lines would show listen keys."""
@@ -69,6 +71,18 @@ def _header(first: int, length: int) -> bytes:
     if length < 65_536:
         return bytes((first, 126)) + length.to_bytes(2, "big")
     return bytes((first, 127)) + length.to_bytes(8, "big")
+
+
+_TEXT_HEADERS = [text_header(n) for n in range(1024)]
+
+
+def framed(frame: Frame) -> bytes:
+    """A whole message of a dialect, with its header."""
+    payload = frame.payload
+    size = len(payload)
+    if frame.binary:
+        return binary_header(size) + payload
+    return (_TEXT_HEADERS[size] if size < 1024 else text_header(size)) + payload
 
 
 def ping_frame(payload: bytes = b"") -> bytes:
@@ -134,7 +148,7 @@ def parse(data: bytes, most: int) -> Inbound:
     parts: list[bytes] = []
     opcode = Opcode.TEXT
     for frame in protocol.events_received():
-        if not isinstance(frame, Frame):
+        if not isinstance(frame, WireFrame):
             continue
         if frame.opcode in _KINDS:
             messages.append(Message(_KINDS[frame.opcode], bytes(frame.data)))

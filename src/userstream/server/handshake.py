@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http
 from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,6 +12,7 @@ import msgspec
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from userstream.core.wishes import Unclear, Wishes, read_wishes
 from userstream.server.framing import SILENT
 from userstream.venue import ErrorForm, KeyPlace, Refusal, StreamPath, Venue
 
@@ -30,6 +32,7 @@ class Target(NamedTuple):
     keys: tuple[str, ...] = ()
     wrapped: bool = False
     """Whether frames name their stream: ``{"stream":…,"data":…}``."""
+    wishes: Wishes | None = None
 
 
 class Refused(NamedTuple):
@@ -102,8 +105,19 @@ def find_target(request: Request, mounts: Mounts) -> Target | Refused:
     for place in venue.stream.paths:
         target = _match(venue, place, rest, query)
         if target is not None:
-            return target
+            return _extended(target, query)
     return Refused(venue.errors[Refusal.NOT_FOUND], venue, Refusal.NOT_FOUND)
+
+
+def _extended(target: Target, query: str) -> Target | Refused:
+    """The target with what is asked of the extension."""
+    wishes = read_wishes(query)
+    if wishes is not None and len(target.keys) > 1:
+        wishes = Unclear("a stream with us=1 has one listen key")
+    if isinstance(wishes, Unclear):
+        form = target.venue.errors[Refusal.PARAMETER_ILLEGAL]._replace(text=wishes.problem)
+        return Refused(form, target.venue, Refusal.PARAMETER_ILLEGAL)
+    return target._replace(wishes=wishes)
 
 
 def _match(venue: Venue, stream: StreamPath, path: str, query: str) -> Target | None:
@@ -133,6 +147,15 @@ def _parameter(query: str, name: str) -> str | None:
     return None
 
 
+def refuse(transport: asyncio.Transport, refused: Refused) -> None:
+    """Answers, and ends our half first: to close while the client sends would take the answer."""
+    transport.write(refusal_bytes(refused))
+    if transport.can_write_eof():
+        transport.write_eof()
+    else:
+        transport.close()
+
+
 def refusal_bytes(refused: Refused) -> bytes:
     """A refused handshake as a whole HTTP response."""
     form = refused.form
@@ -160,3 +183,4 @@ class Opened(NamedTuple):
     venue: Venue
     records: tuple[tuple[str, KeyRecord], ...]
     wrapped: bool
+    wishes: Wishes | None = None

@@ -1,4 +1,7 @@
-"""Metrics, all named ``userstream_*``. Labels are venues and reasons, never keys or accounts."""
+"""Metrics, all named ``userstream_*``. Labels are venues and reasons, never keys.
+
+One names accounts: those of which less is retained than was promised. They are few.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +34,16 @@ class Metrics:
         self.delivered = Counter(
             "userstream_delivered_frames", "Frames handed to sockets", registry=r
         )
+        self.resumes = Counter(
+            "userstream_resumes", "Cursors by venue and outcome", ["venue", "outcome"], registry=r
+        )
+        self.replayed = Counter(
+            "userstream_replayed_events", "Events read from the log for a stream", registry=r
+        )
+        self.window = Gauge(
+            "userstream_window_seconds", "Retained of accounts with less than promised",
+            ["account"], registry=r,
+        )  # fmt: skip
         self.pending = Gauge(
             "userstream_append_queue_bytes", "Accepted and not yet committed", registry=r
         )

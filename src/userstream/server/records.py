@@ -18,6 +18,7 @@ from userstream.events import AccountSnapshot, Envelope, Event
 RUN_KEY: Final = b"r"
 ACCOUNTS: Final = (b"a\0", b"a\1")
 LISTEN_KEYS: Final = (b"k\0", b"k\1")
+WINDOWS: Final = (b"w\0", b"w\1")
 VERSION: Final = 1
 
 T = TypeVar("T")
@@ -54,6 +55,16 @@ class PictureRecord(msgspec.Struct):
     v: int = VERSION
 
 
+class WindowRecord(msgspec.Struct, gc=False):
+    """What is kept of an account's log. ``seq`` up to ``oldest`` are gone, but for itself."""
+
+    oldest: int = 1
+    bytes: int = 0
+    cut_ms: int = 0
+    """The time of the last event that went since there were too many bytes; 0: none did."""
+    v: int = VERSION
+
+
 def event_key(account: str, seq: int) -> bytes:
     """Where an event lies."""
     return b"e\0%b\0%b" % (account.encode(), _pack_seq(seq))
@@ -69,6 +80,16 @@ def picture_key(account: str) -> bytes:
     return b"p\0" + account.encode()
 
 
+def window_key(account: str) -> bytes:
+    """Where it lies what is kept of an account."""
+    return b"w\0" + account.encode()
+
+
+def checkpoint_key(account: str, seq: int) -> bytes:
+    """Where the picture after an account event lies, so that those near it can be made again."""
+    return b"c\0%b\0%b" % (account.encode(), _pack_seq(seq))
+
+
 def listen_key_key(record: KeyRecord) -> bytes:
     """Where a listen key's record lies."""
     return b"k\0%b\0%b" % (record.venue.encode(), record.random.encode())
@@ -77,6 +98,11 @@ def listen_key_key(record: KeyRecord) -> bytes:
 def account_key(name: str) -> bytes:
     """Where an account's API keys lie."""
     return b"a\0" + name.encode()
+
+
+def seq_of(key: bytes) -> int:
+    """The ``seq`` at the end of a key."""
+    return int.from_bytes(key[-8:], "big")
 
 
 def encode_event(appended: Appended) -> bytes:
@@ -98,7 +124,7 @@ def decode_event(key: bytes, value: bytes) -> tuple[Envelope, EventRecord]:
     """
     record = decode(value, EventRecord)
     _, account, _ = key.split(b"\0", 2)
-    seq = int.from_bytes(key[-8:], "big")
+    seq = seq_of(key)
     return Envelope(
         1, account.decode(), record.epoch, seq, record.time_ms, record.line.event
     ), record

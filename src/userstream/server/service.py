@@ -22,13 +22,13 @@ from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
-from userstream.server.bus import LocalBus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
 from userstream.server.folder import open_folder
 from userstream.server.http import HttpListener
 from userstream.server.keystore import KeyStore
+from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.parts import Parts
@@ -96,9 +96,13 @@ class Service:
         self.keys = KeyStore(table, committer, clock)
         self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+        exits.push_async_callback(self.bus.close)
+        self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
-        self.edge = Edge(admission, self.keys, clock, limits, self.metrics, parts.connection)
+        self.edge = Edge(
+            admission, self.keys, clock, limits, self.metrics, self.bus, parts.connection
+        )
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
         gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}

@@ -26,7 +26,8 @@ from userstream.venue.codec import (
     no_notice,
 )
 from userstream.venue.ids import number_id
-from userstream.venue.mark import Cursor, Mark, read_mark
+from userstream.venue.mark import WHOLE, Cursor, Mark, read_mark
+from userstream.venue.marking import Sayer, marked, say, say_in_array, say_in_wrapper
 from userstream.venue.repair import (
     Ask,
     Conversation,
@@ -64,6 +65,7 @@ from userstream.venue.stream import (
 
 __all__ = [
     "LISTEN_KEY_CALLS",
+    "WHOLE",
     "Alphabet",
     "Ask",
     "Auth",
@@ -99,14 +101,19 @@ __all__ = [
     "RestDialect",
     "Route",
     "Rows",
+    "Sayer",
     "StreamDialect",
     "StreamPath",
     "Subscriber",
     "Venue",
     "What",
+    "marked",
     "no_notice",
     "number_id",
     "read_mark",
+    "say",
+    "say_in_array",
+    "say_in_wrapper",
 ]
 
 
@@ -135,6 +142,8 @@ class Venue:
     """Reads what our own server adds to a frame for who asks for it."""
     repair: RepairDialect | None = None
     """How a client asks for what the stream did not bring; ``None``: it cannot."""
+    say: Sayer = say
+    """Writes a control frame of our own server."""
     channels: frozenset[str] = frozenset()
     """Channels that must be subscribed to; empty: every event reaches every socket."""
     lost: Mapping[str, frozenset[str]] = field(default_factory=dict)

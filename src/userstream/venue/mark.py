@@ -14,15 +14,22 @@ from userstream.events import EPOCH
 
 FIELD = 1000
 """Number of the field in protobuf wrappers; its content is the JSON of the same object."""
+WHOLE = 9_999
+"""A part past every part: that cursor stands behind the whole event, in every dialect."""
 
 
 class Cursor(NamedTuple):
-    """A place in an account's log: everything up to that part of that event was received."""
+    """A place in an account's log: everything up to that part of that event was received.
+
+    In the middle of an event a cursor holds for the dialect and the channels it was taken in,
+    since another one has other parts; behind an event it holds for all.
+    """
 
     epoch: str
     seq: int
     part: int
     parts: int = 1
+    """How many the event has; 0: not known."""
 
     @property
     def complete(self) -> bool:
@@ -30,20 +37,21 @@ class Cursor(NamedTuple):
         return self.part >= self.parts
 
     def __str__(self) -> str:
-        return f"{self.epoch}:{self.seq}:{self.part}"
+        part = WHOLE if self.parts and self.complete else self.part
+        return f"{self.epoch}:{self.seq}:{part}"
 
     @classmethod
     def parse(cls, text: str) -> Cursor | None:
         """The cursor that ``str`` wrote; ``None`` for any other text.
 
-        How many parts the event has is not written: a parsed cursor stands at its last part.
+        How many parts the event has is not written: it may or may not be complete.
         """
         epoch, _, rest = text.partition(":")
         seq, _, part = rest.partition(":")
         digits = seq.isascii() and seq.isdigit() and part.isascii() and part.isdigit()
         if not digits or len(seq) > 19 or len(part) > 4 or not EPOCH.fullmatch(epoch):
             return None
-        return cls(epoch, int(seq), int(part), int(part))
+        return cls(epoch, int(seq), int(part), 0)
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from userstream.core.client.continuity import WHOLE, Continuity, Place
-from userstream.venue import Cursor, Mark
+from userstream.core.client.continuity import Continuity, Place
+from userstream.venue import WHOLE, Cursor, Mark
 
 E = "epoch000"
 NEXT, REPEAT, HOLE = Place.NEXT, Place.REPEAT, Place.HOLE

@@ -190,4 +190,4 @@ def test_a_machine_that_slept_gives_a_socket_five_seconds() -> None:
 
 def test_nothing_secret_is_shown() -> None:
     assert repr(link()) == "<Link 1 OPENING>"
-    assert repr(OpenSocket(1, "key", 10, CURSOR)) == "<OpenSocket 1 resume=epoch000:7:1>"
+    assert repr(OpenSocket(1, "key", 10, CURSOR)) == "<OpenSocket 1 resume=epoch000:7:9999>"

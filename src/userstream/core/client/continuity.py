@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
-from userstream.venue import Cursor, Mark
-
-WHOLE = 9_999
-"""A part number past every part: the cursor stands behind the whole event."""
+from userstream.venue import WHOLE, Cursor, Mark
 
 
 class Place(Enum):

@@ -32,6 +32,8 @@ from userstream.venue import (
     StreamDialect,
     StreamPath,
     Venue,
+    say,
+    say_in_array,
 )
 from userstream.venues._catalog import symbol_info
 from userstream.venues._forms import BINANCE_FORMS
@@ -216,6 +218,7 @@ def build(options: Options, markets: Markets) -> Venue:
         show_plain=template(*((b"[", *REPORT, b"]") if options.frame == "array" else REPORT)),
         notice=notice,
         repair=REPAIR,
+        say=say_in_array if options.frame == "array" else say,
         lost={
             "order_update": _LOST_ORDER,
             "account_update": _LOST_ACCOUNT,

@@ -29,6 +29,8 @@ from userstream.venue import (
     StreamDialect,
     StreamPath,
     Venue,
+    say,
+    say_in_wrapper,
 )
 from userstream.venues.mexc.catalog import exchange_info
 from userstream.venues.mexc.control import acknowledgement, controller
@@ -134,6 +136,7 @@ def build(options: Options, markets: Markets) -> Venue:
         control=controller(CHANNELS, _MAX_SUBSCRIPTIONS),
         notice=acknowledgement,
         mark=mark,
+        say=say_in_wrapper if binary else say,
         channels=CHANNELS,
         repair=REPAIR,
         lost={

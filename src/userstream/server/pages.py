@@ -1,0 +1,144 @@
+"""Pages: an account's stored log, read in pieces that many readers can share.
+
+A page is a fixed row of ``seq``. The first account event in a page that a process writes comes
+with a checkpoint, the whole picture after it: so every page can be read by itself, and the
+picture at each of its account events is made from what lies in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from userstream.core.picture import EMPTY, settle
+from userstream.core.publishing import Appended
+from userstream.errors import StoreDamaged
+from userstream.events import AccountSnapshot, OrderUpdate
+from userstream.server.records import (
+    PictureRecord,
+    checkpoint_key,
+    decode,
+    decode_event,
+    event_key,
+    seq_of,
+)
+from userstream.server.store import Store
+
+PAGE: Final = 256
+"""Events of a page."""
+_EVENT_BYTES = 1_000  # what a decoded event takes besides its bytes
+
+Page = Sequence[Appended]
+
+
+class Pages:
+    """Reads pages off the loop's thread. Full ones never change, and some are kept."""
+
+    def __init__(self, store: Store, cache_bytes: int) -> None:
+        self._store = store
+        self._most = cache_bytes
+        self._size = 0
+        self._kept: OrderedDict[tuple[str, int], tuple[Page, int]] = OrderedDict()
+        self._under_way: dict[tuple[str, int], asyncio.Future[tuple[Page, int]]] = {}
+        self._thread = ThreadPoolExecutor(1, "userstream-replay")
+
+    def close(self) -> None:
+        """Reads no more."""
+        self._thread.shutdown()
+
+    async def read(self, account: str, from_seq: int) -> Page:
+        """The events of a page from a ``seq`` on, as far as they are stored.
+
+        Raises:
+            StoreError: they cannot be read.
+        """
+        place = (account, from_seq // PAGE)
+        kept = self._kept.get(place)
+        if kept is None:
+            events = await self._fetch(place)
+        else:
+            self._kept.move_to_end(place)
+            events = kept[0]
+        return [event for event in events if event.seq >= from_seq]
+
+    async def _fetch(self, place: tuple[str, int]) -> Page:
+        """Who asks for a page that is being read waits for the same reading."""
+        reading = self._under_way.get(place)
+        if reading is None:
+            loop = asyncio.get_running_loop()
+            reading = loop.run_in_executor(self._thread, self._load, *place)
+            self._under_way[place] = reading
+            reading.add_done_callback(lambda done: self._loaded(place, done))
+        return (await asyncio.shield(reading))[0]
+
+    def _loaded(self, place: tuple[str, int], done: asyncio.Future[tuple[Page, int]]) -> None:
+        del self._under_way[place]
+        if done.cancelled() or done.exception() is not None:
+            return
+        page, size = done.result()
+        if not page or page[-1].seq % PAGE != PAGE - 1 or size > self._most:
+            return
+        self._kept[place] = page, size
+        self._size += size
+        while self._size > self._most:
+            _, (_, gone) = self._kept.popitem(last=False)
+            self._size -= gone
+
+    def _load(self, account: str, number: int) -> tuple[Page, int]:
+        """A page with its pictures, and about what it takes in memory."""
+        start, stop = number * PAGE, (number + 1) * PAGE
+        stored = self._store.scan(
+            checkpoint_key(account, start), checkpoint_key(account, stop), PAGE
+        )
+        checkpoints = {seq_of(key): decode(value, PictureRecord).picture for key, value in stored}
+        page: list[Appended] = []
+        picture: AccountSnapshot | None = None
+        size = 0
+        for event, length in self._events(account, start, stop):
+            size += length + _EVENT_BYTES
+            if isinstance(event.event, OrderUpdate) or event.event is None:
+                page.append(event)
+                continue
+            picture = (
+                checkpoints.get(event.seq)
+                or settle(picture or self._before(account, start), event.event)[0]
+            )
+            size += _EVENT_BYTES * len(picture.balances)
+            page.append(_with(event, picture))
+        return page, size
+
+    def _events(self, account: str, start: int, stop: int) -> Iterator[tuple[Appended, int]]:
+        for key, value in self._store.scan(
+            event_key(account, start), event_key(account, stop), stop - start
+        ):
+            envelope, record = decode_event(key, value)
+            yield (
+                Appended(
+                    account, record.epoch, envelope.seq, record.time_ms, b"", record.line.event
+                ),
+                len(value),
+            )
+
+    def _before(self, account: str, stop: int) -> AccountSnapshot:
+        """The picture before a page without checkpoints, which was written before there were any.
+
+        Raises:
+            StoreDamaged: what it was made of is not there.
+        """
+        picture, found = EMPTY, 0
+        for event, _ in self._events(account, 0, stop):
+            found += 1
+            if event.event is not None and not isinstance(event.event, OrderUpdate):
+                picture = settle(picture, event.event)[0]
+        if found < stop - 1:
+            raise StoreDamaged(f"no picture of an account is left before its event {stop}")
+        return picture
+
+
+def _with(event: Appended, picture: AccountSnapshot) -> Appended:
+    return Appended(
+        event.account, event.epoch, event.seq, event.time_ms, b"", event.event, picture=picture
+    )

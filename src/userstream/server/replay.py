@@ -1,0 +1,158 @@
+"""Replay: what a stream missed, from the log, until it stands where the log stands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from userstream.core.closing import End
+from userstream.core.publishing import Appended
+from userstream.core.track import Track, judge
+from userstream.server.logs import logger
+from userstream.venue import Cursor, Frame, Mark
+
+if TYPE_CHECKING:
+    from userstream.server.fanout import Binding
+    from userstream.server.metrics import Metrics
+    from userstream.server.reader import Reader
+
+_log = logger("replay")
+_CHUNK = 32
+"""Events that are encoded before anybody else gets the loop."""
+
+
+class Log(Protocol):
+    """What is needed of a bus."""
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of every event that is appended from now on."""
+        ...
+
+    def head(self, account: str) -> int:
+        """The last ``seq`` that was handed to subscribers; 0: none ever.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        ...
+
+    def oldest(self, account: str) -> int:
+        """The first ``seq`` that is retained; one past the last where none is.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        ...
+
+    async def read(self, account: str, from_seq: int) -> Sequence[Appended]:
+        """Some committed events: the first that is retained from a ``seq`` on, and some after it.
+
+        They are in order and without holes. Account events have their picture.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        ...
+
+
+class Replays:
+    """Every replay of this process; only some of them read and encode at a time."""
+
+    def __init__(self, log: Log, metrics: Metrics, at_once: int) -> None:
+        self.log = log
+        self._metrics = metrics
+        self._turn = asyncio.Semaphore(at_once)
+
+    def start(
+        self, reader: Reader, binding: Binding, cursor: Cursor | None = None
+    ) -> asyncio.Task[None]:
+        """Brings a stream up to the head of the log: from a cursor, or from where it is."""
+        return asyncio.get_running_loop().create_task(self._run(reader, binding, cursor))
+
+    async def _run(self, reader: Reader, binding: Binding, cursor: Cursor | None) -> None:
+        account = binding.account
+        try:
+            if cursor is not None:
+                async with self._turn:
+                    await self._resume(reader, account, cursor)
+            if reader.track is not None and not reader.track.live:
+                await self._catch_up(reader, account, reader.track)
+        except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
+            _log.error("a replay failed", venue=reader.venue.name, exc_info=e)
+            reader.end(End.INTERNAL)
+
+    async def _resume(self, reader: Reader, account: str, cursor: Cursor) -> None:
+        """Tells the client whether all that it missed is there, before anything else."""
+        log = self.log
+        head, oldest = log.head(account), log.oldest(account)
+        reason = judge(cursor, log.epoch, head, oldest)
+        track = Track.resuming(cursor)
+        if reason is None and track.passed < head:
+            events = await log.read(account, track.passed + 1)
+            if not events or events[0].seq != track.passed + 1:
+                reason = "too_old"
+            elif events[0].epoch != log.epoch:
+                reason = "epoch"
+        self._metrics.resumes.labels(reader.venue.name, reason or "resumed").inc()
+        if reason is not None:
+            head = log.head(account)  # it begins here, in the same turn of the loop
+            reader.track = Track(log.epoch, head)
+            mark = Mark(log.epoch, head, head, kind="us.refused", reason=reason)
+            reader.say(mark, oldest=log.oldest(account))
+            return
+        last = await self._last_shown(reader, account, track, head)
+        reader.track = track
+        reader.say(Mark(log.epoch, head, last, kind="us.resumed"), oldest=oldest)
+
+    async def _last_shown(self, reader: Reader, account: str, track: Track, head: int) -> int:
+        """The last ``seq`` up to the head that gives this stream frames; mostly the head."""
+        stop = head
+        while stop > track.passed:
+            start = max(track.passed + 1, stop - _CHUNK + 1)
+            found = await self._between(account, start, stop)
+            for event in reversed(found):
+                if track.due(event.seq, reader.shown(_frames(reader, event))):
+                    return event.seq
+            await asyncio.sleep(0)
+            stop = start - 1
+        return track.passed
+
+    async def _between(self, account: str, start: int, stop: int) -> list[Appended]:
+        events: list[Appended] = []
+        while start <= stop:
+            read = [e for e in await self.log.read(account, start) if e.seq <= stop]
+            if not read:
+                break
+            events += read
+            start = read[-1].seq + 1
+        return events
+
+    async def _catch_up(self, reader: Reader, account: str, track: Track) -> None:
+        log = self.log
+        while track.passed < log.head(account):
+            await reader.room()
+            async with self._turn:
+                events = await log.read(account, track.passed + 1)
+                if events and events[0].seq == track.passed + 1:
+                    await self._show(reader, account, track, events)
+                elif log.oldest(account) > track.passed + 1:
+                    reader.end(End.SLOW)  # so slow that retention has overtaken it
+                    return
+        track.live = True  # nothing was awaited since the head was looked at
+
+    async def _show(
+        self, reader: Reader, account: str, track: Track, events: Sequence[Appended]
+    ) -> None:
+        for n, event in enumerate(events, 1):
+            if reader.behind or event.seq > self.log.head(account):
+                return
+            reader.show(event, _frames(reader, event))
+            self._metrics.replayed.inc()
+            if n % _CHUNK == 0:
+                await asyncio.sleep(0)
+
+
+def _frames(reader: Reader, event: Appended) -> Sequence[Frame]:
+    return reader.venue.encode(event.envelope, event.picture)
