@@ -99,7 +99,7 @@ class OrderState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One side of a fill; the other side has the same ``trade_id``, which is the symbol's own."""
+    """One side of a fill; the other side has the same ``trade_id``, and no other fill has it."""
 
     trade_id: int
     account: str

@@ -78,6 +78,14 @@ def options_of(venue: str) -> type[msgspec.Struct]:
     return options
 
 
+def order_options_of(venue: str) -> type[msgspec.Struct]:
+    """The options of a venue's order endpoints."""
+    kind: type[msgspec.Struct] = importlib.import_module(
+        f"userstream.venues.{venue}.orders"
+    ).OrderOptions
+    return kind
+
+
 def documented(enum: type[Enum]) -> dict[str, str]:
     """What an enumeration's source says of its members, by name."""
     (tree,) = ast.parse(textwrap.dedent(inspect.getsource(enum))).body

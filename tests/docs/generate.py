@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.docs import machines, publishing_schema
-from tests.docs.fields import Field, fields_of, options_of, plain
+from tests.docs.fields import Field, fields_of, options_of, order_options_of, plain
 from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -187,6 +187,14 @@ def venue_options() -> str:
     return "\n".join(parts)
 
 
+def order_options() -> str:
+    parts = []
+    for name in names():
+        struct = order_options_of(name)
+        parts.append(f"### `[venues.{name}.orders]`\n\n" + _plain_fields(struct, _OPTION_HEAD))
+    return "\n".join(parts)
+
+
 _OPTION_HEAD = "option | type | default | meaning"
 
 
@@ -263,6 +271,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "limits": limits,
     "symbols": symbols,
     "venue-options": venue_options,
+    "order-options": order_options,
     "line": lambda: _event(Line),
     "events": events,
     "words": words,

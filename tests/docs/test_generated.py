@@ -9,7 +9,7 @@ import pytest
 
 import userstream
 from tests.docs import publishing_schema
-from tests.docs.fields import fields_of, options_of
+from tests.docs.fields import fields_of, options_of, order_options_of
 from tests.docs.generate import MORE, PAGES, SCHEMA, SECTIONS, regenerated
 from userstream.core.limits import Limits
 from userstream.server.settings import Settings
@@ -34,7 +34,9 @@ def test_every_section_stands_on_a_page() -> None:
     assert set(re.findall(r"<!-- generated: (\S+) -->", text)) == set(SECTIONS)
 
 
-@pytest.mark.parametrize("struct", [Settings, Limits, *map(options_of, names())])
+@pytest.mark.parametrize(
+    "struct", [Settings, Limits, *map(options_of, names()), *map(order_options_of, names())]
+)
 def test_every_field_of_a_struct_is_found_in_its_source(struct: type) -> None:
     assert tuple(f.name for f in fields_of(struct)) == struct.__struct_fields__  # type: ignore[attr-defined]
 

@@ -14,6 +14,7 @@ from userstream.cli import app
 from userstream.sandbox.faults.control import strikes
 from userstream.server.metrics import Metrics
 from userstream.server.settings import Settings
+from userstream.venues import load_orders
 
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
@@ -78,6 +79,16 @@ def test_a_row_of_support_is_yes_no_or_partly() -> None:
     rows = [r for r in tables.splitlines() if r.startswith("| ") and not r.startswith("| what")]
     assert len(rows) > 120
     assert {row.split(" | ")[1] for row in rows} == {"yes", "no", "partly"}
+
+
+@pytest.mark.parametrize(
+    ("venue", "title"),
+    [("binance", "Binance"), ("bhex", "BHEX"), ("spacedex", "SpaceDEX"), ("mexc", "MEXC")],
+)
+def test_every_order_call_that_is_served_stands_in_a_table(venue: str, title: str) -> None:
+    table = prose(DOCS / "support.md").partition(f"### Orders of {title}\n")[2].partition("\n#")[0]
+    for endpoint in load_orders(venue).endpoints:
+        assert f"/{endpoint.path.rpartition('/')[2]}`" in table, endpoint.path
 
 
 # ── names ───────────────────────────────────────────────────────────────────────────────────────

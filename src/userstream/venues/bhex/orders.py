@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Literal
 
 import msgspec
 
@@ -70,7 +71,7 @@ from userstream.venues.bhex.bodies import Bodies, Ids, pairs
 class OrderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an operator may set for the order endpoints of this venue."""
 
-    ids: Ids = "number"
+    ids: Literal["number", "string"] = "number"
     """Ids and times as the document has them, or as text, as live brokers send them."""
 
 

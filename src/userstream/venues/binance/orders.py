@@ -6,6 +6,7 @@ Doc: rest-api.md 2017-12 §Account endpoints, §Filters; errors.md; CHANGELOG.md
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -64,7 +65,7 @@ from userstream.venues.binance.bodies import Bodies, Level
 class OrderOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What an operator may set for the order endpoints of this venue."""
 
-    level: Level = 2020
+    level: Literal[2017, 2018, 2020] = 2020
     """Which keys answers have: those of 2017-12, 2018-07 or 2020-04."""
 
 
