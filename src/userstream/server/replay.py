@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from userstream.core.closing import End
 from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
+from userstream.errors import StoreDamaged
 from userstream.server.logs import logger
 from userstream.venue import Cursor, Frame, Mark
 
@@ -148,6 +149,8 @@ class Replays:
         for n, event in enumerate(events, 1):
             if reader.behind or event.seq > self.log.head(account):
                 return
+            if event.seq != track.passed + 1:
+                raise StoreDamaged(f"event {track.passed + 1} of an account is missing in the log")
             reader.show(event, _frames(reader, event))
             self._metrics.replayed.inc()
             if n % _CHUNK == 0:
