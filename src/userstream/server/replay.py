@@ -78,7 +78,7 @@ class Replays:
             if cursor is not None:
                 async with self._turn:
                     await self._resume(reader, account, cursor)
-            if reader.track is not None and not reader.track.live:
+            if reader.track is not None:
                 await self._catch_up(reader, account, reader.track)
         except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
             _log.error("a replay failed", venue=reader.venue.name, exc_info=e)
@@ -141,7 +141,7 @@ class Replays:
                 elif log.oldest(account) > track.passed + 1:
                     reader.end(End.SLOW)  # so slow that retention has overtaken it
                     return
-        track.live = True  # nothing was awaited since the head was looked at
+        reader.caught_up()  # nothing was awaited since the head was looked at
 
     async def _show(
         self, reader: Reader, account: str, track: Track, events: Sequence[Appended]
