@@ -11,6 +11,7 @@ from userstream.core.closing import End
 from userstream.core.limits import Limits
 from userstream.core.session import (
     TRANSITIONS,
+    Beat,
     BinaryIn,
     Close,
     ControlIn,
@@ -401,3 +402,25 @@ def test_a_jump_ages_a_session_and_does_not_cost_it_its_pong() -> None:
     assert it.deadline() == T + 3_600_000 + 15_000
     it.rebase(T + 3_600_000, T + 86_400_000, 1)
     assert it.handle(Tick(), T + 86_400_000) == [Close(End.MAX_AGE)]
+
+
+# ── heartbeats of the extension ─────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("venue", names())
+def test_heartbeats_come_so_often_as_asked_and_need_no_answer(venue: str) -> None:
+    it = Session(load(venue), Limits(), T, bound=True, heartbeat_s=7)
+    assert it.deadline() == T + 7_000
+    assert it.handle(Tick(), T + 6_999) == []
+    assert it.handle(Tick(), T + 7_000) == [Beat()]
+    assert it.deadline() == T + 14_000
+    assert it.handle(Tick(), T + 19_999) == [Beat()]
+    it.handle(Ended(End.SHUTDOWN), T + 20_000)
+    assert it.handle(Tick(), T + 40_000) == []
+
+
+def test_on_a_fast_clock_heartbeats_come_in_real_time() -> None:
+    it = Session(load("mexc"), Limits(), T, bound=True, pace=100, heartbeat_s=1)
+    assert it.deadline() == T + 100_000
+    it.rebase(T + 50_000, T + 50_000, 1)
+    assert it.deadline() == T + 50_500

@@ -12,12 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from tests.docs import machines, publishing_schema
+from tests.docs import machines, marks, publishing_schema
 from tests.docs.fields import Field, fields_of, options_of, order_options_of, plain
 from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
 from userstream.core.limits import Limits
 from userstream.core.publishing import Line
+from userstream.core.wishes import PARAMETERS
 from userstream.events import (
     AccountSnapshot,
     AccountUpdate,
@@ -29,7 +30,7 @@ from userstream.events import (
 from userstream.server.settings import Settings, SymbolSettings
 from userstream.venues import names
 
-_PAGES = ("settings", "publishing", "close-codes", "stream")
+_PAGES = ("settings", "publishing", "close-codes", "stream", "extension")
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = REFERENCE / "publishing.schema.json"
@@ -266,6 +267,11 @@ def codes() -> str:
     return table("reason | code | text | what a client should do", rows)
 
 
+def us_parameters() -> str:
+    rows = ((f"`{name}`", allowed) for name, allowed in PARAMETERS.items())
+    return table("parameter | allowed", rows)
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "limits": limits,
@@ -282,6 +288,8 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "key-states": machines.key_states,
     "link-states": machines.link_states,
     "sequences": lambda: table("venue | time | what tells fills apart", machines.sequences()),
+    "us-parameters": us_parameters,
+    "us-frames": marks.frames,
     "bounds": lambda: _plain_fields(Bounds, "bound | type | default | meaning"),
 }
 

@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 from tests.server.cutting import Rig, Stream, follows, rig
 from tests.venues.orders import order
 from tests.venues.strategies import events as any_events
+from userstream.core.epoch import Run
 from userstream.core.limits import Limits
 from userstream.events import AccountSnapshot, AccountUpdate, Balance, Event
 from userstream.markets import SANDBOX_MARKETS
+from userstream.server.records import RUN_KEY, encode, event_key
+from userstream.server.store import Batch
+from userstream.server.stores.rocks import RocksStore
 from userstream.venue import Cursor, Venue
 from userstream.venues import load, names
 
@@ -271,3 +275,43 @@ async def test_a_slow_client_is_waited_for_and_what_retention_overtook_is_said(
         assert late.outlet.ended.label == "slow"
         with contextlib.suppress(asyncio.CancelledError):
             late.close()
+
+
+async def test_what_is_of_an_earlier_epoch_is_not_replayed(tmp_path: Path) -> None:
+    async with rig(tmp_path / "data") as rigged:
+        old = rigged.bus.epoch
+        await rigged.publish([*mixed(2)])
+        head = rigged.bus.head("alice")
+    crashed = Run(old, "another boot", clean=False)
+    store = RocksStore(tmp_path / "data" / "log", synced=False)
+    store.commit(Batch([(RUN_KEY, encode(crashed))]))
+    store.close()
+    async with rig(tmp_path / "data") as rigged:
+        new = rigged.bus.epoch
+        assert new != old
+        for cursor, kind in (
+            (Cursor(old, 3, 9_999), "us.refused"),
+            (Cursor(old, head, 9_999), "us.refused"),
+            (Cursor(new, 3, 9_999), "us.refused"),  # nobody ever had that one
+            (Cursor(new, head, 9_999), "us.resumed"),  # from a heartbeat
+        ):
+            stream = await rigged.stream(load("bhex"), resume=cursor).settled()
+            (said,) = stream.said
+            assert (said.kind, said.epoch, said.seq) == (kind, new, head)
+            assert said.reason == ("epoch" if kind == "us.refused" else None)
+
+
+async def test_a_hole_in_the_log_is_never_passed_over(tmp_path: Path) -> None:
+    async with rig(tmp_path / "data") as rigged:
+        await rigged.publish([*mixed(4)])
+        await rigged.bus._committer.write([], [event_key("alice", 5)])
+        stream = await rigged.stream(
+            load("bhex"), resume=Cursor(rigged.bus.epoch, 4, 9_999)
+        ).settled()
+        assert [m.kind for m in stream.said] == ["us.refused"]
+        assert stream.frames == []
+        stream = rigged.stream(load("bhex"), resume=Cursor(rigged.bus.epoch, 2, 9_999))
+        await stream.settled()
+        assert [stream.mark(f).seq for f in stream.frames] == [3]  # 4 gives no frame there
+        assert stream.outlet.ended is not None
+        assert stream.outlet.ended.label == "internal"

@@ -16,66 +16,60 @@ from userstream.core.session import (
     Input,
     Ping,
     Send,
-    Session,
     Subscribe,
     TextIn,
     Tick,
 )
-from userstream.server.framing import PING, Inbound, Kind, close_frame, parse, split, text_header
+from userstream.server.framing import (
+    PING,
+    Inbound,
+    Kind,
+    close_frame,
+    parse,
+    split,
+    text_header,
+    text_of,
+)
 from userstream.server.handshake import Handshake, Opened, Refused, refuse
+from userstream.server.outgoing import Outgoing
 
 if TYPE_CHECKING:
-    from userstream.core.publishing import Appended
     from userstream.server.edge import Edge
     from userstream.server.fanout import Binding
-    from userstream.server.reader import Reader
-
-_FLUSH_AT = 262_144  # a burst within one loop turn goes out in pieces of this size
+    from userstream.server.repeats import Pings
 
 
-class Connection(asyncio.Protocol):
+class Connection(Outgoing):
     """Handshake, then a session. It performs the session's actions and decides nothing.
 
-    ``out`` holds frames until the end of the loop turn, so that many events become one write;
-    ``queued`` counts their bytes, also those that wait while the client is behind (``paused``).
     ``wrapped`` says whether frames name their stream, ``counted`` whether the end was told,
-    ``armed_ms`` when the session is woken next; ``reader`` makes the frames of the extension.
+    ``armed_ms`` when the session is woken next, ``pings`` what makes pings where pongs are
+    receipts.
     """
 
     __slots__ = (
-        "_edge",
         "_handshake",
         "_inbound",
         "_timer",
-        "_transport",
         "address",
         "armed_ms",
         "bindings",
         "counted",
-        "out",
-        "paused",
-        "queued",
-        "reader",
-        "session",
+        "pings",
         "wrapped",
     )
 
     def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self._transport: asyncio.Transport | None = None
+        super().__init__(edge)
         self._handshake: Handshake | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._inbound = b""
-        self.paused = False
         self.address = ""
-        self.session: Session | None = None
         self.bindings: tuple[Binding, ...] = ()
-        self.reader: Reader | None = None
+        self.pings: Pings | None = None
         self.wrapped = False
         self.counted = False
         self.armed_ms: int | None = None
-        self.out: list[bytes] | None = None
-        self.queued = 0
 
     def __repr__(self) -> str:
         return f"<Connection {self.session!r}>"
@@ -112,45 +106,6 @@ class Connection(asyncio.Protocol):
             self.session.handle(Ended(End.LOST), self._edge.now_ms)
         self._edge.closed(self)
         self._transport = None
-
-    def pause_writing(self) -> None:
-        """The reader is behind: frames wait here, up to a bound."""
-        self.paused = True
-
-    def resume_writing(self) -> None:
-        """The reader has caught up with the transport."""
-        self.paused = False
-        self.flush()
-        if self.reader is not None:
-            self.reader.wake()
-
-    def send(self, frame: bytes, of: Appended | None = None) -> None:
-        """Queues a frame for the end of this loop turn; ``of`` is the event that it shows."""
-        out = self.out
-        if out is None:
-            self.out = [frame]
-            self._edge.dirty(self)
-        else:
-            out.append(frame)
-        self.queued += len(frame)
-        if self.queued > _FLUSH_AT:
-            self.flush()
-
-    def flush(self) -> None:
-        """Writes what is queued, unless the reader is behind; then cuts it at its bound."""
-        out, transport = self.out, self._transport
-        if out is None or transport is None:
-            return
-        if self.session is not None and self.session.end is End.SLOW:
-            self.out = None  # nothing comes after a close frame
-            return
-        if self.paused:
-            if self.queued > self._edge.limits.outbox_bytes:
-                self.end(End.SLOW)
-            return
-        self.out = None
-        self.queued = 0
-        transport.write(b"".join(out) if len(out) > 1 else out[0])
 
     def tick(self) -> None:
         """The session's deadline has come, unless an earlier one took its place."""
@@ -252,19 +207,23 @@ class Connection(asyncio.Protocol):
                 self._client_closed(inbound.answer)
                 return
             else:
-                self.handle(ControlIn(kind is Kind.PONG))
+                self._control(kind, data)
         if inbound.end is not None:
             self.handle(Ended(inbound.end))
         elif inbound.answer and self.session is not None and self.session.end is None:
             self.send(inbound.answer)
 
+    def _control(self, kind: Kind, data: bytes) -> None:
+        if kind is Kind.PONG and self.pings is not None:
+            self.pings.receipt.pong(data)
+        self.handle(ControlIn(kind is Kind.PONG))
+
     def _text(self, data: bytes) -> None:
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
+        text = text_of(data)
+        if text is None:
             self.handle(Ended(End.NOT_UTF8))
-            return
-        self.handle(TextIn(text, self._edge.subscriber(self)))
+        else:
+            self.handle(TextIn(text, self._edge.subscriber(self)))
 
     def _client_closed(self, answer: bytes) -> None:
         if self.session is not None:
@@ -290,7 +249,7 @@ class Connection(asyncio.Protocol):
             case Send(payload):
                 self.send(text_header(len(payload)) + payload)
             case Ping():
-                self.send(PING)
+                self.send(PING if self.pings is None else self.pings.ping())
             case Beat() if self.reader is not None:
                 self.reader.beat()
             case Subscribe(channels):

@@ -23,7 +23,9 @@ from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.outgoing import Outgoing
 from userstream.server.reader import Reader
+from userstream.server.repeats import Repeats
 from userstream.server.replay import Log, Replays
 from userstream.venue import Subscriber, Venue
 
@@ -42,6 +44,8 @@ class Edge:
         metrics: Metrics,
         log: Log,
         connection: Callable[[Edge], Connection] = Connection,
+        *,
+        repeats: bool = False,
     ) -> None:
         self.limits = limits
         self._replays = Replays(log, metrics, limits.replays_at_once)
@@ -51,10 +55,11 @@ class Edge:
         self._clock = clock
         self._metrics = metrics
         self._fanout = Fanout(self._failed)
+        self._repeats = Repeats(self._replays, self._fanout) if repeats else None
         self._connections: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
         self._deadlines = Deadlines(clock, Connection.tick)
-        self._dirty: list[Connection] = []
+        self._dirty: list[Outgoing] = []
         self._server: asyncio.Server | None = None
         self._drained: asyncio.Event | None = None
         keys.on_end(self._key_ended)
@@ -69,8 +74,6 @@ class Edge:
     def sockets(self) -> int:
         """Open connections."""
         return len(self._connections)
-
-    # ── listening ───────────────────────────────────────────────────────────────────────────────
 
     async def start(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accepts connections on a bound socket."""
@@ -100,8 +103,6 @@ class Edge:
         for connection in list(self._connections):
             connection.abort()
         self._deadlines.cancel()
-
-    # ── what connections call ───────────────────────────────────────────────────────────────────
 
     def opened(self, connection: Connection) -> bool:
         """Counts a connection; false where there are too many."""
@@ -143,6 +144,8 @@ class Edge:
         wishes = opened.wishes
         if wishes is not None:
             connection.reader = Reader(connection, venue, wishes.resume, self._replays)
+        elif self._repeats is not None:
+            self._repeats.opened(connection, opened)
         connection.bindings = tuple(
             self._bind(connection, venue, key, record) for key, record in opened.records
         )
@@ -214,7 +217,7 @@ class Edge:
             connection.armed_ms = due_ms
             self._deadlines.add(due_ms, connection)
 
-    def dirty(self, connection: Connection) -> None:
+    def dirty(self, connection: Outgoing) -> None:
         """Flushes a connection at the end of this loop turn."""
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._flush)
@@ -223,6 +226,8 @@ class Edge:
     def ended(self, connection: Connection, end: End) -> None:
         """Unbinds a connection, and counts its end once."""
         accounts = sorted({b.account for b in connection.bindings})
+        if self._repeats is not None:
+            self._repeats.closed(connection)
         for binding in connection.bindings:
             self._fanout.remove(binding)
         if connection.reader is not None:
@@ -240,8 +245,6 @@ class Edge:
         self._fanout.remove(binding)
         connection.bindings = tuple(b for b in connection.bindings if b is not binding)
 
-    # ── what the bus and the keys call ──────────────────────────────────────────────────────────
-
     def deliver(self, events: Sequence[Appended]) -> None:
         """Hands committed events to their sockets."""
         before = self._fanout.frames
@@ -256,6 +259,8 @@ class Edge:
                 notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
                 notice = text_header(len(notice)) + notice
             binding.connection.key_ended(binding, notice, end)
+        if self._repeats is not None:
+            self._repeats.receipts.forget((record.venue, record.random))
 
     def _rebased(self, before_ms: int, after_ms: int) -> None:
         for connection in self._connections:

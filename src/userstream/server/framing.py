@@ -76,6 +76,14 @@ def _header(first: int, length: int) -> bytes:
 _TEXT_HEADERS = [text_header(n) for n in range(1024)]
 
 
+def text_of(data: bytes) -> str | None:
+    """The text of a message; ``None``: it is not UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
 def framed(frame: Frame) -> bytes:
     """A whole message of a dialect, with its header."""
     payload = frame.payload

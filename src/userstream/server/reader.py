@@ -155,6 +155,11 @@ class Reader:
             self._woken.clear()
             await self._woken.wait()
 
+    def caught_up(self) -> None:
+        """The stream stands where the log stands."""
+        if self.track is not None:
+            self.track.live = True
+
     def wake(self) -> None:
         """The client has read."""
         self._woken.set()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from userstream.core.closing import End
 from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
+from userstream.errors import StoreDamaged
 from userstream.server.logs import logger
 from userstream.venue import Cursor, Frame, Mark
 
@@ -77,7 +78,7 @@ class Replays:
             if cursor is not None:
                 async with self._turn:
                     await self._resume(reader, account, cursor)
-            if reader.track is not None and not reader.track.live:
+            if reader.track is not None:
                 await self._catch_up(reader, account, reader.track)
         except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
             _log.error("a replay failed", venue=reader.venue.name, exc_info=e)
@@ -140,7 +141,7 @@ class Replays:
                 elif log.oldest(account) > track.passed + 1:
                     reader.end(End.SLOW)  # so slow that retention has overtaken it
                     return
-        track.live = True  # nothing was awaited since the head was looked at
+        reader.caught_up()  # nothing was awaited since the head was looked at
 
     async def _show(
         self, reader: Reader, account: str, track: Track, events: Sequence[Appended]
@@ -148,6 +149,8 @@ class Replays:
         for n, event in enumerate(events, 1):
             if reader.behind or event.seq > self.log.head(account):
                 return
+            if event.seq != track.passed + 1:
+                raise StoreDamaged(f"event {track.passed + 1} of an account is missing in the log")
             reader.show(event, _frames(reader, event))
             self._metrics.replayed.inc()
             if n % _CHUNK == 0:

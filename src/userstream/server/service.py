@@ -101,7 +101,14 @@ class Service:
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
         self.edge = Edge(
-            admission, self.keys, clock, limits, self.metrics, self.bus, parts.connection
+            admission,
+            self.keys,
+            clock,
+            limits,
+            self.metrics,
+            self.bus,
+            parts.connection,
+            repeats=settings.replay_on_reconnect,
         )
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)

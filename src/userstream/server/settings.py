@@ -65,6 +65,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     coin_ids: dict[str, str] = {}
     tls_cert: str = ""
     tls_key: str = ""
+    replay_on_reconnect: bool = False
+    """Whether a stock bot that reconnects on its listen key gets again what its pongs did not
+    prove that it read. It may get events twice, which no venue's protocol does."""
     lenient_ws: bool = False
     """Whether a stream on an unknown listen key is accepted and stays silent."""
     log: Literal["json", "text"] = "json"
