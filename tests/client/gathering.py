@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from tests.server.running import until
 from userstream import OrderEvent, State, StateChange, UserStream
+from userstream.core.client.identity import fill_of
+from userstream.venues import load
 
 E = TypeVar("E")
 
@@ -29,6 +31,15 @@ class Gathered:
 
     def of(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
+
+    def fills(self, venue: str) -> list[OrderEvent]:
+        """Events that are fills; MEXC tells each in its order too, without a trade id."""
+        key = load(venue).stream.fill_key
+        return [
+            o
+            for o in self.orders
+            if (fill_of(o.update, key) if venue == "mexc" else o.last_quantity)
+        ]
 
     def filled(self) -> set[str]:
         return {o.order_id for o in self.orders if o.status == "FILLED"}

@@ -1,0 +1,167 @@
+"""What was acknowledged is kept, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.client.fakevenue import KEY, FakeVenue
+from tests.server.running import until
+from userstream import Gap, OrderEvent, StateChange, StoreError, UserStreamError
+from userstream.client.cursor import CursorFile, Receipts
+from userstream.core.client.plan import Proof
+from userstream.errors import StoreDamaged, StoreTooNew, StoreUnavailable
+from userstream.venue import Cursor
+
+E = "epoch000"
+
+
+def saved(path: Path, venue: str = "binance") -> Proof:
+    file = CursorFile(path, venue, KEY)
+    try:
+        return file.load()
+    finally:
+        file.close()
+
+
+def marked(frame: bytes | str, seq: int) -> str:
+    mark = {"epoch": E, "seq": seq, "prev": seq - 1}
+    return msgspec.json.encode(msgspec.json.decode(frame) | {"us": mark}).decode()
+
+
+def said(kind: str, seq: int, **fields: Any) -> str:
+    return json.dumps({"e": kind, "us": {"epoch": E, "seq": seq} | fields})
+
+
+def test_a_cursor_is_kept_for_each_stream(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    one, two = CursorFile(path, "binance", "a"), CursorFile(path, "mexc", "a")
+    assert one.load() == two.load() == Proof()
+    one.save(Proof(5, Cursor(E, 7, 1, 2)))
+    one.save(Proof(None, Cursor(E, 7, 2, 2)))
+    two.save(Proof(6))
+    assert one.load() == Proof(5, Cursor(E, 7, 2, 2))
+    assert two.load() == Proof(6)
+    one.close(), two.close()
+    assert b"an-api-key" not in path.read_bytes()
+
+
+def test_files_that_cannot_be_are_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        CursorFile(tmp_path / "no" / "folder", "binance", "a")
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(b"no database at all" * 100)
+    with pytest.raises(StoreDamaged):
+        CursorFile(damaged, "binance", "a")
+    new = tmp_path / "new"
+    with sqlite3.connect(new) as db:
+        db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(StoreTooNew):
+        CursorFile(new, "binance", "a")
+    file = CursorFile(tmp_path / "gone", "binance", "a")
+    file.close()
+    for use in (file.load, lambda: file.save(Proof(1))):
+        with pytest.raises(StoreError):
+            use()
+
+
+def test_only_what_has_no_open_event_before_it_is_saved(tmp_path: Path) -> None:
+    file = CursorFile(tmp_path / "cursor", "binance", "a")
+    receipts = Receipts(file)
+    slips = [receipts.give(Proof(n) if n != 2 else None) for n in range(1, 5)]
+    slips[2]()
+    assert file.load() == Proof()
+    slips[0]()
+    assert file.load() == Proof(1)
+    slips[1](), slips[1]()
+    assert file.load() == Proof(3)
+    assert slips[0] == slips[3] != 1
+    assert {slips[0]: 1}[slips[1]] == 1
+    assert (repr(slips[0]), repr(slips[3])) == ("<Slip done>", "<Slip open>")
+    file.close()
+
+
+async def test_the_next_run_resumes_behind_what_was_acknowledged(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"extension": True, "cursor": tmp_path / "c", "states": False}
+    with FakeVenue() as venue:
+        async with venue.stream(**options) as stream:
+            await until(lambda: venue.sockets)
+            venue.send(said("us.heartbeat", 6))
+            for seq in (7, 8, 9):
+                venue.send(marked(*venue.frames(str(seq)), seq))
+            for _ in range(2):
+                await anext(stream)
+            assert saved(tmp_path / "c").cursor == Cursor(E, 7, 1, 1)
+        # The block was left without an exception, so the second is handled too.
+        assert saved(tmp_path / "c").cursor == Cursor(E, 8, 1, 1)
+        async with venue.stream(**options) as stream:
+            await until(lambda: len(venue.sockets) == 2)
+            assert venue.paths[-1].endswith(f"us=1&us_heartbeat=10&us_resume={E}:8:1")
+            venue.send(said("us.resumed", 9))
+            venue.send(marked(*venue.frames("9"), 9))
+            event = await anext(stream)
+            assert isinstance(event, OrderEvent)
+            assert (event.order_id, event.origin) == ("9", "replay")
+            await stream.live(5)
+
+
+async def test_events_are_acknowledged_one_by_one_where_that_is_asked(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"extension": True, "cursor": tmp_path / "c", "states": False}
+    with FakeVenue() as venue:
+        async with venue.stream(acknowledge="manual", **options) as stream:
+            await until(lambda: venue.sockets)
+            for seq in (7, 8, 9):
+                venue.send(marked(*venue.frames(str(seq)), seq))
+            events = [await anext(stream) for _ in range(3)]
+            one, two, _ = [e for e in events if isinstance(e, OrderEvent)]
+            await two.ack()
+            assert saved(tmp_path / "c").cursor is None
+            await one.ack()
+            assert saved(tmp_path / "c").cursor == Cursor(E, 8, 1, 1)
+        assert saved(tmp_path / "c").cursor == Cursor(E, 8, 1, 1)
+        with pytest.raises(UserStreamError):
+            await events[2].ack()  # type: ignore[union-attr]
+
+
+async def test_an_exception_in_the_handler_acknowledges_nothing(tmp_path: Path) -> None:
+    with FakeVenue() as venue, pytest.raises(ZeroDivisionError):  # noqa: PT012
+        async with venue.stream(extension=True, cursor=tmp_path / "c", states=False) as stream:
+            await until(lambda: venue.sockets)
+            venue.send(marked(*venue.frames("7"), 7))
+            await anext(stream)
+            raise ZeroDivisionError
+    assert saved(tmp_path / "c").cursor is None
+
+
+async def test_without_replay_the_last_proven_moment_is_kept(tmp_path: Path) -> None:
+    with FakeVenue() as venue:
+        async with venue.stream(cursor=tmp_path / "c") as stream:
+            await stream.live(5)
+            assert isinstance(await anext(stream), StateChange)
+            venue.order()
+            assert isinstance(await anext(stream), OrderEvent)
+        since = saved(tmp_path / "c").since_ms
+        assert since is not None
+        async with venue.stream(cursor=tmp_path / "c", states=False) as stream:
+            gap = await anext(stream)
+            assert isinstance(gap, Gap)
+            assert (gap.from_ms, gap.to_ms, gap.why) == (since, None, "start")
+            # What comes while something is missing does not hide the hole from the next run.
+            venue.order()
+            assert isinstance(await anext(stream), OrderEvent)
+        assert saved(tmp_path / "c").since_ms == since
+
+
+async def test_an_idle_stream_proves_itself_too(tmp_path: Path) -> None:
+    with FakeVenue() as venue:
+        async with venue.stream(cursor=tmp_path / "c", states=False) as stream:
+            waiting = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+            await until(lambda: saved(tmp_path / "c").since_ms is not None)
+            waiting.cancel()
