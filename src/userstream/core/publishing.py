@@ -9,19 +9,16 @@ from typing import NamedTuple
 import msgspec
 
 from userstream.core.limits import Limits
+from userstream.core.line import Line, decode_event, decode_line
 from userstream.core.orderline import MAX_N, OrderLine, order_of, read_order
 from userstream.core.picture import EMPTY, settle
 from userstream.errors import InvalidEvent, StoreError
 from userstream.events import (
     ACCOUNT,
     AccountSnapshot,
-    AccountUpdate,
-    Balance,
-    CommissionRates,
     Envelope,
     Event,
     OrderUpdate,
-    Permissions,
 )
 from userstream.plain import Order, read
 from userstream.schema import check
@@ -30,54 +27,6 @@ VERSION = 1
 _SOURCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-class Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """One published line: an event, for an account, as the ``n``-th of its source."""
-
-    v: int
-    account: str
-    source: str
-    n: int
-    event: msgspec.Raw
-    prev_n: int | None = None
-    """The ``n`` before this one; given, a hole is refused."""
-    takeover: bool = False
-    """This source becomes the account's publisher; the one before is fenced."""
-
-
-# Unknown fields are refused while publishing: a misspelt amount must not vanish in silence.
-class _Order(OrderUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False,
-             tag="order_update"):  # fmt: skip
-    pass
-
-
-class _Balance(Balance, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
-    pass
-
-
-class _Permissions(Permissions, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
-    pass
-
-
-class _Rates(CommissionRates, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
-    pass
-
-
-class _Update(AccountUpdate, forbid_unknown_fields=True, frozen=True, kw_only=True,
-              tag="account_update"):  # fmt: skip
-    balances: tuple[_Balance, ...] = ()
-    permissions: _Permissions | None = None
-    commission_rates: _Rates | None = None
-
-
-class _Snapshot(AccountSnapshot, forbid_unknown_fields=True, frozen=True, kw_only=True,
-                tag="account_snapshot"):  # fmt: skip
-    balances: tuple[_Balance, ...] = ()
-    permissions: _Permissions | None = None
-    commission_rates: _Rates | None = None
-
-
-_decode_line = msgspec.json.Decoder(Line).decode
-_decode_event = msgspec.json.Decoder(_Order | _Update | _Snapshot).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -205,7 +154,7 @@ class Ledger:
     def _accept_any(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
         """Every rule, one after the other; what is refused is told why."""
         try:
-            line = _decode_line(text)
+            line = decode_line(text)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             return Refused("malformed", f"{e}; a line is {_SHAPE}", account_of(text))
         refused = _check_line(line)
@@ -219,7 +168,7 @@ class Ledger:
         if verdict is not None:
             return verdict
         try:
-            event: Event = _decode_event(line.event)
+            event: Event = decode_event(line.event)
             check(event)
         except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
             return Refused("invalid_event", str(e), line.account)
