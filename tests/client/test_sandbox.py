@@ -27,7 +27,7 @@ async def watching(
     market: Bots, venue: str, **options: Any
 ) -> AsyncIterator[tuple[UserStream, Gathered]]:
     urls = market.sandbox.service.urls
-    given = {"secret": "alicesecret", "states": True, "bounds": HASTY} | options
+    given: dict[str, Any] = {"secret": "alicesecret", "states": True, "bounds": HASTY} | options
     stream = UserStream(
         venue,
         key="alicekey",
