@@ -92,7 +92,7 @@ class FakeVenue:
         return f"ws://127.0.0.1:{next(iter(self._server.sockets)).getsockname()[1]}"
 
     def stream(self, venue: str = "binance", **options: Any) -> UserStream:
-        given = {"bounds": HASTY, "states": True, "http": self.http} | options
+        given: dict[str, Any] = {"bounds": HASTY, "states": True, "http": self.http} | options
         return UserStream(
             venue, key=KEY, rest_url="http://127.0.0.1:1", stream_url=self.url, **given
         )

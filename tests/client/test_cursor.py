@@ -30,7 +30,8 @@ def saved(path: Path, venue: str = "binance") -> Proof:
         file.close()
 
 
-def marked(frame: bytes | str, seq: int) -> str:
+def marked(seq: int) -> str:
+    (frame,) = FakeVenue.frames(str(seq))
     mark = {"epoch": E, "seq": seq, "prev": seq - 1}
     return msgspec.json.encode(msgspec.json.decode(frame) | {"us": mark}).decode()
 
@@ -48,7 +49,8 @@ def test_a_cursor_is_kept_for_each_stream(tmp_path: Path) -> None:
     two.save(Proof(6))
     assert one.load() == Proof(5, Cursor(E, 7, 2, 2))
     assert two.load() == Proof(6)
-    one.close(), two.close()
+    one.close()
+    two.close()
     assert b"an-api-key" not in path.read_bytes()
 
 
@@ -80,7 +82,8 @@ def test_only_what_has_no_open_event_before_it_is_saved(tmp_path: Path) -> None:
     assert file.load() == Proof()
     slips[0]()
     assert file.load() == Proof(1)
-    slips[1](), slips[1]()
+    slips[1]()
+    slips[1]()
     assert file.load() == Proof(3)
     assert slips[0] == slips[3] != 1
     assert {slips[0]: 1}[slips[1]] == 1
@@ -95,7 +98,7 @@ async def test_the_next_run_resumes_behind_what_was_acknowledged(tmp_path: Path)
             await until(lambda: venue.sockets)
             venue.send(said("us.heartbeat", 6))
             for seq in (7, 8, 9):
-                venue.send(marked(*venue.frames(str(seq)), seq))
+                venue.send(marked(seq))
             for _ in range(2):
                 await anext(stream)
             assert saved(tmp_path / "c").cursor == Cursor(E, 7, 1, 1)
@@ -105,7 +108,7 @@ async def test_the_next_run_resumes_behind_what_was_acknowledged(tmp_path: Path)
             await until(lambda: len(venue.sockets) == 2)
             assert venue.paths[-1].endswith(f"us=1&us_heartbeat=10&us_resume={E}:8:1")
             venue.send(said("us.resumed", 9))
-            venue.send(marked(*venue.frames("9"), 9))
+            venue.send(marked(9))
             event = await anext(stream)
             assert isinstance(event, OrderEvent)
             assert (event.order_id, event.origin) == ("9", "replay")
@@ -118,7 +121,7 @@ async def test_events_are_acknowledged_one_by_one_where_that_is_asked(tmp_path: 
         async with venue.stream(acknowledge="manual", **options) as stream:
             await until(lambda: venue.sockets)
             for seq in (7, 8, 9):
-                venue.send(marked(*venue.frames(str(seq)), seq))
+                venue.send(marked(seq))
             events = [await anext(stream) for _ in range(3)]
             one, two, _ = [e for e in events if isinstance(e, OrderEvent)]
             await two.ack()
@@ -134,7 +137,7 @@ async def test_an_exception_in_the_handler_acknowledges_nothing(tmp_path: Path) 
     with FakeVenue() as venue, pytest.raises(ZeroDivisionError):  # noqa: PT012
         async with venue.stream(extension=True, cursor=tmp_path / "c", states=False) as stream:
             await until(lambda: venue.sockets)
-            venue.send(marked(*venue.frames("7"), 7))
+            venue.send(marked(7))
             await anext(stream)
             raise ZeroDivisionError
     assert saved(tmp_path / "c").cursor is None
@@ -162,6 +165,6 @@ async def test_without_replay_the_last_proven_moment_is_kept(tmp_path: Path) -> 
 async def test_an_idle_stream_proves_itself_too(tmp_path: Path) -> None:
     with FakeVenue() as venue:
         async with venue.stream(cursor=tmp_path / "c", states=False) as stream:
-            waiting = asyncio.create_task(anext(stream))  # type: ignore[arg-type]
+            waiting = asyncio.create_task(stream.__anext__())
             await until(lambda: saved(tmp_path / "c").since_ms is not None)
             waiting.cancel()

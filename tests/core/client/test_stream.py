@@ -13,6 +13,7 @@ from userstream.core.client import inputs
 from userstream.core.client.actions import AbandonRepair, Fail, MeasureClock, StartRepair, Tell
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
+from userstream.core.client.plan import Proof
 from userstream.core.client.requests import NO_ANSWER, Answer, Verdict
 from userstream.core.client.states import TRANSITIONS, Step
 from userstream.core.client.told import Gap, State, StateChange
@@ -99,6 +100,8 @@ EXPECTED: list[tuple[inputs.Input, dict[State, State]]] = [
     (inputs.CaughtUp(), SAME),
     (inputs.Repaired(), MENDED),
     (inputs.Unrepaired("HTTP 500"), {**SAME, State.REPLAYING: State.BLIND}),
+    (inputs.Stalled(True), {**SAME, State.LIVE: State.DEGRADED}),
+    (inputs.Stalled(False), SAME),
     (inputs.Reconciled(), {**MENDED, State.BLIND: State.LIVE}),
     *((closed(end), LOST) for end in End if end is not End.REVOKED),
 ]
@@ -431,6 +434,43 @@ def test_a_wall_that_is_set_back_costs_a_measurement_and_nothing_else() -> None:
     actions = rig.until(6_000)
     assert actions == [MeasureClock()]
     assert rig.state is State.LIVE
+
+
+def test_a_machine_that_stood_still_proves_nothing_of_that_time() -> None:
+    rig = Rig(repair=True).live()
+    rig.give(inputs.Repaired())
+    rig.until(10_000)
+    rig.now = 130_000
+    rig.tick()
+    rig.give(inputs.Closed(1))
+    rig.until(140_000)
+    rig.open()
+    assert T + 5_000 <= (rig.last(StartRepair).since_ms or 0) <= T + 10_000
+
+
+def test_sockets_that_are_left_unread_are_not_given_up_for_their_silence() -> None:
+    rig = Rig().live()
+    rig.until(10_000)
+    heard = rig.stream.proof(rig.now)
+    assert changes(rig.give(inputs.Stalled(True))) == [State.DEGRADED]
+    actions = rig.until(120_000, alive=False)
+    assert not [a for a in actions if isinstance(a, CloseSocket)]
+    assert rig.stream.proof(rig.now) == heard
+    assert changes(rig.give(inputs.Stalled(False))) == [State.LIVE]
+    actions = rig.until(160_000, alive=False)
+    assert CloseSocket(1, "silent") in actions
+
+
+def test_how_far_nothing_is_missing() -> None:
+    rig = Rig()
+    rig.start()
+    assert rig.stream.proof(0) is None
+    rig.grant()
+    rig.open()
+    rig.until(10_000)
+    assert rig.stream.proof(10_000) == Proof(T + 10_000)
+    rig.give(inputs.Closed(1))
+    assert rig.stream.proof(10_000) is None
 
 
 # ── our own server ──────────────────────────────────────────────────────────────────────────────
