@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from tests.core.lines import ORDER, UPDATE, line
 from userstream.core.limits import Limits
+from userstream.core.line import Line
 from userstream.core.orderline import MAX_N, PlainOrder, read_order
-from userstream.core.publishing import Appended, Ledger, Line
+from userstream.core.publishing import Appended, Ledger
 from userstream.errors import InvalidEvent
 from userstream.events import EXECUTIONS, MAX_TIME_MS, SIDES, STATUSES, OrderUpdate
 from userstream.schema import check

@@ -17,7 +17,7 @@ from tests.docs.fields import Field, fields_of, options_of, order_options_of, pl
 from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
 from userstream.core.limits import Limits
-from userstream.core.publishing import Line
+from userstream.core.line import Line
 from userstream.core.wishes import PARAMETERS
 from userstream.events import (
     AccountSnapshot,

@@ -9,7 +9,7 @@ import msgspec
 
 from userstream import schema
 from userstream.core import orderline, publishing
-from userstream.core.publishing import Line
+from userstream.core.line import Line
 from userstream.events import (
     ACCOUNT,
     EXECUTIONS,
