@@ -17,7 +17,7 @@ from userstream import Gap, OrderEvent, StateChange, StoreError, UserStreamError
 from userstream.client.cursor import CursorFile, Receipts
 from userstream.core.client.plan import Proof
 from userstream.errors import StoreDamaged, StoreTooNew, StoreUnavailable
-from userstream.venue import Cursor
+from userstream.venue import WHOLE, Cursor
 
 E = "epoch000"
 
@@ -106,7 +106,7 @@ async def test_the_next_run_resumes_behind_what_was_acknowledged(tmp_path: Path)
         assert saved(tmp_path / "c").cursor == Cursor(E, 8, 1, 1)
         async with venue.stream(**options) as stream:
             await until(lambda: len(venue.sockets) == 2)
-            assert venue.paths[-1].endswith(f"us=1&us_heartbeat=10&us_resume={E}:8:1")
+            assert venue.paths[-1].endswith(f"us=1&us_heartbeat=10&us_resume={E}:8:{WHOLE}")
             venue.send(said("us.resumed", 9))
             venue.send(marked(9))
             event = await anext(stream)

@@ -71,8 +71,21 @@ async def test_fifty_orders_are_seen_once_each(venue: str) -> None:
 
 
 @pytest.mark.parametrize("venue", names())
-async def test_a_key_that_another_client_deletes_is_replaced(venue: str) -> None:
+async def test_a_key_that_another_client_deletes_is_replaced_and_the_break_repaired(
+    venue: str,
+) -> None:
     async with bots() as market, watching(market, venue) as (stream, seen):
+        await market.server.call(venue, Call.DELETE, key=await shared_key(market, venue))
+        await seen.until(lambda: State.REPLAYING in seen.states[2:] or State.BLIND in seen.states)
+        await seen.until(lambda: seen.states[-1] is State.LIVE)
+        await market.place(venue, **market_sell())
+        await seen.until(lambda: seen.fills(venue))
+        assert stream.state is State.LIVE
+
+
+@pytest.mark.parametrize("venue", names())
+async def test_without_a_secret_a_break_is_told_and_stays(venue: str) -> None:
+    async with bots() as market, watching(market, venue, secret=None) as (stream, seen):
         await market.server.call(venue, Call.DELETE, key=await shared_key(market, venue))
         await seen.until(lambda: State.BLIND in seen.states)
         await seen.until(lambda: seen.of(Gap))
