@@ -315,3 +315,16 @@ async def test_a_hole_in_the_log_is_never_passed_over(tmp_path: Path) -> None:
         assert [stream.mark(f).seq for f in stream.frames] == [3]  # 4 gives no frame there
         assert stream.outlet.ended is not None
         assert stream.outlet.ended.label == "internal"
+
+
+async def test_pages_are_kept_within_their_bytes(tmp_path: Path) -> None:
+    async with rig(tmp_path / "data", Limits(replay_cache_bytes=1_000_000)) as rigged:
+        uncut = rigged.stream(load("spacedex"))
+        await rigged.publish([*mixed(500)])
+        for _ in range(2):
+            resumed = rigged.stream(load("spacedex"), resume=Cursor(rigged.bus.epoch, 0, 9_999))
+            await resumed.settled()
+            assert uncut.said_of(resumed.frames) == uncut.said_of(uncut.frames)
+        pages = rigged.bus._pages
+        assert 0 < sum(size for _, size in pages._kept.values()) == pages._size <= 1_000_000
+        assert len(pages._kept) < 2_125 // 256

@@ -30,6 +30,7 @@ from userstream.server.store import Store
 PAGE: Final = 256
 """Events of a page."""
 _EVENT_BYTES = 1_000  # what a decoded event takes besides its bytes
+_PLACE_BYTES = 16  # and a balance in a picture: what did not change is shared with the one before
 
 Page = Sequence[Appended]
 
@@ -106,7 +107,7 @@ class Pages:
                 checkpoints.get(event.seq)
                 or settle(picture or self._before(account, start), event.event)[0]
             )
-            size += _EVENT_BYTES * len(picture.balances)
+            size += _PLACE_BYTES * len(picture.balances)
             page.append(_with(event, picture))
         return page, size
 
