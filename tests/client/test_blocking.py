@@ -41,8 +41,8 @@ def test_events_come_in_a_for_loop() -> None:
 
 def test_events_are_acknowledged_by_the_stream(tmp_path: Path) -> None:
     with FakeVenue() as venue:
-        given = {"states": False, "cursor": tmp_path / "c", "acknowledge": "manual"}
-        with venue.stream(**given).blocking() as stream:
+        stream = venue.stream(states=False, cursor=tmp_path / "c", acknowledge="manual").blocking()
+        with stream:
             stream.live(5)
             venue.order()
             event = stream.next(5)

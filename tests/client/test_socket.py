@@ -98,7 +98,7 @@ async def test_a_close_frame_is_handed_over_with_its_code() -> None:
         await until(lambda: len(ear.heard) == 2)
         assert ear.heard == ["a", (1008, "bye")]
         assert ear.socket is not None
-        for use in (ear.socket.ping, ear.socket.close, lambda: ear.socket.hold(True)):  # type: ignore[union-attr]
+        for use in (ear.socket.ping, ear.socket.close, lambda: ear.socket.hold(True)):
             use()
         ear.socket.send(b"x")
 

@@ -21,6 +21,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 WITH_FAULTS = DOCS / "how-to" / "test-with-faults.md"
 WITH_SANDBOX = (README, DOCS / "tutorial.md")
+CLIENT = DOCS / "how-to" / "use-the-client.md"
 TRADING = DOCS / "how-to" / "trade-in-the-sandbox.md"
 WITH_OWN_SERVER = (DOCS / "how-to" / "run-a-server.md", DOCS / "how-to" / "verify-api-keys.md")
 
@@ -77,6 +78,15 @@ def test_what_the_page_on_trading_does_works(sandbox: Site) -> None:
     )
 
 
+def test_what_the_page_on_the_client_does_works(sandbox: Site) -> None:
+    tried(
+        CLIENT.read_text("utf-8"),
+        sandbox,
+        USERSTREAM_REST_URL=sandbox.rest,
+        USERSTREAM_STREAM_URL=sandbox.stream,
+    )
+
+
 def test_what_the_page_on_faults_does_works(sandbox: Site) -> None:
     tried(WITH_FAULTS.read_text("utf-8"), sandbox, USERSTREAM_ADMIN_URL=sandbox.admin)
 
@@ -95,7 +105,7 @@ def test_what_a_page_does_with_a_server_of_its_own_works(page: Path, tmp_path: P
 
 
 def test_every_page_with_something_to_try_is_tried() -> None:
-    tried_pages = {*WITH_SANDBOX, TRADING, WITH_FAULTS, *WITH_OWN_SERVER}
+    tried_pages = {*WITH_SANDBOX, CLIENT, TRADING, WITH_FAULTS, *WITH_OWN_SERVER}
     assert {p for p in (README, *DOCS.rglob("*.md")) if blocks(p.read_text("utf-8"))} == tried_pages
 
 
