@@ -13,7 +13,7 @@ import pytest
 
 from tests.client.fakevenue import KEY, FakeVenue
 from tests.server.running import until
-from userstream import Gap, OrderEvent, StateChange, StoreError, UserStreamError
+from userstream import Gap, OrderEvent, StateChange, StoreError, StreamOver, UserStreamError
 from userstream.client.cursor import CursorFile, Receipts
 from userstream.core.client.plan import Proof
 from userstream.errors import StoreDamaged, StoreTooNew, StoreUnavailable
@@ -69,9 +69,25 @@ def test_files_that_cannot_be_are_told(tmp_path: Path) -> None:
         CursorFile(new, "binance", "a")
     file = CursorFile(tmp_path / "gone", "binance", "a")
     file.close()
-    for use in (file.load, lambda: file.save(Proof(1))):
-        with pytest.raises(StoreError):
-            use()
+    with pytest.raises(StoreError):
+        file.load()
+    with pytest.raises(StreamOver):
+        file.save(Proof(1))
+
+
+async def test_a_disk_that_refuses_is_told_and_the_event_is_not_done(tmp_path: Path) -> None:
+    path = tmp_path / "c"
+    with FakeVenue() as venue:
+        with pytest.raises(StoreUnavailable):  # noqa: PT012
+            async with venue.stream(extension=True, cursor=path, states=False) as stream:
+                await until(lambda: venue.sockets)
+                venue.send(marked(7))
+                await anext(stream)
+                with sqlite3.connect(path) as db:
+                    db.execute("DROP TABLE cursor")
+                db.close()
+        await until(lambda: venue.closes == [1000])
+        assert stream.state == "stopped"
 
 
 def test_only_what_has_no_open_event_before_it_is_saved(tmp_path: Path) -> None:

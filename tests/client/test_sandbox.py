@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.client.gathering import Gathered, gathered
 from tests.sandbox.bots import Bots, bots, limit, market_sell
 from userstream import AccountEvent, Gap, State, UserStream
 from userstream.core.client.bounds import Bounds
-from userstream.venue import Call
-from userstream.venues import names
+from userstream.venue import Call, Venue
+from userstream.venues import load, names
 
 HASTY = Bounds(
     retry_ms=50, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=100, silent_ms=600,
@@ -24,12 +27,12 @@ HASTY = Bounds(
 
 @contextlib.asynccontextmanager
 async def watching(
-    market: Bots, venue: str, **options: Any
+    market: Bots, venue: str, *, dialect: Venue | None = None, **options: Any
 ) -> AsyncIterator[tuple[UserStream, Gathered]]:
     urls = market.sandbox.service.urls
     given: dict[str, Any] = {"secret": "alicesecret", "states": True, "bounds": HASTY} | options
     stream = UserStream(
-        venue,
+        dialect or venue,
         key="alicekey",
         rest_url=f"{urls['rest']}/{venue}",
         stream_url=f"{urls['stream']}/{venue}",
@@ -91,9 +94,79 @@ async def test_without_a_secret_a_break_is_told_and_stays(venue: str) -> None:
         await seen.until(lambda: seen.of(Gap))
         assert stream.state is State.BLIND
         stream.reconciled()
-        await seen.until(lambda: seen.states[-1] is State.LIVE)
+        await seen.until(lambda: seen.states[-1:] == [State.LIVE])
         await market.place(venue, **market_sell())
         await seen.until(lambda: seen.fills(venue))
+
+
+@pytest.mark.parametrize("venue", names())
+@pytest.mark.parametrize("kind", ["reset", "close", "half-open"])
+async def test_a_break_is_told_and_nothing_else_is_missing(venue: str, kind: str) -> None:
+    async with bots() as market, watching(market, venue) as (stream, seen):
+        await market.place("mexc", **market_sell())
+        await seen.until(lambda: len(seen.filled()) == 1)
+        more = {"code": 1001} if kind == "close" else {}
+        when = await market.server.admin.post(
+            "/_sandbox/faults", json={"kind": kind, "venue": venue, "count": 1} | more
+        )
+        assert when.status_code == 201, when.text
+        await market.place("mexc", **market_sell())
+        await seen.until(lambda: State.BLIND in seen.states)
+        await seen.until(lambda: seen.of(Gap))
+        (gap,) = seen.of(Gap)
+        assert (gap.to_ms, stream.state) == (None, State.BLIND)
+        stream.reconciled()
+        await seen.until(lambda: seen.states[-1:] == [State.LIVE])
+        before = len(seen.filled())
+        await market.place("mexc", **market_sell())
+        await seen.until(lambda: len(seen.filled()) == before + 1)
+
+
+@pytest.mark.parametrize("venue", ["binance", "bhex", "spacedex"])
+async def test_of_two_sockets_one_may_break_at_any_event(venue: str) -> None:
+    async with bots() as market, watching(market, venue, redundancy=2) as (stream, seen):
+        await seen.until(lambda: seen.states[-1:] == [State.LIVE])
+        await market.server.admin.post(
+            "/_sandbox/faults",
+            json={"kind": "reset", "venue": venue, "on": "frame", "after": 7, "count": 1},
+        )
+        for _ in range(20):
+            await market.place("mexc", **market_sell("0.001"))
+        await seen.until(lambda: len(seen.filled()) == 20)
+        await seen.until(lambda: stream.state is State.LIVE)
+        assert len(seen.fills(venue)) == 20
+        assert not seen.of(Gap)
+
+
+@pytest.mark.parametrize("venue", names())
+async def test_the_next_socket_is_there_before_the_old_one_is_closed(venue: str) -> None:
+    dialect = load(venue)
+    short = replace(dialect, stream=replace(dialect.stream, max_age_ms=1_000))
+    async with bots() as market, watching(market, venue, dialect=short) as (stream, seen):
+        for number in range(60):
+            await market.place("mexc", **market_sell("0.001"))
+            await asyncio.sleep(0.03)
+            assert stream.state in {State.LIVE, State.DEGRADED}, number
+        await seen.until(lambda: len(seen.filled()) == 60)
+        assert len(seen.fills(venue)) == 60
+        assert not seen.of(Gap)
+
+
+@pytest.mark.parametrize("answer", ["500", "timeout", "429", "-1021", "-1125"])
+async def test_renewals_that_fail_cost_nothing(answer: str) -> None:
+    hasty = msgspec.structs.replace(HASTY, renew_from_ms=100, renew_to_ms=200, answer_ms=300)
+    async with bots() as market, watching(market, "binance", bounds=hasty) as (stream, seen):
+        set_ = await market.server.admin.post(
+            "/_sandbox/faults", json={"kind": "rest", "answer": answer, "count": 3, "method": "PUT"}
+        )
+        assert set_.status_code == 201, set_.text
+        await asyncio.sleep(1)
+        if answer == "-1125":
+            await seen.until(lambda: seen.of(Gap))
+            stream.reconciled()
+        await stream.live(5)
+        await market.place("mexc", **market_sell())
+        await seen.until(seen.filled)
 
 
 async def shared_key(market: Bots, venue: str) -> str:

@@ -89,9 +89,11 @@ class BlockingUserStream:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         run = self._begun()
-        run.stop(handled=kind is None)
-        run.mailbox.block_until(run.done.done, CLOSE_S)
-        run.close()
+        try:
+            run.stop(handled=kind is None)
+        finally:
+            run.mailbox.block_until(run.done.done, CLOSE_S)
+            run.close()
 
     def __iter__(self) -> Iterator[Told]:
         return self

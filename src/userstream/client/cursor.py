@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from userstream.core.client.plan import Proof
-from userstream.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
+from userstream.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable, StreamOver
 from userstream.venue import Cursor
 
 _VERSION = 1
@@ -40,6 +40,7 @@ class CursorFile:
     def __init__(self, path: str | Path, venue: str, key: str) -> None:
         self._name = f"{venue}:{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self._path = path
+        self._closed = False
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -68,6 +69,8 @@ class CursorFile:
 
     def save(self, proof: Proof) -> None:
         """Puts it in place of what was saved before."""
+        if self._closed:
+            raise StreamOver("the stream is closed, and its cursor with it")
         place = proof.cursor or (None, None, None, None)
         try:
             self._db.execute(_SAVE, (self._name, proof.since_ms, *place))
@@ -76,6 +79,7 @@ class CursorFile:
 
     def close(self) -> None:
         """Lets the file go."""
+        self._closed = True
         with contextlib.suppress(sqlite3.Error):
             self._db.close()
 

@@ -35,6 +35,8 @@ class Mailbox:
         self._spill = spill
         self._room = room
         self._items: deque[Item] = deque()
+        self._behind: deque[Item] = deque()
+        """What came when the disk was full: after all that is on it."""
         self._stopped = False
         self._lock = threading.Lock()
         self._waiters: dict[object, Callable[[], None]] = {}
@@ -45,16 +47,15 @@ class Mailbox:
         self.failure: Exception | None = None
 
     def __len__(self) -> int:
-        return len(self._items) + (0 if self._spill is None else len(self._spill))
+        spilled = 0 if self._spill is None else len(self._spill)
+        return len(self._items) + spilled + len(self._behind)
 
     def put(self, items: Sequence[Item]) -> bool:
         """Takes items; whether the reader has to stop until there is room."""
         with self._lock:
             for item in items:
-                if not self._spilled(item):
-                    self._items.append(item)
-            self._stopped = len(self._items) >= self._most and not self._spills()
-            stopped = self._stopped
+                self._add(item)
+            stopped = self._stopped = len(self) >= self._most and not self._spills()
         self.ring()
         return stopped
 
@@ -63,8 +64,10 @@ class Mailbox:
         with self._lock:
             if not self._items and self._spill is not None:
                 self._items.extend(self._spill.read(self._most))
+                if not self._items:
+                    self._items, self._behind = self._behind, self._items
             item = self._items.popleft() if self._items else None
-            room = self._stopped and len(self._items) <= self._most // 2
+            room = self._stopped and len(self) <= self._most // 2
             if room:
                 self._stopped = False
         if room:
@@ -130,12 +133,12 @@ class Mailbox:
     def _spills(self) -> bool:
         return self._spill is not None and self._spill.takes
 
-    def _spilled(self, item: Item) -> bool:
-        """Writes an item to disk, where the order of items or the bound asks for it."""
+    def _add(self, item: Item) -> None:
         spill = self._spill
         if spill is None or (not len(spill) and len(self._items) < self._most):
-            return False
-        return spill.write(item)
+            (self._behind or self._items).append(item)
+        elif self._behind or not spill.write(item):
+            self._behind.append(item)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, rung: asyncio.Event) -> None:

@@ -38,7 +38,7 @@ from userstream.core.client.told import (
     StateChange,
     Told,
 )
-from userstream.errors import StreamError, StreamOver
+from userstream.errors import StreamOver
 from userstream.events import OrderUpdate
 from userstream.venue import Venue
 
@@ -80,14 +80,14 @@ class Run:
 
     def stop(self, *, handled: bool) -> None:
         """Tells the reader to end; ``handled``: the program is done with the last event."""
-        if handled:
-            with suppress(StreamError):
-                self.acknowledge()
         self._stopping = True
         self._post("stop")
+        if handled:
+            self.acknowledge()
 
     def close(self) -> None:
         """Lets files go. After this nothing can be acknowledged."""
+        self._last = self._receipts = None
         self.mailbox.close()
         if self._file is not None:
             self._file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -49,7 +50,7 @@ class Spill:
     def read(self, most: int) -> list[Any]:
         """Takes up to so many items, the oldest first."""
         items = list(islice(self._items(), most))
-        if not self._count and self._write_at:
+        if not self._count and self._write_at and not self._file.closed:
             self._file.seek(0)
             self._file.truncate()
             self._read_at = self._write_at = 0
@@ -57,8 +58,11 @@ class Spill:
         return items
 
     def close(self) -> None:
-        """Lets the disk go."""
-        self._file.close()
+        """Lets the disk go, and what is on it."""
+        self._count = 0
+        self.takes = False
+        with suppress(OSError):  # what could not be written
+            self._file.close()
 
     def _items(self) -> Any:  # noqa: ANN401
         while self._count:

@@ -160,14 +160,16 @@ class UserStream:
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         run = self._begun()
-        run.stop(handled=kind is None)
         try:
-            async with asyncio.timeout(CLOSE_S):
-                await run.mailbox.until(run.done.done)
-        except TimeoutError:
-            pass
+            run.stop(handled=kind is None)
         finally:
-            run.close()
+            try:
+                async with asyncio.timeout(CLOSE_S):
+                    await run.mailbox.until(run.done.done)
+            except TimeoutError:
+                pass
+            finally:
+                run.close()
 
     def __aiter__(self) -> AsyncIterator[Told]:
         return self

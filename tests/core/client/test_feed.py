@@ -15,7 +15,7 @@ from userstream.core.client.bounds import Bounds
 from userstream.core.client.feed import Deliver, Feed, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendText
-from userstream.core.client.plan import Plan
+from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.repair import Ask, FillsBy, NoRows, NotThere, Rows, What
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.client.told import (
@@ -197,6 +197,18 @@ def test_nothing_newer_is_shown_before_what_was_missed() -> None:
     ]  # fmt: skip
     assert isinstance(things[-1], StateChange)
     assert things[-1].after is State.LIVE
+
+
+async def test_what_a_repair_holds_back_is_not_proved_and_acknowledging_it_is_free() -> None:
+    desk = Desk(repair=True, symbols=["BTCUSDT"]).live()
+    desk.event(order(**FULL))
+    assert desk.feed.proof(0) is None
+    things = [t for t in told(desk.repaired()) if isinstance(t, OrderEvent)]
+    assert desk.feed.proof(0) == Proof(T)
+    called: list[int] = []
+    for receipt in (None, lambda: called.append(1)):
+        await msgspec.structs.replace(things[0], receipt=receipt).ack()
+    assert called == [1]
 
 
 def test_an_order_that_the_venue_does_not_know_leaves_the_picture() -> None:

@@ -58,6 +58,7 @@ class Receipt(Protocol):
 
     def __call__(self) -> None:
         """The program is done with the event."""
+        ...
 
 
 class _Told(msgspec.Struct, frozen=True, kw_only=True):
