@@ -142,7 +142,7 @@ def test_the_client_pulls_in_nothing_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "sandbox run"])
-@pytest.mark.parametrize("module", ["uvicorn", "starlette", "rocksdict", "structlog", "websockets"])
+@pytest.mark.parametrize("module", ["uvicorn", "starlette", "rocksdict", "structlog"])
 def test_a_command_whose_extra_is_missing_says_which(command: str, module: str) -> None:
     code = (
         "import sys\n"
