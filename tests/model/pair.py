@@ -19,7 +19,6 @@ from userstream.core.client.feed import Deliver, Feed, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
 from userstream.core.client.plan import Plan
-from userstream.core.client.repair import Ask, FillsBy
 from userstream.core.client.requests import NO_ANSWER, Answer, Verdict
 from userstream.core.client.told import State, Told
 from userstream.core.closing import End
@@ -30,7 +29,7 @@ from userstream.core.session import State as SessionState
 from userstream.core.session import Tick as SessionTick
 from userstream.core.tokens import Minter
 from userstream.events import AccountSnapshot, Envelope, Event
-from userstream.venue import Call, Subscriber
+from userstream.venue import Ask, Call, FillsBy, Subscriber
 from userstream.venues import load
 
 from .truth import Truth

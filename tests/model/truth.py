@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import msgspec
 
-from userstream.core.client.repair import Ask, NoRows, NotThere, RepairInput, Rows, What
 from userstream.events import TERMINAL, AccountSnapshot, Balance, OrderUpdate
+from userstream.venue import Ask, NoRows, NotThere, RepairInput, Rows, What
 
 SYMBOL = "BTCUSDT"
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from userstream.venues import DEFAULT, load, names
+from userstream.venues import DEFAULT, load_all, names
 
 Rest = Annotated[str | None, typer.Option(help="HOST:PORT of the REST port.", show_default=False)]
 Stream = Annotated[
@@ -80,9 +80,7 @@ def serve(  # noqa: PLR0917 - options, all by name
         settings = msgspec.structs.replace(settings, venue=DEFAULT)
     logs.configure(json=settings.log == "json")
     markets = markets_of(settings)
-    for name in settings.venues:
-        load(name, settings.venues[name], markets)  # a misspelt venue is an error, not nothing
-    venues = {name: load(name, settings.venues.get(name), markets) for name in names()}
+    venues = load_all(settings.venues, markets)
 
     async def main() -> None:
         stopped = until_signalled()

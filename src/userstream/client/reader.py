@@ -16,11 +16,10 @@ from userstream.core.client.actions import Fail, MeasureClock
 from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
-from userstream.core.client.repair import Ask
 from userstream.core.client.requests import NO_ANSWER, read_answer
 from userstream.core.client.told import State, StateChange, Told
 from userstream.errors import StreamRefused
-from userstream.venue import Call, Venue
+from userstream.venue import Ask, Call, Venue
 
 _DELETE_S = 3.0
 _PROVE_MS = 5_000

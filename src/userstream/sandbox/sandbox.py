@@ -23,7 +23,7 @@ from userstream.server.clock import Clock
 from userstream.server.settings import Settings, markets_of
 from userstream.trading import TradingDialect, with_orders
 from userstream.venue import Venue
-from userstream.venues import load, load_orders, names
+from userstream.venues import load_all, load_orders, names
 
 SOURCE = "sandbox"
 FUNDS: Mapping[str, Decimal] = {
@@ -108,12 +108,8 @@ def _orders(settings: Settings, name: str) -> Mapping[str, Any]:
 def _venues(
     settings: Settings, markets: Markets, dialects: Mapping[str, TradingDialect]
 ) -> dict[str, Venue]:
-    for name in settings.venues:
-        load(name)  # a misspelt venue is an error, not nothing
-    venues = {}
-    for name, dialect in dialects.items():
-        venues[name] = with_orders(load(name, settings.venues.get(name), markets), dialect)
-    return venues
+    loaded = load_all(settings.venues, markets)
+    return {name: with_orders(loaded[name], dialect) for name, dialect in dialects.items()}
 
 
 def _funds(markets: Markets) -> dict[str, Decimal]:

@@ -48,6 +48,17 @@ def load(
     return venue
 
 
+def load_all(options: Mapping[str, Mapping[str, Any]], markets: Markets) -> dict[str, Venue]:
+    """Every venue, by name, as an operator set them up.
+
+    Raises:
+        InvalidSettings: options of a venue that there is not, or as ``load``.
+    """
+    for name in options:
+        _module(name)  # a misspelt venue is an error, not nothing
+    return {name: load(name, options.get(name), markets) for name in names()}
+
+
 def load_orders(
     name: str, options: Mapping[str, Any] | None = None, markets: Markets | None = None
 ) -> TradingDialect:

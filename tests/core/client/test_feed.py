@@ -16,7 +16,6 @@ from userstream.core.client.feed import Deliver, Feed, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendText
 from userstream.core.client.plan import Plan, Proof
-from userstream.core.client.repair import Ask, FillsBy, NoRows, NotThere, Rows, What
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.client.told import (
     AccountEvent,
@@ -29,7 +28,7 @@ from userstream.core.client.told import (
     Told,
 )
 from userstream.events import AccountSnapshot, Envelope
-from userstream.venue import Cursor
+from userstream.venue import Ask, Cursor, FillsBy, NoRows, NotThere, Rows, What
 from userstream.venues import load, names
 
 FULL = {

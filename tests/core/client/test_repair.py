@@ -7,20 +7,10 @@ from typing import Any
 from tests.core.client.values import T, fill, half, order, whole
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.picture import Picture
-from userstream.core.client.repair import (
-    Ask,
-    Broken,
-    FillsBy,
-    Found,
-    NoRows,
-    NotThere,
-    Repair,
-    Rows,
-    What,
-)
+from userstream.core.client.repair import Broken, Found, Repair
 from userstream.core.client.told import OrderEvent
 from userstream.events import OrderUpdate
-from userstream.venue import FillKey
+from userstream.venue import Ask, FillKey, FillsBy, NoRows, NotThere, Rows, What
 
 ACCOUNT = whole()
 

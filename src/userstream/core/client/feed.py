@@ -13,7 +13,7 @@ from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import LinkAction, OpenSocket
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan, Proof
-from userstream.core.client.repair import Ask, Broken, FillsBy, Repair, RepairInput
+from userstream.core.client.repair import Broken, Repair
 from userstream.core.client.reunion import Reunion
 from userstream.core.client.sequencer import Placed, Sequencer, Shown
 from userstream.core.client.stream import Stream
@@ -27,7 +27,7 @@ from userstream.core.client.told import (
 )
 from userstream.errors import MalformedFrame
 from userstream.events import ListenKeyExpired, OrderUpdate, UnknownEvent
-from userstream.venue import Cursor, Mark, Received, Venue
+from userstream.venue import Ask, Cursor, FillsBy, Mark, Received, RepairInput, Venue
 
 
 class FrameIn(NamedTuple):

@@ -12,21 +12,7 @@ from typing import NamedTuple
 from userstream.core.client.bounds import Bounds, back_off
 from userstream.core.client.picture import Picture
 from userstream.events import AccountSnapshot, OrderUpdate
-from userstream.venue import Ask, FillsBy, NoRows, NotThere, RepairInput, Rows, What
-
-__all__ = [
-    "OVERLAP_MS",
-    "Ask",
-    "Broken",
-    "FillsBy",
-    "Found",
-    "NoRows",
-    "NotThere",
-    "Repair",
-    "RepairInput",
-    "Rows",
-    "What",
-]
+from userstream.venue import Ask, FillsBy, NoRows, RepairInput, Rows, What
 
 OVERLAP_MS = 10_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
