@@ -26,10 +26,13 @@ ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
 	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n 2 --cov --cov-report= $(if $(SLOW),,-m 'not slow')
+	$(BIN)/python -m pytest -n 4 --cov --cov-report= -m 'not reliability$(if $(SLOW),, and not slow)'
 	$(BIN)/coverage report --include='*/core/*,*/venues/*,*/sandbox/exchange/*,*/sandbox/market/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 endif
+
+reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
+	$(BIN)/python -m pytest -n 2 -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability $(ARGS)
 
 test-pure: $(STAMP) ## Run the tests of what the compiled helper does, without it
 	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not slow' tests/core tests/server tests/venues tests/test_plain.py $(ARGS)
@@ -54,7 +57,7 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
 		src/userstream/venues/mexc/push.proto
 
-.PHONY: help setup sandbox test test-pure lint lock package proto
+.PHONY: help setup sandbox test reliability test-pure lint lock package proto
 
 # Clients that we did not write, locked by files that name no registry. They have a venv and a
 # node_modules of their own: their dependencies are not ours.

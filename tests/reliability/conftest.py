@@ -1,0 +1,13 @@
+"""Everything in this folder is a reliability test: `make reliability` runs it, `make test` does not."""
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker("reliability")
