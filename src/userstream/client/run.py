@@ -193,6 +193,7 @@ class Run:
             repair = repairs.possible
             plan = Plan(
                 repair=repair,
+                reconcile_ms=None if options.reconcile_s is None else options.reconcile_s * 1_000,
                 heartbeat_s=options.heartbeat_s if options.extension else None,
                 redundant=options.redundancy == 2,
                 clock=repair or needs_clock(venue, options.access) or options.cursor is not None,
