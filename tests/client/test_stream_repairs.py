@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -162,6 +163,25 @@ async def test_an_order_that_the_venue_lost_leaves_the_picture() -> None:
             assert stream.orders == {}
             await stream.live(10)
         assert desk.asked["order"] == 3
+
+
+async def test_an_order_that_ended_between_two_runs_is_told(tmp_path: Path) -> None:
+    with FakeVenue() as venue:
+        desk = Desk(venue)
+        kept: dict[str, Any] = {"secret": SECRET, "cursor": tmp_path / "cursor"}
+        async with venue.stream(**kept) as stream, gathered(stream) as seen:
+            await stream.live(10)
+            venue.order(7)
+            venue.order(8)
+            await seen.until(lambda: len(seen.orders) == 2)
+        desk.bodies["order"] = row(7, "CANCELED")
+        desk.bodies["openOrders"] = [row(8)]
+        async with venue.stream(**kept) as stream, gathered(stream) as seen:
+            assert "7" in stream.orders
+            await stream.live(10)
+            await seen.until(lambda: seen.orders)
+            assert [o.status for o in seen.orders if o.order_id == "7"] == ["CANCELED"]
+            assert "7" not in stream.orders
 
 
 async def test_what_a_healthy_socket_lost_is_found_and_told_once() -> None:

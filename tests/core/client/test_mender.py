@@ -298,10 +298,15 @@ def test_a_fill_that_rest_told_is_not_told_again_when_the_stream_brings_it() -> 
     assert event.cumulative_quantity == 1
 
 
-def test_a_refused_timestamp_is_handed_on() -> None:
+def test_after_a_refused_timestamp_it_waits_for_the_venues_clock() -> None:
     bench = Bench()
     bench.tick(DUE)
     bench.do(bench.it.answered(NoRows(bench.asks[-1].number, "-1021", clock=True), DUE))
     assert bench.it.word() == inputs.TimestampRefused()
+    bench.clock.refused(DUE)
+    bench.clock.tick(DUE)
+    bench.tick(DUE + 2_000)
+    assert (len(bench.asks), bench.it.deadline(live=True)) == (1, None)
+    bench.clock.answered(DUE, DUE + 2_000, T + DUE)
     bench.tick(DUE + 2_000)
     assert [a.what for a in bench.asks] == [What.OPEN_ORDERS, What.OPEN_ORDERS]
