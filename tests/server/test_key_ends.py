@@ -117,7 +117,7 @@ async def test_nobody_but_its_owner_may_end_a_key() -> None:
         assert await take(socket, 1) == server.frames("binance", "alice", answer)
 
 
-async def test_two_clients_share_a_binance_key_and_a_closed_socket_does_not_end_it() -> None:
+async def test_k4_two_clients_share_a_binance_key_and_a_closed_socket_does_not_end_it() -> None:
     async with running() as server:
         await server.account("alice", "second-api-key")
         key = await server.key()

@@ -13,36 +13,16 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tests.reliability.server.manykeys import ROOM, make
 from tests.server.running import Running, rest_of, running, until
 from userstream.core.closing import End
-from userstream.core.limits import Limits
 from userstream.core.listenkeys import KeyRecord
 from userstream.core.ratelimit import Verdict
 from userstream.core.rest import Admitted, Credentials, Identity, RestGate
-from userstream.server.records import LISTEN_KEYS, decode, encode, listen_key_key
+from userstream.server.records import LISTEN_KEYS, decode
 from userstream.venue import Call
 
 HOUR_MS = 3_600_000
-ROOM = Limits(connects_per_ip=1_000_000)
-ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-async def make(server: Running, count: int, first_ms: int, spread_ms: int) -> dict[str, KeyRecord]:
-    """Stored listen keys of as many accounts, which expire in turn from a time on."""
-    keys = server.service.keys
-    half = server.venues["binance"].keys.length // 2
-    made = {}
-    for n in range(count):
-        part = "".join(random.choices(ALPHABET, k=half))
-        due_ms = first_ms + n * spread_ms // count
-        record = KeyRecord("binance", part, f"a{n}", ("fingerprint",), due_ms)
-        keys.table.restore(record)
-        made[keys.key_of(("binance", part))] = record
-    await keys._committer.write([(listen_key_key(r), encode(r)) for r in made.values()])
-    keys._alarm.set(keys.table.deadline())
-    return made
-
-
 class Ends:
     """Ends of keys, with the server's time."""
 
