@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import random
 import re
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, cast
@@ -33,8 +34,11 @@ class Ended(NamedTuple):
 class Line(asyncio.Protocol):
     """One connection: frames in, pongs out."""
 
-    def __init__(self, request: bytes, take: Callable[[int, bytes], None]) -> None:
+    def __init__(
+        self, request: bytes, take: Callable[[int, bytes], None], pace: int | None = None
+    ) -> None:
         self._request = request
+        self._pace = pace
         self._take = take
         self._rest = b""
         self._head: bytes | None = b""
@@ -46,6 +50,8 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        # Left alone, the kernel reads megabytes ahead for a bot that was fast before.
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         self.transport.write(self._request)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -60,10 +66,15 @@ class Line(asyncio.Protocol):
             self._head = None
             self.status = int(head.split(b" ", 2)[1])
         if self.status == 101:
-            self._frames(self._rest + data if self._rest else data)
+            taken = self._frames(self._rest + data if self._rest else data)
+            if self._pace is not None and taken and self.transport is not None:
+                self.transport.pause_reading()
+                loop = asyncio.get_running_loop()
+                loop.call_later(taken / self._pace, self.transport.resume_reading)
 
-    def _frames(self, data: bytes) -> None:
-        at, size = 0, len(data)
+    def _frames(self, data: bytes) -> int:
+        """Takes the whole frames; how many there were."""
+        at, size, taken = 0, len(data), 0
         while size - at >= 4:
             length, start = data[at + 1], at + 2
             if length == 126:
@@ -72,6 +83,7 @@ class Line(asyncio.Protocol):
                 break
             opcode, payload = data[at] & 15, data[start : start + length]
             at = start + length
+            taken += 1
             if opcode == PING:
                 self.send(masked(PONG, payload))
             elif opcode == CLOSE:
@@ -80,6 +92,7 @@ class Line(asyncio.Protocol):
             else:
                 self._take(opcode, payload)
         self._rest = data[at:]
+        return taken
 
     def send(self, frame: bytes) -> None:
         if self.transport is not None:
@@ -87,17 +100,20 @@ class Line(asyncio.Protocol):
 
 
 class Follower:
-    """Follows one account from the beginning of an epoch, through breaks, until it is stopped."""
+    """Follows one account from the beginning of an epoch, through breaks, until it is stopped.
+
+    With ``pace`` it reads that many events a second.
+    """
 
     def __init__(
         self, account: str, venue: Venue, epoch: str, dial: Dial, *,
-        heartbeat_s: int = 10, local: str | None = None,
+        heartbeat_s: int = 10, pace: int | None = None,
     ) -> None:  # fmt: skip
         self.account = account
         self.venue = venue
         self._dial = dial
         self._heartbeat_s = heartbeat_s
-        self._local = local
+        self._pace = pace
         self.log: list[int] = []
         """Order ids, as they came."""
         self.arrived_s: list[float] = []
@@ -129,6 +145,20 @@ class Follower:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+        self.drop()
+
+    def pause(self) -> None:
+        """Reads no more."""
+        if self.line is not None and self.line.transport is not None:
+            self.line.transport.pause_reading()
+
+    def go_on(self) -> None:
+        """Reads again."""
+        if self.line is not None and self.line.transport is not None:
+            self.line.transport.resume_reading()
+
+    def drop(self) -> None:
+        """Cuts the connection."""
         if self.line is not None and self.line.transport is not None:
             self.line.transport.abort()
 
@@ -145,13 +175,10 @@ class Follower:
         wish = f"us=1&us_heartbeat={self._heartbeat_s}&us_resume={self.cursor}"
         request = handshake(f"{parts.path}?{query}{wish}")
         self._said, self._due = None, None
-        self.line = line = Line(request, self._take)
+        self.line = line = Line(request, self._take, self._pace)
         loop = asyncio.get_running_loop()
         self.attempts += 1
-        await loop.create_connection(
-            lambda: line, parts.hostname, parts.port,
-            local_addr=(self._local, 0) if self._local else None,
-        )  # fmt: skip
+        await loop.create_connection(lambda: line, parts.hostname, parts.port)
         await line.over.wait()
         if line.status == 101:
             if not self.live:  # cut before it was: that is an end all the same

@@ -14,6 +14,7 @@ from tests.cli.command import TOKEN, Process, started
 from tests.reliability.server.exchange import Exchange, open_accounts
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.reading import Reading
 from tests.server.running import until
 from userstream.venue import Venue
 from userstream.venues import load
@@ -134,6 +135,11 @@ class Home:
         follower = Follower(account, self.venues[venue], self.server.epoch, dial, **options)
         self.followers.append(follower.start())
         return follower
+
+    async def reading(self, account: str, venue: str = "binance", count: int = 1) -> Reading:
+        """Bots of an account in another process, yet to be started."""
+        url = await self.url(venue, account)
+        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", count)
 
     async def all_live(self, within_s: float = 30) -> None:
         """Waits until every bot is connected and up to date."""
