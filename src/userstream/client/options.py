@@ -78,12 +78,18 @@ class Options:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """Whom to trust. Takes some 20 ms to make."""
+        """Whom to trust. Takes some 20 ms to make.
+
+        Raises:
+            InvalidSettings: the file of authorities is none.
+        """
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
-        context = ssl.create_default_context(
-            cafile=self.verify if isinstance(self.verify, str) else None
-        )
+        file = self.verify if isinstance(self.verify, str) else None
+        try:
+            context = ssl.create_default_context(cafile=file)
+        except OSError as e:
+            raise InvalidSettings(f"verify: {file!r} is no file of authorities: {e}") from None
         if self.verify is False:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
