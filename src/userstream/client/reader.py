@@ -14,6 +14,7 @@ from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail, MeasureClock
 from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.health import Health, health_of
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
 from userstream.core.client.requests import NO_ANSWER, read_answer
@@ -92,6 +93,10 @@ class Reader:
         """Ends it; see ``inputs.Stop``."""
         self.give(inputs.Stop(delete_key))
         self._over.set()
+
+    def health(self) -> Health:
+        """The stream's health now, for any thread."""
+        return health_of(self._feed.stream, _now_ms(), _wall_ms())
 
     def go_on(self) -> None:
         """There is room in the mailbox again."""

@@ -13,6 +13,8 @@ class VenueClock:
     def __init__(self) -> None:
         self._offset_ms: int | None = None
         self._wall_ms: int | None = None
+        self.margin_ms = 0
+        """By how much the offset may be wrong."""
 
     @property
     def measured(self) -> bool:
@@ -25,6 +27,7 @@ class VenueClock:
 
     def measure(self, sent_ms: int, answered_ms: int, venue_ms: int) -> None:
         """The venue's answer to a question for its time, with half the way assumed each way."""
+        self.margin_ms = (answered_ms - sent_ms + 1) // 2 + 1
         self._offset_ms = venue_ms - (sent_ms + answered_ms) // 2
 
     def look(self, now_ms: int, wall_ms: int) -> int:

@@ -53,6 +53,11 @@ class Stream:
         self._proved_ms: int | None = None
         self._why = "start"
 
+    @property
+    def why(self) -> str:
+        """The reason of its last change."""
+        return self._why
+
     def __repr__(self) -> str:
         return f"<Stream {self._venue.name} {self.state}>"
 
