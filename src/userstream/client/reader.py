@@ -206,8 +206,13 @@ class Reader:
         self.give(inputs.KeyAnswered(asked.number, answer))
 
     async def _measure(self) -> None:
-        sent_ms = _now_ms()
-        self.give(inputs.ClockAnswered(sent_ms, await self._ways.calls.time()))
+        """Twice where there is an answer: the first one may have waited for a connection."""
+        for _ in range(2):
+            sent_ms = _now_ms()
+            venue_ms = await self._ways.calls.time()
+            self.give(inputs.ClockAnswered(sent_ms, venue_ms))
+            if venue_ms is None:
+                return
 
     async def _ask(self, ask: Ask) -> None:
         self.give(await self._ways.repairs.ask(ask, self._venue_ms()))

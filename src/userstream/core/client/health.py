@@ -16,7 +16,7 @@ class Health(NamedTuple):
     key_age_s: float | None = None
     """Since the stream asked for the listen key that it has; a shared one may be older."""
     key_due_s: float | None = None
-    """Until it asks to renew it, or for the first one; ``None`` while an answer is awaited, and at the end."""
+    """Until it asks to renew it, or for the first one; ``None`` while one is under way."""
     key_left_s: float | None = None
     """Until it dies if no renewal succeeds."""
     key_failures: int = 0

@@ -242,6 +242,7 @@ class Stream:
         return actions + self._change(Step.END, "stopped")
 
     def _fail(self, why: str) -> list[Action]:
+        self._why = why
         actions: list[Action] = [*self.fleet.close()]
         self.keys.end(delete=False)
         return [*actions, *self._change(Step.END, why), Fail(why)]
