@@ -9,6 +9,8 @@ import os
 import pty
 import re
 import struct
+import subprocess
+import sys
 import termios
 from collections.abc import AsyncIterator, Callable
 
@@ -18,6 +20,11 @@ from tests.cli.command import BIN, ENVIRONMENT
 from tests.sandbox.bots import bots, market_sell
 from tests.server.running import until
 
+_OWN = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 _HOME = "\x1b[H"
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _COLOURS = re.compile(r"\x1b\[(?:[0-9]+;)*(?:[34][0-7]|[34]8;|9[0-7]|10[0-7])")
@@ -66,9 +73,12 @@ class Terminal:
             os.close(self._master)
             os.close(self.slave)
 
-    def own(self) -> None:
-        """Makes it the terminal that a new process hangs on: Ctrl-C there is a signal."""
-        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+    def run(self, *arguments: str, env: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Runs a command that hangs on this terminal: Ctrl-C there is a signal to it."""
+        return subprocess.Popen(
+            [sys.executable, "-c", _OWN, str(BIN / "userstream"), *arguments], env=env,
+            stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
+        )  # fmt: skip
 
 
 @pytest.mark.parametrize("plain", [False, True])
@@ -79,11 +89,7 @@ async def test_it_is_drawn_live_fits_resizes_and_gives_the_terminal_back(plain: 
     async with bots() as market, terminal.read():
         urls = market.sandbox.service.urls
         env |= {"USERSTREAM_REST_URL": urls["rest"], "USERSTREAM_STREAM_URL": urls["stream"]}
-        process = await asyncio.create_subprocess_exec(
-            str(BIN / "userstream"), "watch", "binance", "--sandbox", env=env,
-            stdin=terminal.slave, stdout=terminal.slave, stderr=terminal.slave,
-            start_new_session=True, preexec_fn=terminal.own,
-        )  # fmt: skip
+        process = terminal.run("watch", "binance", "--sandbox", env=env)
         try:
             await terminal.until(lambda lines: any(" LIVE " in line for line in lines))
             await market.place("binance", **market_sell())
@@ -93,12 +99,11 @@ async def test_it_is_drawn_live_fits_resizes_and_gives_the_terminal_back(plain: 
             await terminal.until(lambda lines: {len(line) for line in lines} == {100})
             assert len(terminal.screen()) == 30
             terminal.type("\x03")
-            assert await asyncio.wait_for(process.wait(), 20) == 0
+            assert await asyncio.to_thread(process.wait, 20) == 0
             await until(lambda: "gaps" in terminal.written.rpartition("\x1b[?1049l")[2], 20)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            process.kill()
+            process.wait()
     assert terminal.written.endswith("0 gaps\r\n")
     assert terminal.written.rindex("\x1b[?25h") > terminal.written.rindex("\x1b[?25l")
     assert bool(_COLOURS.search(terminal.written)) is not plain
@@ -110,12 +115,9 @@ async def test_a_terminal_that_cannot_draw_gets_lines() -> None:
     terminal = Terminal(80, 24)
     env = ENVIRONMENT | {"TERM": "dumb"}
     async with terminal.read():
-        process = await asyncio.create_subprocess_exec(
-            str(BIN / "userstream"), "watch", "binance", "--sandbox", "--wait", "0.5",
-            "--rest-url", "http://127.0.0.1:1", env=env,
-            stdin=terminal.slave, stdout=terminal.slave, stderr=terminal.slave,
-        )  # fmt: skip
-        assert await asyncio.wait_for(process.wait(), 20) == 1
+        nowhere = ("--rest-url", "http://127.0.0.1:1", "--wait", "0.5")
+        process = terminal.run("watch", "binance", "--sandbox", *nowhere, env=env)
+        assert await asyncio.to_thread(process.wait, 20) == 1
         await until(lambda: "is the server running?" in terminal.written, 20)
     assert " status      connecting for 0s (start)" in terminal.written
     assert "\x1b" not in terminal.written
