@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from userstream.client.calls import Calls
 from userstream.client.cursor import CursorFile, Receipts, Slip
-from userstream.client.http import Requests
 from userstream.client.mailbox import Item, Mailbox
 from userstream.client.options import Options
 from userstream.client.reader import Reader, Ways
@@ -42,6 +42,11 @@ from userstream.core.client.told import (
 from userstream.errors import StreamOver
 from userstream.events import OrderUpdate
 from userstream.venue import Venue
+
+if TYPE_CHECKING:
+    import ssl
+
+    from userstream.client.http import Http
 
 CLOSE_S = 5.0
 """How long closing waits for a reader that does not end; it is a daemon and goes on to."""
@@ -190,10 +195,17 @@ class Run:
             self.done.set_result(None)
             self.mailbox.ring()
 
+    @staticmethod
+    def _requests(tls: ssl.SSLContext) -> Http:
+        """httpx, whose import is half of the client's: it is left to this thread."""
+        from userstream.client.http import Requests  # noqa: PLC0415
+
+        return Requests(tls)
+
     async def _read(self) -> None:
         options, venue = self._options, self._venue
         tls = options.tls
-        http = options.http or Requests(tls)
+        http = options.http or self._requests(tls)
         try:
             repairs = Repairs(venue, options.access, options.rest_url, http)
             repair = repairs.possible

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from tests.cli.watch.views import HEALTHY, NOON_MS, Story, balances, blinded, lively, order
 from userstream.cli.watch.lines import event_line, status_line
 from userstream.cli.watch.records import encode, record_of, status_of
+from userstream.cli.watch.shown import AsJson, AsLines, OnScreen, shown_on
 from userstream.core.client.told import Gap, OrderEvent, Origin, OtherEvent, State, StateChange
 from userstream.venue import Cursor
 
@@ -84,6 +87,31 @@ def test_a_status_has_all_that_a_screen_has() -> None:
 )
 def test_a_status_line_says_how_it_is(story: Story, line: str) -> None:
     assert status_line(story.view()) == line
+
+
+def test_a_screen_draws_the_view_in_the_size_that_there_is_and_says_at_the_end_how_it_was(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, width=60, height=12, _environ={})
+    with OnScreen(console) as shown:
+        shown.status(lively().view())
+    lines = written.getvalue()
+    assert lines.startswith("\x1b[?1049h")
+    assert " LIVE " in lines
+    assert lines.endswith("\x1b[?25h\x1b[?1049l")
+    assert capfdbinary.readouterr().out.startswith(b"12:20:12.961 status      live for 1m 00s")
+
+
+def test_where_there_is_no_terminal_there_is_no_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "xterm"})
+    assert type(shown_on(console, as_json=True, every_s=1)) is AsJson
+    assert type(shown_on(console, as_json=False, every_s=1)) is AsLines
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert type(shown_on(console, as_json=False, every_s=1)) is OnScreen
+    assert type(shown_on(console, as_json=True, every_s=1)) is AsJson
+    dumb = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "dumb"})
+    assert type(shown_on(dumb, as_json=False, every_s=1)) is AsLines
 
 
 def test_a_line_is_an_event_with_its_marks_and_latency() -> None:

@@ -179,6 +179,15 @@ async def test_a_secret_that_is_wrong_is_said_where_only_repairs_need_it() -> No
             await watch.run(asyncio.Event())
 
 
+async def test_who_reads_no_more_ends_it_without_a_word() -> None:
+    async with bots() as market:
+        urls = market.sandbox.service.urls
+        async with watching(urls, "binance", "--sandbox", "--json", "--every", "0.1") as seen:
+            await seen.record(lambda r: r["type"] == "status")
+            seen.process._transport.get_pipe_transport(1).close()  # type: ignore[attr-defined]
+            assert await asyncio.wait_for(seen.process.wait(), 20) == 1
+
+
 async def test_help_has_a_line_to_paste() -> None:
     ended = await command("watch", "--help")
     assert "userstream watch binance --sandbox" in ended.out
