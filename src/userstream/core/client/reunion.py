@@ -99,7 +99,7 @@ class Reunion:
         """The stream's key of each row.
 
         Without trade ids in the stream it is the order's sum after the fill: the order's whole
-        sum, less what came after. ``None`` where the order is not known.
+        sum, less what came after. ``None`` where that is not known.
         """
         rows = self._found.fills
         if self._fill_key is not FillKey.CUMULATIVE:
@@ -107,14 +107,23 @@ class Reunion:
         keys: list[Fill | None] = []
         after: dict[str, Decimal] = defaultdict(Decimal)
         for row in reversed(rows):
-            order = self._found.orders.get(row.order_id)
-            if order is None or order.cumulative_quantity is None:
+            whole = self._whole(row.order_id)
+            if whole is None:
                 keys.append(None)
                 continue
-            upto = Decimal(order.cumulative_quantity) - after[row.order_id]
+            upto = whole - after[row.order_id]
             after[row.order_id] += Decimal(row.last_quantity or 0)
             keys.append((row.symbol, row.order_id, plain(format(upto, "f"))))
         return keys[::-1]
+
+    def _whole(self, order_id: str) -> Decimal | None:
+        """An order's sum of all fills; nobody asks for one that was over before the break."""
+        order = self._found.orders.get(order_id)
+        if order is None:
+            over = self._picture.finished(order_id)
+            return self._picture.filled(order_id) if over else None
+        filled = order.cumulative_quantity
+        return None if filled is None else Decimal(filled)
 
     def _orders(self) -> list[OrderEvent]:
         """Orders that REST shows further than all that was told and is about to be."""
