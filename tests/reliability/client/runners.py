@@ -138,6 +138,8 @@ class Site(NamedTuple):
     stream: str
     key: str
     secret: str
+    header: str
+    """That carries the key."""
     book: Book
     """Its book: ``frame`` is its handler of events."""
     minute_s: float
@@ -167,7 +169,13 @@ async def naively(
     """A naive bot, connected."""
     bot = Naive(course)
     site = Site(
-        course.rest_url, course.stream_url, "alicekey", "alicesecret", bot.book, minute_s
+        course.rest_url,
+        course.stream_url,
+        "alicekey",
+        "alicesecret",
+        course.venue.rest.auth.header,
+        bot.book,
+        minute_s,
     )
     streams = course.streams
 
