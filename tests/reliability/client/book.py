@@ -66,7 +66,7 @@ class Book:
         """An order after a change."""
         fill_key = self._venue.stream.fill_key
         mark: Hashable = fill_of(update, fill_key)
-        if fill_key is FillKey.NONE and update.execution == "TRADE":
+        if fill_key is FillKey.NONE and update.execution == "TRADE" and update.last_quantity:
             mark = (update.order_id, update.last_quantity, update.last_price)
         if mark is not None:
             self.fill(update.order_id, mark, update.last_quantity or "0")
@@ -136,6 +136,8 @@ def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
         found[2] += len(verdict.reordered)
         found[3] += len(verdict.invented)
     orders = {i for i, status in truth.status.items() if bot.status.get(i) != status}
+    # Came and went, and moved nothing: no venue's REST side shows that.
+    orders -= {i for i in orders if i not in truth.open | truth.fills.keys() | bot.status.keys()}
     both = truth.holdings.keys() & bot.holdings.keys()
     assets = {a for a in both if bot.holdings[a] != truth.holdings[a]}
     wrong = tuple(sorted(orders | bot.went_back | assets))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
 from tests.reliability.client import scenarios as s
 from tests.reliability.client.course import Bot, Course
 from tests.reliability.client.naive import (
@@ -15,7 +17,7 @@ from tests.reliability.client.naive import (
     time_dedup,
     trusting,
 )
-from tests.reliability.client.runners import Program
+from tests.reliability.client.runners import HASTY, Program
 
 MISSING = frozenset({"missing", "wrong", "unaware"})
 WRONG = frozenset({"wrong", "unaware"})
@@ -40,6 +42,7 @@ class Case(NamedTuple):
 
 
 OURS = {"extension": True, "heartbeat_s": 1}
+RENEWING = {"bounds": msgspec.structs.replace(HASTY, renew_from_ms=400, renew_to_ms=600)}
 
 CASES = {
     "drop": Case(
@@ -92,7 +95,7 @@ CASES = {
     ),
     "silent-key": Case(
         "the listen key dies, the socket stays open", s.key_silent, pinging.run, "believes in pongs",
-        MISSING, "at our own server: misses the heartbeat, makes a new key, resumes", options=OURS,
+        MISSING, "renews often, and repairs back to the last good renewal", options=RENEWING,
         minute_s=3.0,
     ),
 }  # fmt: skip

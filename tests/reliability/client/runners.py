@@ -20,7 +20,7 @@ from userstream.core.client.requests import read_answer
 
 HASTY = Bounds(
     retry_ms=50, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200, silent_ms=1_200,
-    check_ms=200, grace_ms=500,
+    check_ms=200, grace_ms=500, open_ms=3_000,
 )  # fmt: skip
 """The same waits in a tenth of the time and less."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -28,13 +28,12 @@ async def twins(course: Course, _: Bot) -> None:
 
 
 async def reordered(course: Course, _: Bot) -> None:
-    """Every frame changes places with the next one, down to the last."""
-    await course.fault("reorder", probability=1.0)
-    for _ in range(4):
-        course.fills(3)
-        await course.published()
-    for _ in range(3):  # one order that fills several: balances follow each other
+    """Two frames change places: the last balances come before those that they replace."""
+    await course.trade(10)
+    for _ in range(3):
         course.order("bob", "SELL", "0.01", "50000")
+    await course.published()
+    await course.fault("reorder", event="account_update", after=5, count=1)
     course.order("alice", "BUY", "0.03", "50000")
     await course.published()
 
