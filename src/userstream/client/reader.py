@@ -13,12 +13,8 @@ from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail, MeasureClock
-<<<<<<< HEAD
 from userstream.core.client.feed import Feed, FeedAction, FeedInput, FrameIn
-=======
-from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
 from userstream.core.client.health import Health, health_of
->>>>>>> watch
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
 from userstream.core.client.mender import Deliver
