@@ -20,6 +20,7 @@ from userstream.errors import (
     StreamError,
     StreamOver,
     StreamRefused,
+    Unacknowledged,
     UserStreamError,
 )
 from userstream.events import (
@@ -90,6 +91,7 @@ __all__ = [
     "StreamOver",
     "StreamRefused",
     "Told",
+    "Unacknowledged",
     "UnknownEvent",
     "UserStream",
     "UserStreamError",
