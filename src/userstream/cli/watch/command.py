@@ -99,8 +99,7 @@ def watch(  # noqa: PLR0917 - options, all by name
     from userstream.client.userstream import UserStream  # noqa: PLC0415
 
     dialect = load(venue)
-    given = _mounted(venue, rest_url, stream_url) if sandbox else (rest_url, stream_url)
-    rest, place = base_urls(dialect, given[0] or None, given[1] or None)
+    rest, place = base_urls(dialect, *_bases(venue, rest_url, stream_url, sandbox=sandbox))
     pairs = [pair.strip() for pair in symbols.split(",") if pair.strip()]
     key, secret = _access(api_key, api_secret, sandbox=sandbox)
     stream = UserStream(
@@ -112,9 +111,11 @@ def watch(  # noqa: PLR0917 - options, all by name
     run_loop(watch_until_signalled(watching))
 
 
-def _mounted(venue: str, rest_url: str, stream_url: str) -> tuple[str, str]:
-    """Where a sandbox has the venue."""
-    rest, stream = rest_url.rstrip("/") or SANDBOX_REST, stream_url.rstrip("/") or SANDBOX_STREAM
+def _bases(venue: str, rest: str, stream: str, *, sandbox: bool) -> tuple[str | None, str | None]:
+    """Where it is asked for; a sandbox has each venue below its ports."""
+    if not sandbox:
+        return rest or None, stream or None
+    rest, stream = rest.rstrip("/") or SANDBOX_REST, stream.rstrip("/") or SANDBOX_STREAM
     return f"{rest}/{venue}", f"{stream}/{venue}"
 
 
