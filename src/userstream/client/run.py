@@ -26,6 +26,7 @@ from userstream.client.spill import Spill
 from userstream.core.client import inputs
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.feed import Feed
+from userstream.core.client.health import Health
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.requests import needs_clock
@@ -115,6 +116,11 @@ class Run:
         self.mailbox.close()
         if self._file is not None:
             self._file.close()
+
+    def health(self) -> Health:
+        """The reader's view of its key and clock; nothing much before it is there."""
+        reader = self._reader
+        return Health() if reader is None else reader.health()
 
     def reconciled(self) -> None:
         """The program made sure of what was missed."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from userstream.client.blocking import BlockingUserStream
 from userstream.client.options import Kinds, Options, base_urls
 from userstream.client.run import CLOSE_S, Run
+from userstream.core.client.health import Health
 from userstream.core.client.told import Holding, State, Told
 from userstream.errors import InvalidSettings, NotLive, StreamOver
 from userstream.events import OrderUpdate
@@ -120,6 +121,11 @@ class UserStream:
     def state(self) -> State:
         """What the stream can vouch for now, as its reader has it."""
         return State.CONNECTING if self._run is None else self._run.mailbox.state
+
+    @property
+    def health(self) -> Health:
+        """Why the state is what it is, how old the listen key is, and how far the clocks differ."""
+        return Health() if self._run is None else self._run.health()
 
     @property
     def orders(self) -> Mapping[str, OrderUpdate]:

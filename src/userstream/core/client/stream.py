@@ -52,6 +52,11 @@ class Stream:
         self._proved_ms: int | None = None
         self._why = "start"
 
+    @property
+    def why(self) -> str:
+        """The reason of its last change."""
+        return self._why
+
     def __repr__(self) -> str:
         return f"<Stream {self._venue.name} {self.state}>"
 
@@ -248,6 +253,7 @@ class Stream:
         return actions + self._change(Step.END, "stopped")
 
     def _fail(self, why: str) -> list[Action]:
+        self._why = why
         actions: list[Action] = [*self.fleet.close()]
         self.keys.end(delete=False)
         return [*actions, *self._change(Step.END, why), Fail(why)]
