@@ -342,7 +342,7 @@ async def test_a_stream_is_begun_once_and_used_while_it_is_open() -> None:
         ({"stream_url": "ws://x/?y=1"}, "y=1"),
         ({"redundancy": 3}, "redundancy"),
         ({"queue": 0}, "queue"),
-        ({"reconcile_s": 59}, "reconcile_s is 59; from 60 to 86400, or None"),
+        ({"reconcile_s": 9}, "reconcile_s is 9; from 10 to 86400, or None"),
         ({"venue": "bhex"}, "bhex"),
     ],
 )

@@ -68,8 +68,8 @@ class Options:
             if not least <= getattr(self, name) <= most:
                 raise InvalidSettings(f"{name} is {getattr(self, name)}; from {least} to {most}")
         every_s = self.reconcile_s
-        if every_s is not None and not 60 <= every_s <= 86_400:
-            raise InvalidSettings(f"reconcile_s is {every_s}; from 60 to 86400, or None: never")
+        if every_s is not None and not 10 <= every_s <= 86_400:
+            raise InvalidSettings(f"reconcile_s is {every_s}; from 10 to 86400, or None: never")
 
     @property
     def access(self) -> Access:
