@@ -69,7 +69,7 @@ class Run:
         bounds = self._bounds = msgspec.structs.replace(
             options.bounds or Bounds(), hold_ms=options.hold_ms
         )
-        self._picture = Picture(venue.stream.fill_key, bounds)
+        self._picture = Picture(venue.stream.fill_key, bounds, fills=False)
         self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._picture.orders)
         self.account: Mapping[str, Holding] = MappingProxyType(self._picture.account)
         self._last: Slip | None = None

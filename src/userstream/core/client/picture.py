@@ -29,10 +29,12 @@ class Picture:
     """Kept from what is told. A ``late`` event adds its fill and changes nothing else.
 
     ``orders`` holds the open ones by id, each with all that was ever said of it. A finished order
-    is remembered by what was filled of it, the last ``Bounds.orders`` of them.
+    is remembered by what was filled of it, the last ``Bounds.orders`` of them. Only repairs ask for
+    fills and sums: without ``fills`` none are kept.
     """
 
-    def __init__(self, fill_key: FillKey, bounds: Bounds) -> None:
+    def __init__(self, fill_key: FillKey, bounds: Bounds, *, fills: bool = True) -> None:
+        self._keeps_fills = fills
         self._fill_key = fill_key
         self._bounds = bounds
         self.orders: dict[str, OrderUpdate] = {}
@@ -67,11 +69,8 @@ class Picture:
 
     def _order(self, event: OrderEvent) -> None:
         order = event.update
-        fill = fill_of(order, self._fill_key)
-        if fill is not None:
-            self._fills[fill] = None
-            _trim(self._fills, self._bounds.copies)
-        self._sum(order, counts=self._fill_key is FillKey.NONE)
+        if self._keeps_fills:
+            self._fill(order)
         if event.late or order.order_id in self._finished:
             return
         known = self.orders.get(order.order_id)
@@ -81,6 +80,13 @@ class Picture:
             _trim(self._finished, self._bounds.orders)
         elif known is not None or order.status:
             self.orders[order.order_id] = order if known is None else _with(known, order)
+
+    def _fill(self, order: OrderUpdate) -> None:
+        fill = fill_of(order, self._fill_key)
+        if fill is not None:
+            self._fills[fill] = None
+            _trim(self._fills, self._bounds.copies)
+        self._sum(order, counts=self._fill_key is FillKey.NONE)
 
     def _sum(self, order: OrderUpdate, *, counts: bool) -> None:
         """The filled quantity: as the venue sums it up, else our sum since the order was new.

@@ -42,6 +42,10 @@ class _Progress(NamedTuple):
     terminal: bool
 
 
+_OF_ACCOUNT = (OrderUpdate, AccountUpdate, AccountSnapshot)
+_NOTHING = _Progress(Decimal(-1), False)
+
+
 class Sequencer:
     """Order events by order, account events by account, each by the venue's time.
 
@@ -113,7 +117,7 @@ class Sequencer:
         time_ms = self._time(shown.received)
         is_order = isinstance(event, OrderUpdate)
         late = False
-        if time_ms is not None and isinstance(event, OrderUpdate | AccountUpdate | AccountSnapshot):
+        if time_ms is not None and isinstance(event, _OF_ACCOUNT):
             late = time_ms < self._marks.get(is_order, time_ms)
             self._marks[is_order] = max(time_ms, self._marks.get(is_order, time_ms))
         if isinstance(event, OrderUpdate):
@@ -122,7 +126,7 @@ class Sequencer:
 
     def _is_behind(self, order: OrderUpdate) -> bool:
         """Whether more was told of the order before: a larger sum, or that it is finished."""
-        known = self._orders.get(order.order_id, _Progress(Decimal(-1), False))
+        known = self._orders.get(order.order_id, _NOTHING)
         filled = known.cumulative
         if order.cumulative_quantity is not None:
             filled = Decimal(order.cumulative_quantity)
@@ -133,8 +137,9 @@ class Sequencer:
         self._orders[order.order_id] = _Progress(
             max(filled, known.cumulative), known.terminal or terminal
         )
-        self._orders.move_to_end(order.order_id)
-        if len(self._orders) > self._bounds.orders:
+        if known is not _NOTHING:
+            self._orders.move_to_end(order.order_id)
+        elif len(self._orders) > self._bounds.orders:
             self._orders.popitem(last=False)
         return behind
 
