@@ -34,6 +34,8 @@ class Book:
         """Quantity of each order that was filled, with the word that its fills are not known."""
         self.holdings: dict[str, tuple[Decimal, Decimal]] = {}
         self.count = 0
+        self.raises_in: int | None = None
+        """After so many events its handler raises, once."""
 
     def frame(self, frame: bytes | str) -> None:
         """A frame of the stream, taken as it is."""
@@ -48,6 +50,7 @@ class Book:
             elif isinstance(event, AccountUpdate | AccountSnapshot):
                 for b in event.balances:
                     self.holds(b.asset, b.free, b.locked)
+        self._handled()
 
     def take(self, event: object) -> None:
         """What ``UserStream`` tells: an event that it marks as late changes no status."""
@@ -61,6 +64,13 @@ class Book:
             known = self.told.get(order_id, Decimal(0))
             self.told[order_id] = known + event.missing_quantity
             self.count += 1
+        self._handled()
+
+    def _handled(self) -> None:
+        if self.raises_in is not None:
+            self.raises_in -= 1
+            if not self.raises_in:
+                raise RuntimeError("the handler's own")
 
     def order(self, update: OrderUpdate, *, late: bool = False) -> None:
         """An order after a change."""

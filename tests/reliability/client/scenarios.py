@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.reliability.client.course import Bot, Course
+from tests.sandbox.bots import limit
 from tests.server.running import until
 
 
@@ -100,6 +101,59 @@ async def key_silent(course: Course, _: Bot) -> None:
     await course.fault("silent-key", account="alice")
     await course.fault("delete-key", account="alice")
     await course.trade(10, 0.01)
+
+
+async def renewals_fail(course: Course, bot: Bot) -> None:
+    """The first renewal fails, and an hour passes."""
+    clock = course.b.sandbox.clock
+    began_ms = clock.ms()
+    await course.fault("rest", answer="500", method="PUT", count=1)
+    await until(lambda: clock.ms() > began_ms + 75 * 60_000)
+    clock.change(speed=1.0)
+    await course.trade(10)
+
+
+async def clock_steps(course: Course, bot: Bot) -> None:
+    """The venue's clock steps by a minute and a half, and later by ten minutes, six times."""
+    for step_ms in (90_000, *[600_000] * 6):
+        course.b.sandbox.clock.change(advance_ms=step_ms)
+        await course.trade(1)
+        await asyncio.sleep(0.5)  # time for renewals, however many there are
+
+
+async def flood(course: Course, bot: Bot) -> None:
+    """Events come faster than the program takes them."""
+    await course.trade(200)
+
+
+async def rollovers(course: Course, bot: Bot) -> None:
+    """Days of trade, over a network with some delay."""
+    course.stream.up.delay_s = course.stream.down.delay_s = 0.02
+    await course.trade(200, 0.005)
+
+
+async def handler_raises(course: Course, bot: Bot) -> None:
+    """The program's handler raises, once."""
+    bot.book.raises_in = 10
+    await course.trade(20, 0.002)
+
+
+async def new_kinds(course: Course, bot: Bot) -> None:
+    """The venue sends a kind of event that its document of 2017 does not have."""
+    await course.trade(10)
+
+
+async def early(course: Course, bot: Bot) -> None:
+    """Orders are filled before the answer to them comes."""
+    await course.b.admin("POST", "desk", {"answer_delay_ms": 200})
+    for _ in range(3):
+        seq = course.seq
+        order = limit(course.name, "BUY", "0.01", "50000")
+        asked = asyncio.create_task(course.b.place(course.name, **order))
+        await until(lambda before=seq: course.seq > before)
+        course.order("bob", "SELL", "0.01", "50000")
+        await course.published()
+        bot.answers.append(str((await asked)["orderId"]))
 
 
 async def _connected(course: Course) -> None:

@@ -13,7 +13,8 @@ from tests.reliability.client.naive.rest import new_key
 if TYPE_CHECKING:
     from tests.reliability.client.runners import Site
 
-KNOWN = {"executionReport", "outboundAccountInfo", "outboundAccountPosition"}
+KNOWN = {"executionReport", "outboundAccountInfo"}
+"""Doc: user data stream, 2017."""
 
 
 async def read(site: Site, url: str) -> None:
