@@ -129,7 +129,7 @@ class Verdict(NamedTuple):
 
 def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
     """What the bot's book has of the truth, order by order: the checker's verdict on each."""
-    found = [0, 0, 0, 0]
+    absent = twice = moved = strange = 0
     told = Decimal(0)
     for order_id in truth.fills.keys() | bot.fills.keys():
         real, believed = truth.fills.get(order_id, []), bot.fills.get(order_id, [])
@@ -141,18 +141,18 @@ def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
         if missing and bot.told.get(order_id) == lacks:
             told += lacks
             missing = 0
-        found[0] += missing
-        found[1] += len(verdict.duplicated)
-        found[2] += len(verdict.reordered)
-        found[3] += len(verdict.invented)
+        absent += missing
+        twice += len(verdict.duplicated)
+        moved += len(verdict.reordered)
+        strange += len(verdict.invented)
     orders = {i for i, status in truth.status.items() if bot.status.get(i) != status}
     # Came and went, and moved nothing: no venue's REST side shows that.
     orders -= {i for i in orders if i not in truth.open | truth.fills.keys() | bot.status.keys()}
     both = truth.holdings.keys() & bot.holdings.keys()
     assets = {a for a in both if bot.holdings[a] != truth.holdings[a]}
     wrong = tuple(sorted(orders | bot.went_back | assets))
-    unaware = sure and bool(found[0] or wrong)
-    return Verdict(*found, wrong=wrong, told=told, unaware=unaware)
+    unaware = sure and bool(absent or wrong)
+    return Verdict(absent, twice, moved, strange, wrong, told, unaware)
 
 
 def _entries(fills: list[Fill]) -> list[Entry]:

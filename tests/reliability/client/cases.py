@@ -73,8 +73,9 @@ CASES = {
         "counts copies",
     ),
     "twins": Case(
-        "equal fills in one millisecond", s.twins, time_dedup.run, "drops repeats by time and order",
-        MISSING, "tells fills apart by what the venue tells them apart by",
+        "equal fills in one millisecond", s.twins, time_dedup.run,
+        "drops repeats by time and order", MISSING,
+        "tells fills apart by what the venue tells them apart by",
     ),
     "reorder": Case(
         "frames change places", s.reordered, trusting.run, "takes the last frame for the latest",
@@ -113,8 +114,10 @@ CASES = {
         MISSING, "makes one new key, repairs",
     ),
     "silent-key": Case(
-        "the listen key dies, the socket stays open", s.key_silent, pinging.run, "believes in pongs",
-        MISSING, "renews often, and repairs back to the last good renewal", options=RENEWING,
+        "the listen key dies, the socket stays open", s.key_silent, pinging.run,
+        "believes in pongs", MISSING,
+        "renews often, and repairs back to the last good renewal",
+        options=RENEWING,
         minute_s=3.0,
     ),
     "rest": Case(

@@ -20,8 +20,8 @@ from userstream.core.client.bounds import Bounds
 from userstream.core.client.requests import read_answer
 
 HASTY = Bounds(
-    retry_ms=50, max_retry_ms=400, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200, silent_ms=1_200,
-    check_ms=200, grace_ms=500, open_ms=3_000,
+    retry_ms=50, max_retry_ms=400, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200,
+    silent_ms=1_200, check_ms=200, grace_ms=500, open_ms=3_000,
 )  # fmt: skip
 """The same waits in a tenth of the time and less."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -132,15 +132,18 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
         dialect = replace(dialect, stream=replace(dialect.stream, max_age_ms=max_age_ms))
     if (life_ms := options.pop("life_ms", None)) is not None:
         dialect = replace(dialect, keys=replace(dialect.keys, life_ms=life_ms))
+    bounds, stream = (given | options)["bounds"], dialect.stream
+    if stream.client_ping is not None and stream.client_ping_every_ms > bounds.silent_ms:
+        stream = replace(stream, client_ping_every_ms=bounds.ping_ms)
+        dialect = replace(dialect, stream=stream)
     pause_s = options.pop("pause_s", None)
     player = Player(course, UserStream(dialect, **(given | options)), asked)
-    stream = player.stream
     if pause_s is not None:
         player.handle = lambda _: asyncio.sleep(pause_s)
-    async with stream:
+    async with player.stream:
         work = asyncio.create_task(player.work())
         try:
-            await stream.live(15)
+            await player.stream.live(15)
             yield player
         finally:
             work.cancel()

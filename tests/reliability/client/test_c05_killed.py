@@ -9,6 +9,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ class Killed:
         whole = self.ledger.read_bytes().rpartition(b"\n")[0].splitlines()
         return [msgspec.json.decode(line, type=Line) for line in whole]
 
+    def went_on(self, lines: int) -> bool:
+        """Whether there are more."""
+        return len(self.lines()) > lines
+
     def book(self, *, once: bool = False) -> Book:
         """The ledger as a book; ``once``: a fill that is marked as a repeat maybe counts once."""
         book = Book(self._course.venue)
@@ -79,7 +84,7 @@ async def killed_often(c: Course, bot: Killed) -> None:
                 c.step()
                 await asyncio.sleep(dice.choice((0.0, 0.001, 0.01)))
             if dice.random() < 0.7:
-                await until(lambda seen=lines: len(bot.lines()) > seen, 20)
+                await until(partial(bot.went_on, lines), 20)
     await c.published()
     truth = await c.real()
     async with bot.life():

@@ -29,8 +29,7 @@ async def elsewhere(c: Course, **options: Any) -> AsyncIterator[Player]:
     async def program() -> None:
         async with playing(c, **options) as player:
             players.append(player)
-            while not over.is_set():
-                await asyncio.sleep(0.01)
+            await until(over.is_set, 55)
 
     running = asyncio.create_task(asyncio.to_thread(asyncio.run, program()))
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.client.fakevenue import SUBSCRIBED, FakeVenue
-from tests.client.gathering import gathered
+from tests.client.gathering import Gathered, gathered
 from userstream import OtherEvent, State
 from userstream.venues import names
 
@@ -45,6 +46,10 @@ def changed(frame: str) -> dict[str, str]:
     }
 
 
+def has(seen: Gathered, order_id: str) -> bool:
+    return any(order.order_id == order_id for order in seen.orders)
+
+
 @pytest.mark.parametrize("venue", names())
 async def test_c7_what_is_no_event_is_given_raw_and_the_loop_lives(venue: str) -> None:
     with FakeVenue() as fake:
@@ -56,7 +61,7 @@ async def test_c7_what_is_no_event_is_given_raw_and_the_loop_lives(venue: str) -
             for number, frame in enumerate(NOT_EVENTS):
                 fake.send(frame)
                 order_id = fake.order(venue=venue)
-                await seen.until(lambda i=order_id: any(o.order_id == i for o in seen.orders))
+                await seen.until(partial(has, seen, order_id))
                 assert number + 1 == len({o.order_id for o in seen.orders})
             raw = [e.raw for e in seen.of(OtherEvent)]
             # Frames of no event at all are the venue's answers to requests, where it sends such.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ HOW: dict[str, dict[str, Any]] = {
 
 async def answer_to(c: Course, client_id: str, how: str) -> str | None:
     """Places an order under an id of ours; the venue's id, where there is an answer."""
-    field = "origClientOrderId" if c.name == "spacedex" else "newClientOrderId"
+    field = "clientOrderId" if c.name == "spacedex" else "newClientOrderId"
     order = limit(c.name, "BUY", "0.01", "50000", **{field: client_id})
     if how != "none":
         return str((await c.b.place(c.name, **order))["orderId"])
@@ -45,16 +46,20 @@ async def test_c8_events_are_found_by_an_id_that_was_known_before_the_order(
         for number in range(3):
             client_id = f"ours-{number}"
             asked = asyncio.create_task(answer_to(c, client_id, how))
-            await player.until(lambda i=client_id: of(player, i))
-            assert asked.done() or how != "before"
+            await player.until(partial(of, player, client_id))
+            assert not asked.done() or how != "before"
             c.order("bob", "SELL", "0.01", "50000")
-            await player.until(lambda i=client_id: "FILLED" in of(player, i))
+            await player.until(partial(filled, player, client_id))
             order_id = await asked
             known = {o.order_id for o in player.orders if o.client_order_id == client_id}
             assert len(known) == 1
             assert order_id is None or known == {order_id}
         verdict = await c.verdict(player)
         assert not verdict.kinds, verdict
+
+
+def filled(player: Player, client_id: str) -> bool:
+    return "FILLED" in of(player, client_id)
 
 
 def of(player: Player, client_id: str) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -27,10 +26,10 @@ class Wall:
 
 
 @pytest.fixture
-def wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wall]:
+def wall(monkeypatch: pytest.MonkeyPatch) -> Wall:
     moved = Wall()
     monkeypatch.setattr(reader, "_wall_ms", moved.ms)
-    yield moved
+    return moved
 
 
 @pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])

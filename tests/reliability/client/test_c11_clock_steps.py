@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from tests.reliability.client.course import course
-from tests.reliability.client.runners import HASTY, playing
+from tests.reliability.client.runners import HASTY, Player, playing
 from tests.reliability.client.test_c09_suspended import Wall, wall
 from userstream import State
 from userstream.venues import names
@@ -20,23 +20,27 @@ STEP_MS = 90_000
 async def test_c11_a_step_costs_one_refusal_at_most(venue: str, wall: Wall) -> None:
     async with course(venue) as c, playing(c, bounds=RENEWING) as player:
         for theirs_ms, ours_ms in ((STEP_MS, 0), (0, STEP_MS), (0, -2 * STEP_MS), (STEP_MS, -1)):
-            refused = len(player.asked.of("PUT", code=-1021)) + other(player.asked.calls)
-            good = len([x for x in player.asked.of("PUT") if x.status == 200])
+            before = refused(player)
+            good = renewed(player)
             c.b.sandbox.clock.change(advance_ms=theirs_ms)
             wall.moved_ms += ours_ms
             await c.trade(3)
             c.stream.reset()  # so that signed questions are asked too
             await c.trade(3)
             await player.until(
-                lambda n=good: len([x for x in player.asked.of("PUT") if x.status == 200]) > n + 1
+                lambda n=good: renewed(player) > n + 1  # type: ignore[misc]
             )
             await player.state(State.LIVE)
-            now = len(player.asked.of("PUT", code=-1021)) + other(player.asked.calls)
-            assert now - refused <= 1, player.asked.calls
+            assert refused(player) - before <= 1, player.asked.calls
         verdict = await c.verdict(player)
         assert not verdict.kinds, verdict
         assert len(player.asked.of("POST")) == 1
 
 
-def other(calls: list) -> int:  # type: ignore[type-arg]
-    return sum(c.method == "GET" and c.code in {-1021, 700003} for c in calls)
+def renewed(player: Player) -> int:
+    return sum(call.status == 200 for call in player.asked.of("PUT"))
+
+
+def refused(player: Player) -> int:
+    """Requests whose timestamp was refused."""
+    return sum(call.code in {-1021, 700003} for call in player.asked.calls)

@@ -1,4 +1,4 @@
-"""C13: the program takes nothing for long, at 1,000 events a second. Memory is bounded, all comes."""
+"""C13: the program takes nothing while thousands of events come. Memory is bounded, all comes."""
 
 from __future__ import annotations
 
