@@ -179,3 +179,9 @@ OTHERS = {
         "leaves a key alone that others may share",
     ),
 }  # fmt: skip
+
+
+def rows() -> list[tuple[str, str, str, str]]:
+    """The table: fault, the naive bot's mistake, what is wrong with its book, the cure."""
+    cases: list[Case | Other] = [*CASES.values(), *OTHERS.values()]
+    return [(c.fault, c.mistake, ", ".join(sorted(c.fails)), c.cure) for c in cases]
