@@ -25,7 +25,9 @@ async def test_c12_by_age_the_next_socket_is_there_before_the_old_one_goes(venue
         verdict = await c.verdict(player)
         assert not verdict.kinds, verdict
         found = await c.frames(player.raw, begin)
-        assert found.clean, found
+        assert not (found.missing or found.duplicated or found.invented), found
+        # What is new to both sockets can show in the young one first; an order's own never does.
+        assert len(found.reordered) <= ROLLOVERS
         assert player.open_gaps == []
 
 
@@ -38,6 +40,8 @@ async def test_c12_by_shutdown_our_own_server_goes_on_where_it_was(
         playing(c, extension=True, heartbeat_s=1) as player,
     ):
         begin = c.seq + 1
+        await c.trade(2)
+        await player.until(lambda: player.raw)  # from now on it has a cursor
         for number in range(ROLLOVERS):
             why = ("server shutdown", "maximum connection age reached")[number % 2]
             await c.fault("close", code=1001, reason=why)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def run(site: Site) -> None:
     url = f"{site.stream}/ws/{await new_key(site)}"
-    async with connect(url, proxy=None) as socket:
+    async with connect(url, proxy=None, close_timeout=1) as socket:
         async for frame in socket:
             event = json.loads(frame)
             if event["e"] != "executionReport" or str(event["i"]) in site.answers:
