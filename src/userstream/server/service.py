@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
@@ -80,6 +81,8 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
+        # The loop waits that long for the interpreter while a thread reads pages or writes groups.
+        sys.setswitchinterval(0.0005)
         await stopped()
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
