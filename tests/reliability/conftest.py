@@ -1,4 +1,4 @@
-"""Everything in this folder is a reliability test: `make reliability` runs it, `make test` does not."""
+"""All here are reliability tests: `make reliability` runs them, `make test` does not."""
 
 from pathlib import Path
 

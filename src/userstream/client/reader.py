@@ -13,9 +13,10 @@ from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail, MeasureClock
-from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.feed import Feed, FeedAction, FeedInput, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
+from userstream.core.client.mender import Deliver
 from userstream.core.client.requests import NO_ANSWER, read_answer
 from userstream.core.client.told import State, StateChange, Told
 from userstream.errors import StreamRefused

@@ -436,6 +436,21 @@ def test_a_wall_that_is_set_back_costs_a_measurement_and_nothing_else() -> None:
     assert rig.state is State.LIVE
 
 
+@pytest.mark.parametrize("moved_ms", [-90_000, 90_000, HOUR])
+def test_a_wall_that_steps_moves_nothing_that_was_proved(moved_ms: int) -> None:
+    rig = Rig("bhex", clock=True, repair=True).live()
+    rig.give(inputs.ClockAnswered(0, T))
+    rig.give(inputs.Repaired())
+    rig.until(10_000)
+    rig.drift = moved_ms
+    rig.until(40_000, alive=False)
+    rig.grant("new")
+    rig.open()
+    assert rig.count(StartRepair) == 1
+    rig.give(inputs.ClockAnswered(rig.now, T + rig.now))
+    assert rig.last(StartRepair).since_ms == T + 10_000
+
+
 def test_a_machine_that_stood_still_proves_nothing_of_that_time() -> None:
     rig = Rig(repair=True).live()
     rig.give(inputs.Repaired())
