@@ -136,10 +136,10 @@ class Home:
         self.followers.append(follower.start())
         return follower
 
-    async def reading(self, account: str, venue: str = "binance", count: int = 1) -> Reading:
+    async def reading(self, account: str, venue: str = "binance", **options: Any) -> Reading:
         """Bots of an account in another process, yet to be started."""
         url = await self.url(venue, account)
-        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", count)
+        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
 
     async def all_live(self, within_s: float = 30) -> None:
         """Waits until every bot is connected and up to date."""

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,15 +20,18 @@ from userstream.venues import load
 
 
 class Reading:
-    """Such a process; ``with`` starts and ends it."""
+    """Such a process, as an argument of the command ``inside``; ``with`` starts and ends it."""
 
-    def __init__(self, venue: str, epoch: str, url: str, file: Path, count: int = 1) -> None:
-        self._command = (venue, epoch, str(count), url, str(file))
+    def __init__(
+        self, venue: str, epoch: str, url: str, file: Path, count: int = 1,
+        inside: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        module = (sys.executable, "-m", "tests.reliability.server.reading")
+        self._command = (*inside, *module, venue, epoch, str(count), url, str(file))
         self._files = [Path(f"{file}.{n}") for n in range(count)]
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.reliability.server.reading", *self._command]
-        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT)
+        self._popen = subprocess.Popen(self._command, stdout=subprocess.PIPE, cwd=_ROOT)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -56,7 +56,7 @@ async def settled(home: Home) -> int:
 
 @pytest.mark.timeout(180)
 async def test_l5_100000_streams_that_come_and_go_leave_nothing(tmp_path: Path) -> None:
-    """As fast as two cores open them; memory is looked at every 20,000, the first of them apart."""
+    """The first three of five steps fill the allocator's pools; the slope is that of the others."""
     async with Home(tmp_path) as home:
         await home.open(["alice"])
         url = await home.url("binance", "alice")
@@ -67,10 +67,8 @@ async def test_l5_100000_streams_that_come_and_go_leave_nothing(tmp_path: Path) 
         for _ in range(CYCLES // STEP):
             await churn(url, STEP)
             memory.append(await settled(home))
-        print([m/MIB for m in memory])
         assert descriptors(home) <= open_before
-    steps = len(memory) - 1
-    slope = (memory[-1] - memory[0]) / steps * (CYCLES // STEP)
+    slope = (memory[-1] - memory[2]) / 2 * (CYCLES // STEP)
     assert slope < MIB, f"{slope / KIB:.0f} KiB in {CYCLES} cycles: {[m // KIB for m in memory]} KiB"
 
 
