@@ -64,8 +64,7 @@ def _asked(
             method,
             url.rstrip("/") + path,
             headers={"authorization": f"Bearer {token}"},
-            timeout=30.0,
-            **request,
+            **({"timeout": 30.0} | request),
         ) as response:
             if not response.is_success:
                 response.read()

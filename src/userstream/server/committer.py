@@ -40,6 +40,8 @@ class Committer:
         self._idle.set()
         self._thread = ThreadPoolExecutor(1, "userstream-store")
         self.pending_bytes = 0
+        self.refusing = False
+        """Whether the last group was refused."""
 
     def put(
         self,
@@ -74,6 +76,14 @@ class Committer:
         if error is not None:
             raise error
 
+    async def between(self, work: Callable[[], None]) -> None:
+        """Runs something on the store's thread, between two commits. Cancellation does not stop it.
+
+        Raises:
+            Exception: whatever it raises.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def close(self) -> None:
         """Waits for what is on its way."""
         await self._idle.wait()
@@ -97,6 +107,7 @@ class Committer:
 
     def _finished(self, group: list[Write], future: asyncio.Future[None]) -> None:
         error = future.exception()
+        self.refusing = error is not None
         if error is not None:
             # Whatever was put meanwhile was built on the writes that failed.
             group += self._waiting

@@ -23,6 +23,7 @@ from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
+from userstream.server.backup import Backups
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
@@ -133,6 +134,7 @@ class Service:
             self.metrics,
             limits,
             self._token,
+            Backups(bus_of(settings.bus), folder.store, committer),
             parts.admin_routes,
         )
         exits.push_async_callback(self._stop_listeners)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -122,6 +123,19 @@ class Home:
         if key is None:
             key = self._keys[venue, account] = await self.key(venue, account)
         return f"{self.server.urls['stream']}/{venue}{STREAMS[venue]}{key}"
+
+    async def stored(self, account: str) -> list[int]:
+        """Order ids in the log of an account, whose ``seq`` have no holes."""
+        ids: list[int] = []
+        while True:
+            query = {"account": account, "from": str(len(ids) + 1)}
+            page = (await self.admin.get("/_events", params=query)).text.splitlines()
+            for text in page:
+                event = json.loads(text)
+                ids.append(int(event["event"]["order_id"]))
+                assert event["seq"] == len(ids)
+            if not page:
+                return ids
 
     def follow(self, account: str, venue: str = "binance", **options: Any) -> Follower:
         """A bot that follows an account from now to the end of the test."""
