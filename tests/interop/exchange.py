@@ -39,7 +39,7 @@ class Exchange:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-        urls = self._urls()
+        self._bare = urls = self._urls()
         self._admin = httpx.Client(
             base_url=urls["admin"],
             headers={"Authorization": f"Bearer {TOKEN}"},
@@ -47,6 +47,19 @@ class Exchange:
             timeout=20,
         )
         self.rest, self.stream = Tap(urls["rest"]), Tap(urls["stream"])
+
+    def buy(self, quantity: str, price: str) -> int:
+        """Another program of the account places an order, past the taps; gives its id."""
+        urls = [f"--{port}={self._bare[port]}" for port in ("rest", "stream")]
+        done = subprocess.run(
+            [_USERSTREAM, "sandbox", "order", self.venue, "buy", "BTCUSDT", quantity, price, *urls,
+             f"--api-key={API_KEY}", f"--api-secret={API_SECRET}", "--wait=0", "--json"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )  # fmt: skip
+        return int(json.loads(done.stdout.splitlines()[0])["order"]["orderId"])
 
     def fill(self, order: str | int, percent: str) -> None:
         """The market fills so much of an order; its events are published when this returns."""

@@ -62,9 +62,11 @@ class Tap:
             f"{method} of {path} answered {status}",
         )
 
-    def wait_for(self, text: bytes) -> None:
-        """Waits until the server has sent these bytes."""
-        self._wait(lambda: any(text in received for _, received in self._flows), repr(text))
+    def wait_for(self, text: bytes, connections: int = 1) -> None:
+        """Waits until the server has sent these bytes, on so many connections."""
+        self._wait(
+            lambda: sum(text in received for _, received in self._flows) >= connections, repr(text)
+        )
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         last = time.monotonic() + 20

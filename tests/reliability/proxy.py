@@ -45,7 +45,7 @@ class _Flow:
     sink: asyncio.StreamWriter
     dead: bool = False
     """Swallows from now on, whatever its way does."""
-    queue: asyncio.Queue[tuple[float, bytes]] = field(default_factory=lambda: asyncio.Queue(64))
+    queue: asyncio.Queue[tuple[float, bytes]] = field(default_factory=lambda: asyncio.Queue(16))
 
     async def read(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,7 +150,7 @@ class Proxy:
             await asyncio.gather(*work)
             for flow in flows:
                 flow.sink.close()
-        except OSError:
+        except (OSError, RuntimeError):  # the latter of uvloop, where a connection is gone
             pass
         finally:
             self._open.discard(flows)

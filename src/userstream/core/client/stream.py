@@ -52,6 +52,11 @@ class Stream:
         self._proved_ms: int | None = None
         self._why = "start"
 
+    @property
+    def why(self) -> str:
+        """The reason of its last change."""
+        return self._why
+
     def __repr__(self) -> str:
         return f"<Stream {self._venue.name} {self.state}>"
 
@@ -73,13 +78,16 @@ class Stream:
                 self._stalled = stalled
                 self.fleet.doubt(now_ms)
                 self._why = "the program takes nothing" if stalled else "the program goes on"
-            case inputs.KeyAnswered() | inputs.ClockAnswered():
+            case inputs.KeyAnswered() | inputs.ClockAnswered() | inputs.TimestampRefused():
                 actions += self._answered(given, now_ms)
-            case inputs.CaughtUp() | inputs.Repaired() | inputs.Unrepaired() | inputs.Reconciled():
-                self._why = "repaired"
-                actions += self._hole.mended(given, now_ms)
-                if isinstance(given, inputs.Unrepaired):
-                    self._why = given.why
+            case (
+                inputs.CaughtUp()
+                | inputs.Repaired()
+                | inputs.Unrepaired()
+                | inputs.Missed()
+                | inputs.Reconciled()
+            ):
+                actions += self._mended(given, now_ms)
             case _:
                 actions += self._socket(given, now_ms)
         return actions if self._is_over() else actions + self._settle(now_ms)
@@ -199,9 +207,25 @@ class Stream:
         if self.keys.key == key:
             self.keys.die(now_ms)
 
+    def _mended(self, given: inputs.Input, now_ms: int) -> list[Action]:
+        """What became of a hole, or that there is one."""
+        self._why = "repaired"
+        if isinstance(given, inputs.Unrepaired):
+            self._why = given.why
+        elif isinstance(given, inputs.Missed):
+            self._why = "REST shows what the stream did not bring"
+            if not self._hole.is_open:
+                self._hole.open(given.since_ms, self._why)
+        return self._hole.mended(given, now_ms)
+
     def _answered(
-        self, given: inputs.KeyAnswered | inputs.ClockAnswered, now_ms: int
+        self,
+        given: inputs.KeyAnswered | inputs.ClockAnswered | inputs.TimestampRefused,
+        now_ms: int,
     ) -> list[Action]:
+        if isinstance(given, inputs.TimestampRefused):
+            self.clock.refused(now_ms)
+            return []
         if isinstance(given, inputs.ClockAnswered):
             self.clock.answered(given.sent_ms, now_ms, given.venue_ms)
             if self.clock.measured:
@@ -229,6 +253,7 @@ class Stream:
         return actions + self._change(Step.END, "stopped")
 
     def _fail(self, why: str) -> list[Action]:
+        self._why = why
         actions: list[Action] = [*self.fleet.close()]
         self.keys.end(delete=False)
         return [*actions, *self._change(Step.END, why), Fail(why)]
