@@ -50,6 +50,10 @@ class Metrics:
         self.outbox = Gauge(
             "userstream_outbox_bytes", "Frames that wait for clients to read", registry=r
         )
+        self.refusing = Gauge(
+            "userstream_store_refusing", "1 while the last write was refused, by a full disk say",
+            registry=r,
+        )  # fmt: skip
 
     def text(self) -> bytes:
         """All series in Prometheus' text format."""

@@ -125,6 +125,8 @@ class Follower:
         """When it had caught up, of every connection."""
         self.attempts = 0
         self.line: Line | None = None
+        self._free = asyncio.Event()
+        self._free.set()
         self._said: str | None = None
         self._due: int | None = None
         self._task: asyncio.Task[None] | None = None
@@ -162,8 +164,18 @@ class Follower:
         if self.line is not None and self.line.transport is not None:
             self.line.transport.abort()
 
+    def hold(self) -> None:
+        """Cuts the connection, and opens no other until it is released."""
+        self._free.clear()
+        self.drop()
+
+    def release(self) -> None:
+        """Comes back."""
+        self._free.set()
+
     async def _run(self) -> None:
         while True:
+            await self._free.wait()
             try:
                 await self._connect(await self._dial())
             except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,6 +140,19 @@ class Home:
         )
         assert response.status_code == 200, response.text
 
+    async def stored(self, account: str) -> list[int]:
+        """Order ids in the log of an account, whose ``seq`` have no holes."""
+        ids: list[int] = []
+        while True:
+            query = {"account": account, "from": str(len(ids) + 1)}
+            page = (await self.admin.get("/_events", params=query)).text.splitlines()
+            for text in page:
+                event = json.loads(text)
+                ids.append(int(event["event"]["order_id"]))
+                assert event["seq"] == len(ids)
+            if not page:
+                return ids
+
     def follow(self, account: str, venue: str = "binance", **options: Any) -> Follower:
         """A bot that follows an account from now to the end of the test."""
 
@@ -152,10 +166,10 @@ class Home:
         self.followers.append(follower.start())
         return follower
 
-    async def reading(self, account: str, venue: str = "binance", count: int = 1) -> Reading:
+    async def reading(self, account: str, venue: str = "binance", **options: Any) -> Reading:
         """Bots of an account in another process, yet to be started."""
         url = await self.url(venue, account)
-        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", count)
+        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
 
     async def all_live(self, within_s: float = 30) -> None:
         """Waits until every bot is connected and up to date."""
