@@ -24,6 +24,7 @@ async def test_a_trouble_costs_no_event(trouble: str, tmp_path: Path) -> None:
     assert soak.passed
     assert found.events > 0
     assert found.returns_s
+    assert sum(s.events for s in soak.samples) == found.events
 
 
 async def test_a_lost_event_fails_the_soak_and_ends_it(
@@ -69,7 +70,7 @@ def test_the_command_writes_a_page_and_says_how_it_went(tmp_path: Path) -> None:
     [
         (["--for", "soon"], "allowed are 90s, 10m, 1h, 2d"),
         (["--trouble", "rain"], "allowed are kill, stop"),
-        (["--clients", "0"], "0 is not in the range"),
+        (["--clients", "0"], "greater than or equal to 1"),
     ],
 )
 def test_wrong_arguments_are_said(arguments: list[str], words: str) -> None:

@@ -86,6 +86,7 @@ class Soak:
                 sampling.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sampling
+                await sampler.take()
 
     def _troubles(self) -> Iterator[str]:
         """In an order of the seed; each comes once before one comes again."""
@@ -134,10 +135,10 @@ class Soak:
 
     def _forget(self, home: Home, sampler: Sampler) -> None:
         """What is proven need not be kept for hours; should it come again, it is foreign."""
+        sampler.before_forgetting()
         for acked in home.exchange.acked.values():
             acked.clear()
         home.exchange.sent_s.clear()
         for follower in home.followers:
             follower.log.clear()
             follower.arrived_s.clear()
-        sampler.forget()

@@ -38,6 +38,7 @@ class Sampler:
     def __init__(self, home: Home) -> None:
         self._home = home
         self._marks = [0] * len(home.followers)
+        self._carried_ms: list[float] = []
         self._began_s = time.monotonic()
         self.samples: list[Sample] = []
 
@@ -50,10 +51,15 @@ class Sampler:
         """A sample a second."""
         for n in itertools.count(1):
             await asyncio.sleep(max(n * EVERY_S - self.now_s, 0))
-            self.samples.append(await self._sample())
+            await self.take()
 
-    def forget(self) -> None:
-        """The logs were emptied: what arrived before the next sample starts at their begin."""
+    async def take(self) -> None:
+        """One more sample, also before its second is over."""
+        self.samples.append(await self._sample())
+
+    def before_forgetting(self) -> None:
+        """The logs are about to be emptied: what is new in them belongs to the next sample."""
+        self._carried_ms = self._delays_ms()
         self._marks = [0] * len(self._marks)
 
     async def _sample(self) -> Sample:
@@ -85,7 +91,7 @@ class Sampler:
 
     def _delays_ms(self) -> list[float]:
         sent_s = self._home.exchange.sent_s
-        delays_ms = []
+        delays_ms, self._carried_ms = self._carried_ms, []
         for at, follower in enumerate(self._home.followers):
             mark, end = self._marks[at], len(follower.arrived_s)
             self._marks[at] = end
