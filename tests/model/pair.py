@@ -132,7 +132,7 @@ class World:
                     self.at(sent + 2 * HALF_WAY_MS, partial(self.give, answer))
                 case Fail(why):
                     raise AssertionError(why)
-        self.most_buffered = max(self.most_buffered, self.feed.held)
+        self.most_buffered = max(self.most_buffered, self.feed._mender.held)
 
     def _fails(self) -> bool:
         self.rest_fails = max(self.rest_fails - 1, -1)
