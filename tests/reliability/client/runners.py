@@ -114,7 +114,8 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
     """``UserStream`` with everything that it can use, live.
 
     Beside its own arguments: ``dialect``, or only its ``max_age_ms`` and ``life_ms``, for days that
-    pass in less; ``reconcile_s`` below a minute; ``pause_s``, which the program takes for each event.
+    pass in less; ``reconcile_s`` below a minute; ``pause_s``, which the program takes for
+    each event.
     """
     asked = Asked(course)
     given: dict[str, Any] = {
