@@ -21,7 +21,8 @@ from userstream.core.client.requests import read_answer
 
 HASTY = Bounds(
     retry_ms=50, max_retry_ms=400, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200,
-    silent_ms=1_200, check_ms=200, grace_ms=500, open_ms=3_000,
+    silent_ms=1_200, check_ms=200, grace_ms=500,
+    open_ms=3_000, settle_ms=200, doubt_ms=300,
 )  # fmt: skip
 """The same waits in a tenth of the time and less."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -113,7 +114,8 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
     """``UserStream`` with everything that it can use, live.
 
     Beside its own arguments: ``dialect``, or only its ``max_age_ms`` and ``life_ms``, for days that
-    pass in less; ``pause_s``, which the program takes for each event.
+    pass in less; ``reconcile_s`` below a minute; ``pause_s``, which the program takes for
+    each event.
     """
     asked = Asked(course)
     given: dict[str, Any] = {
@@ -136,8 +138,10 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
     if stream.client_ping is not None and stream.client_ping_every_ms > bounds.silent_ms:
         stream = replace(stream, client_ping_every_ms=bounds.ping_ms)
         dialect = replace(dialect, stream=stream)
-    pause_s = options.pop("pause_s", None)
+    pause_s, reconcile_s = options.pop("pause_s", None), options.pop("reconcile_s", None)
     player = Player(course, UserStream(dialect, **(given | options)), asked)
+    if reconcile_s is not None:  # sooner than a program may
+        object.__setattr__(player.stream._options, "reconcile_s", reconcile_s)
     if pause_s is not None:
         player.handle = lambda _: asyncio.sleep(pause_s)
     async with player.stream:

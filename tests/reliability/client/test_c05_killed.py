@@ -18,7 +18,10 @@ import pytest
 
 from tests.reliability.client.book import Book, judge
 from tests.reliability.client.bot import Line
+from tests.reliability.client.cases import OTHERS
 from tests.reliability.client.course import Course, course
+from tests.reliability.client.naive import trusting
+from tests.reliability.client.runners import naively
 from tests.server.running import until
 
 KILLS = 12
@@ -116,3 +119,14 @@ async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
         assert not verdict.kinds, verdict
         repeats = judge(await c.real(), bot.book(), sure=True).duplicated
         assert repeats <= sum(line.ambiguous for line in bot.lines()) + KILLS
+
+
+async def test_c5_x4_a_bot_without_a_memory_misses_what_came_while_it_was_dead() -> None:
+    async with course() as c:
+        async with naively(c, trusting.run) as first:
+            await c.trade(10)
+            assert not (await c.verdict(first)).kinds
+        await c.trade(10)
+        async with naively(c, trusting.run, book=first.book) as second:
+            await c.trade(10)
+            assert (await c.verdict(second, 2)).kinds == OTHERS["kill"].fails

@@ -12,7 +12,6 @@ import pytest
 from tests.reliability.client.course import Course, course
 from tests.reliability.client.runners import Player, playing
 from tests.sandbox.bots import limit
-from userstream.venues import names
 
 HOW: dict[str, dict[str, Any]] = {
     "before": {"answer_delay_ms": 300},
@@ -23,8 +22,7 @@ HOW: dict[str, dict[str, Any]] = {
 
 async def answer_to(c: Course, client_id: str, how: str) -> str | None:
     """Places an order under an id of ours; the venue's id, where there is an answer."""
-    field = "clientOrderId" if c.name == "spacedex" else "newClientOrderId"
-    order = limit(c.name, "BUY", "0.01", "50000", **{field: client_id})
+    order = limit(c.name, "BUY", "0.01", "50000", newClientOrderId=client_id)
     if how != "none":
         return str((await c.b.place(c.name, **order))["orderId"])
     await c.fault("rest", answer="timeout", method="POST", carried_out=True)
@@ -35,7 +33,7 @@ async def answer_to(c: Course, client_id: str, how: str) -> str | None:
 
 
 @pytest.mark.parametrize("how", HOW)
-@pytest.mark.parametrize("venue", names())
+@pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
 async def test_c8_events_are_found_by_an_id_that_was_known_before_the_order(
     venue: str, how: str
 ) -> None:
@@ -54,6 +52,24 @@ async def test_c8_events_are_found_by_an_id_that_was_known_before_the_order(
             known = {o.order_id for o in player.orders if o.client_order_id == client_id}
             assert len(known) == 1
             assert order_id is None or known == {order_id}
+        verdict = await c.verdict(player)
+        assert not verdict.kinds, verdict
+
+
+@pytest.mark.parametrize("how", ["before", "after"])
+async def test_c8_where_events_have_no_such_id_they_wait_for_the_answer_in_what_was_told(
+    how: str,
+) -> None:
+    async with course("spacedex") as c, playing(c) as player:
+        await c.b.admin("POST", "desk", HOW[how])
+        order = limit(c.name, "BUY", "0.01", "50000")
+        asked = asyncio.create_task(c.b.place(c.name, **order))
+        await player.until(lambda: player.orders)
+        assert not asked.done() or how != "before"
+        c.order("bob", "SELL", "0.01", "50000")
+        order_id = str((await asked)["orderId"])
+        await player.until(lambda: order_id in player.filled())
+        assert {o.order_id for o in player.orders} == {order_id}
         verdict = await c.verdict(player)
         assert not verdict.kinds, verdict
 

@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from tests.reliability.client.cases import OTHERS
 from tests.reliability.client.course import course
-from tests.reliability.client.runners import playing
+from tests.reliability.client.naive import trusting
+from tests.reliability.client.runners import naively, playing
 from userstream import State
 from userstream.client import reader
 from userstream.core.client.bounds import Bounds
@@ -51,3 +53,12 @@ async def test_c9_a_sleep_is_noticed_and_what_it_hid_is_found(venue: str, wall: 
         assert not verdict.kinds, verdict
         assert len(player.asked.of("POST")) == 2
         assert player.open_gaps == []
+
+
+async def test_c9_x4_a_bot_that_believes_its_socket_sleeps_on() -> None:
+    async with course() as c, naively(c, trusting.run) as bot:
+        await c.trade(10)
+        c.stream.stall()
+        c.b.sandbox.clock.change(advance_ms=HOURS_MS)
+        await c.trade(10)
+        assert (await c.verdict(bot, 2)).kinds == OTHERS["sleep"].fails
