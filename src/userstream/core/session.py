@@ -208,7 +208,9 @@ class Session:
         stream = self._stream
         if self.state is State.UNBOUND:
             return self._after(self._since_ms, stream.subscribe_within_ms)
-        return self._after(max(self.sent_ms, self._since_ms), stream.idle_after_ms)
+        # Heartbeats are sent for ever: with them only what comes back shows that somebody is there.
+        last_ms = self.sent_ms if self._beat_every_ms is None else self._life_ms
+        return self._after(max(last_ms, self._since_ms), stream.idle_after_ms)
 
     def _dies(self) -> int:
         return self._life_ms + round(self._stream.dead_after_ms * self._pace)

@@ -7,9 +7,11 @@ and writes the order ids that it gets into FILE.0, FILE.1 …; a line of output 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,15 +20,18 @@ from userstream.venues import load
 
 
 class Reading:
-    """Such a process; ``with`` starts and ends it."""
+    """Such a process, as an argument of the command ``inside``; ``with`` starts and ends it."""
 
-    def __init__(self, venue: str, epoch: str, url: str, file: Path, count: int = 1) -> None:
-        self._command = (venue, epoch, str(count), url, str(file))
+    def __init__(
+        self, venue: str, epoch: str, url: str, file: Path, count: int = 1,
+        inside: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        module = (sys.executable, "-m", "tests.reliability.server.reading")
+        self._command = (*inside, *module, venue, epoch, str(count), url, str(file))
         self._files = [Path(f"{file}.{n}") for n in range(count)]
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.reliability.server.reading", *self._command]
-        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT)
+        self._popen = subprocess.Popen(self._command, stdout=subprocess.PIPE, cwd=_ROOT)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -86,5 +91,6 @@ async def main(venue: str, epoch: str, count: int, url: str, file: str) -> None:
 if __name__ == "__main__":
     import uvloop
 
+    os.nice(10)  # what it reads with must not slow down who is measured beside it
     venue, epoch, count, url, file = sys.argv[1:]
     uvloop.run(main(venue, epoch, int(count), url, file))
