@@ -24,7 +24,10 @@ WITH_FAULTS = DOCS / "how-to" / "test-with-faults.md"
 WITH_SANDBOX = (README, DOCS / "tutorial.md")
 CLIENT = DOCS / "how-to" / "use-the-client.md"
 TRADING = DOCS / "how-to" / "trade-in-the-sandbox.md"
-WITH_OWN_SERVER = (DOCS / "how-to" / "run-a-server.md", DOCS / "how-to" / "verify-api-keys.md")
+WITH_OWN_SERVER = tuple(
+    DOCS / "how-to" / f"{name}.md"
+    for name in ("run-a-server", "verify-api-keys", "back-up-a-server")
+)
 
 AT_LEAST = """
 <!-- test: shows 7 stored, 0 stored before, 0 refused -->
