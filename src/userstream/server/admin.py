@@ -146,7 +146,6 @@ class AdminApp:
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
 
-
     async def _backup(self, request: Request) -> Response:
         target = await self._read(request, Target, '{"folder":…}')
         label = await self._backups.make(Path(target.folder), time.time_ns() // 1_000_000)

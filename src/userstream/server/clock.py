@@ -108,9 +108,7 @@ class Deadlines(Generic[T]):
     ``waits`` says whether an item still is to be handed over.
     """
 
-    def __init__(
-        self, clock: Clock, due: Callable[[T], None], waits: Callable[[T], bool]
-    ) -> None:
+    def __init__(self, clock: Clock, due: Callable[[T], None], waits: Callable[[T], bool]) -> None:
         self._clock = clock
         self._due = due
         self._waits = waits
