@@ -25,6 +25,7 @@ from tests.reliability.client.runners import naively
 from tests.server.running import until
 
 KILLS = 12
+plain_loop = pytest.mark.plain_loop  # processes that uvloop starts inherit more than they should
 
 
 class Killed:
@@ -115,6 +116,7 @@ async def killed_often(c: Course, bot: Killed) -> None:
         await until(lambda: not judge(truth, bot.book(once=True), sure=True).missing, 20)
 
 
+@plain_loop
 async def test_c5_at_our_own_server_the_ledger_repeats_one_event_a_kill_at_most(
     tmp_path: Path,
 ) -> None:
@@ -126,6 +128,7 @@ async def test_c5_at_our_own_server_the_ledger_repeats_one_event_a_kill_at_most(
         assert verdict.duplicated <= KILLS
 
 
+@plain_loop
 @pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
 async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
     venue: str, tmp_path: Path
