@@ -142,8 +142,13 @@ class Reunion:
         return keys[::-1]
 
     def _whole(self, order_id: str, least: Decimal) -> Decimal | None:
-        """The sum of an order as of its last fill; ``None`` where it may be of another moment."""
+        """The sum of an order as of its last fill; ``None`` where it may be of another moment.
+
+        Of one that is no older than what was asked for, all fills are there.
+        """
         order = self._found.orders.get(order_id)
+        if order is not None and self._is_young(order):
+            return least
         if order_id in self._found.moving:
             return None
         if order is not None and order.cumulative_quantity is not None:
@@ -151,6 +156,10 @@ class Reunion:
         else:
             whole = self._picture.filled(order_id) if self._picture.finished(order_id) else None
         return None if whole is None or whole < least else whole
+
+    def _is_young(self, order: OrderUpdate) -> bool:
+        began_ms = (self._since_ms or 0) - OVERLAP_MS
+        return order.created_ms is not None and order.created_ms >= began_ms
 
     def _orders(self) -> list[OrderEvent]:
         """Orders that REST shows further than all that was told and is about to be."""
