@@ -34,6 +34,9 @@ endif
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
 	$(BIN)/python -m pytest -n 2 -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability $(ARGS)
 
+soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
+	@$(BIN)/python -m tests.reliability.soak $(ARGS)
+
 test-pure: $(STAMP) ## Run the tests of what the compiled helper does, without it
 	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not slow' tests/core tests/server tests/venues tests/test_plain.py $(ARGS)
 
@@ -57,7 +60,7 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
 		src/userstream/venues/mexc/push.proto
 
-.PHONY: help setup sandbox test reliability test-pure lint lock package proto
+.PHONY: help setup sandbox test reliability soak test-pure lint lock package proto
 
 # Clients that we did not write, locked by files that name no registry. They have a venv and a
 # node_modules of their own: their dependencies are not ours.
@@ -68,17 +71,25 @@ $(INTEROP)/.venv/.installed: $(INTEROP)/requirements.lock | $(STAMP)
 	$(INTEROP)/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
+# Bots that moved: the package runs beside the libraries that they place orders with.
+$(INTEROP)/moved/.venv/.installed: $(INTEROP)/moved/requirements.lock | $(STAMP)
+	$(BIN)/python -m venv --clear $(INTEROP)/moved/.venv
+	$(INTEROP)/moved/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 $(INTEROP)/node_modules/.installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && npm --version >/dev/null || { echo "node 20 or later and npm are needed"; exit 1; }
 	cd $(INTEROP) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
+interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/moved/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
 	USERSTREAM_INTEROP=1 $(BIN)/python -m pytest $(INTEROP) -m interop $(ARGS)
 
 interop-lock: $(STAMP) ## Write the locks of make interop anew
 	cd $(INTEROP) && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+	cd $(INTEROP)/moved && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in $(CURDIR)/pyproject.toml --universal \
+		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
 	cd $(INTEROP) && rm -rf package-lock.json node_modules && npm install --omit-lockfile-registry-resolved \
 		--loglevel=error --no-audit --no-fund --ignore-scripts
 

@@ -23,6 +23,10 @@ Token = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DEFAULT_URL = "http://127.0.0.1:8081"
 DEFAULT_TOKEN = "sandbox"  # noqa: S105 - a sandbox has no secrets
+SANDBOX_REST = "http://127.0.0.1:8080"
+SANDBOX_STREAM = "ws://127.0.0.1:9443"
+ALICE = ("alicekey", "alicesecret")
+"""API key and secret of the sandbox's first account, unless it is run with others."""
 SandboxToken = Annotated[
     str, typer.Option("--token", help="Admin token.", envvar="USERSTREAM_ADMIN_TOKEN")
 ]
@@ -60,12 +64,16 @@ def _asked(
     if not (token.isascii() and token.isprintable()):
         raise InvalidSettings("--token is not printable ASCII, and no token is anything else")
     try:
-        with httpx.stream(
-            method,
-            url.rstrip("/") + path,
-            headers={"authorization": f"Bearer {token}"},
-            **({"timeout": 30.0} | request),
-        ) as response:
+        with (
+            # A transport of its own keeps to SSL_CERT_FILE and past the proxies that are set.
+            httpx.Client(transport=httpx.HTTPTransport(), timeout=30.0) as http,
+            http.stream(
+                method,
+                url.rstrip("/") + path,
+                headers={"authorization": f"Bearer {token}"},
+                **request,
+            ) as response,
+        ):
             if not response.is_success:
                 response.read()
                 raise _refused(response)

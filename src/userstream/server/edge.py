@@ -65,6 +65,7 @@ class Edge:
         self._dirty: list[Outgoing] = []
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()  # looked at once no more connections are taken
+        metrics.outbox.set_function(lambda: sum(c.queued for c in self._connections))
         keys.on_end(self._key_ended)
         clock.on_change(self._rebased)
 

@@ -100,6 +100,8 @@ EXPECTED: list[tuple[inputs.Input, dict[State, State]]] = [
     (inputs.CaughtUp(), SAME),
     (inputs.Repaired(), MENDED),
     (inputs.Unrepaired("HTTP 500"), {**SAME, State.REPLAYING: State.BLIND}),
+    (inputs.Missed(0), {**SAME, State.LIVE: State.REPLAYING, State.DEGRADED: State.REPLAYING}),
+    (inputs.TimestampRefused(), SAME),
     (inputs.Stalled(True), {**SAME, State.LIVE: State.DEGRADED}),
     (inputs.Stalled(False), SAME),
     (inputs.Reconciled(), {**MENDED, State.BLIND: State.LIVE}),
@@ -463,6 +465,19 @@ def test_a_machine_that_stood_still_proves_nothing_of_that_time() -> None:
     assert T + 5_000 <= (rig.last(StartRepair).since_ms or 0) <= T + 10_000
 
 
+def test_a_question_whose_timestamp_is_refused_measures_the_clock() -> None:
+    rig = Rig(clock=True, repair=True).live()
+    rig.give(inputs.ClockAnswered(0, T))
+    assert rig.give(inputs.TimestampRefused()) == [MeasureClock()]
+
+
+def test_nothing_is_proved_to_a_later_run_before_the_venues_clock_is_known() -> None:
+    rig = Rig(clock=True).live()
+    assert rig.stream.proof(0) is None
+    rig.give(inputs.ClockAnswered(0, T + HOUR))
+    assert rig.stream.proof(0) == Proof(T + HOUR)
+
+
 def test_sockets_that_are_left_unread_are_not_given_up_for_their_silence() -> None:
     rig = Rig().live()
     rig.until(10_000)
@@ -486,6 +501,15 @@ def test_how_far_nothing_is_missing() -> None:
     assert rig.stream.proof(10_000) == Proof(T + 10_000)
     rig.give(inputs.Closed(1))
     assert rig.stream.proof(10_000) is None
+
+
+def test_what_a_healthy_socket_did_not_bring_is_repaired() -> None:
+    rig = Rig(repair=True).live()
+    rig.give(inputs.Repaired())
+    rig.until(30_000)
+    actions = rig.give(inputs.Missed(20_000))
+    assert changes(actions) == [State.REPLAYING]
+    assert StartRepair(T + 20_000) in actions
 
 
 # ── our own server ──────────────────────────────────────────────────────────────────────────────
@@ -542,6 +566,22 @@ def test_a_refused_replay_is_repaired_or_told(reason: str) -> None:
     actions = rig.give(inputs.Controlled(2, mark("us.refused", reason=reason), True))
     assert StartRepair(T) in actions
     assert rig.state is State.REPLAYING
+
+
+def test_what_was_refused_is_not_made_good_by_a_later_replay() -> None:
+    rig = ours(repair=True)
+    rig.give(inputs.Repaired())
+    rig.give(inputs.Holed(1))
+    rig.give(inputs.Opened(2))
+    rig.give(inputs.Controlled(2, mark("us.refused", reason="too_old"), True))
+    rig.give(inputs.Unrepaired("HTTP 500"))
+    rig.give(inputs.Closed(2))
+    rig.until(rig.now + 5_000)
+    rig.give(inputs.Opened(3))
+    rig.give(inputs.Controlled(3, mark("us.resumed"), True))
+    assert rig.state is State.REPLAYING
+    assert rig.last(StartRepair).since_ms == T
+    assert changes(rig.give(inputs.Repaired())) == [State.LIVE]
 
 
 def test_a_repair_is_abandoned_when_the_socket_goes() -> None:

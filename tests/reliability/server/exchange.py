@@ -52,18 +52,19 @@ class Exchange:
     async def send(self) -> bool:
         """Sends what is not acknowledged yet; whether all of it is now."""
         now_s = time.monotonic()
-        for _, number in self._pending:
+        pending = list(self._pending)  # more may be offered meanwhile
+        for _, number in pending:
             self.sent_s.setdefault(number, now_s)
-        answers = await self.publisher.send([self.line(*p) for p in self._pending])
+        answers = await self.publisher.send([self.line(*p) for p in pending])
         left = []
-        for place, answer in zip(self._pending, answers, strict=True):
+        for place, answer in zip(pending, answers, strict=True):
             if answer.error is None:
                 self.acked[place[0]].append(place[1])
             else:
                 self.refused += 1
                 left.append(place)
-        self._pending = left
-        return not left
+        self._pending = left + self._pending[len(pending) :]
+        return not self._pending
 
     async def settle(self) -> None:
         """Sends until all is acknowledged."""

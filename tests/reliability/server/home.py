@@ -116,16 +116,21 @@ class Home:
     async def key(self, venue: str, account: str) -> str:
         """A listen key, as the venue makes it."""
         rest = f"{self.server.urls['rest']}/{venue}"
-        clock = await self._http.get(f"{self.server.urls['rest']}/binance/api/v3/time")
-        params = {"timestamp": str(clock.json()["serverTime"])} if venue == "bhex" else {}
         response = await self._http.post(
             f"{rest}{PATHS[venue]}/userDataStream",
-            params=params,
+            params=await self._timestamp(venue),
             headers={self.venues[venue].rest.auth.header: f"{account}key"},
         )
         assert response.status_code == 200, response.text
         key: str = response.json()["listenKey"]
         return key
+
+    async def _timestamp(self, venue: str) -> dict[str, str]:
+        """The parameter that BHEX wants with each call."""
+        if venue != "bhex":
+            return {}
+        clock = await self._http.get(f"{self.server.urls['rest']}/binance/api/v3/time")
+        return {"timestamp": str(clock.json()["serverTime"])}
 
     async def url(self, venue: str, account: str) -> str:
         """The account's stream; its listen key is made once."""
@@ -133,6 +138,17 @@ class Home:
         if key is None:
             key = self._keys[venue, account] = await self.key(venue, account)
         return f"{self.server.urls['stream']}/{venue}{STREAMS[venue]}{key}"
+
+    async def delete_key(self, venue: str, account: str) -> None:
+        """Ends the listen key of an account; the next stream has a new one."""
+        key = self._keys.pop((venue, account))
+        timestamp = await self._timestamp(venue)
+        response = await self._http.delete(
+            f"{self.server.urls['rest']}/{venue}{PATHS[venue]}/userDataStream",
+            params={"listenKey": key, **timestamp},
+            headers={self.venues[venue].rest.auth.header: f"{account}key"},
+        )
+        assert response.status_code == 200, response.text
 
     async def stored(self, account: str) -> list[int]:
         """Order ids in the log of an account, whose ``seq`` have no holes."""

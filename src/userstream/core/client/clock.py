@@ -32,6 +32,8 @@ class VenueClock:
         self._bounds = bounds
         self._needed = needed
         self._offset_ms: int | None = None
+        self.margin_ms = 0
+        """By how much the offset may be wrong, where it was measured."""
         self._wall_ms = 0
         self._eras: deque[_Era] = deque()
         self._asked_ms: int | None = None
@@ -100,6 +102,7 @@ class VenueClock:
         if known_ms is not None and abs(offset_ms - known_ms) > self._bounds.check_ms // 2:
             self._doubt(now_ms, 0)  # a jump that the wall hid
         self._offset_ms = offset_ms
+        self.margin_ms = (now_ms - sent_ms + 1) // 2 + 1
         self._due_ms = now_ms + self._bounds.clock_ms
 
     def deadline(self) -> int | None:

@@ -109,11 +109,6 @@ class Feed:
         return self._mender.picture
 
     @property
-    def held(self) -> int:
-        """How many events a repair holds back."""
-        return self._mender.held
-
-    @property
     def _is_live(self) -> bool:
         return self.stream.state in {State.LIVE, State.DEGRADED}
 

@@ -135,6 +135,8 @@ class Mender:
             self.abandon()
         asking = self._repair or self._check
         if asking is not None:
+            if not self._clock.settled:  # a refused timestamp would be refused again
+                return []
             return [*asking.tick(now_ms), *self._ended(now_ms)]
         due_ms = self._due_ms(live=live)
         if due_ms is None or now_ms < due_ms:
@@ -150,6 +152,8 @@ class Mender:
 
     def deadline(self, *, live: bool) -> int | None:
         """When ``tick`` is due, or ``None``."""
+        if not self._clock.settled:
+            return None
         asking = self._repair or self._check
         return self._due_ms(live=live) if asking is None else asking.deadline()
 
@@ -202,8 +206,6 @@ class Mender:
         for event in self._buffer:
             if isinstance(event, Gap) and event.order_id and event.missing_quantity is not None:
                 self.picture.explain(event.order_id, event.missing_quantity)
-        for order in found.unknown:
-            self.picture.drop(order.order_id)
         if self._since_ms is not None and self._since_ms <= self._clock.at(
             self._reconcile.since_ms
         ):

@@ -10,7 +10,7 @@ import msgspec
 
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.identity import fill_of
-from userstream.core.client.told import AccountEvent, Holding, OrderEvent, Origin, Told
+from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, Origin, Scope, Told
 from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import FillKey
 
@@ -57,6 +57,8 @@ class Picture:
             self._order(event)
         elif isinstance(event, AccountEvent):
             self._account(event)
+        elif isinstance(event, Gap) and event.scope is Scope.ORDER and event.order_id is not None:
+            self.orders.pop(event.order_id, None)
 
     def has_fill(self, fill: tuple[str, str, str]) -> bool:
         """Whether that fill was told."""
@@ -89,10 +91,6 @@ class Picture:
             for asset in self.account.keys() | shown.keys()
             if self._account_ms.get(asset, 0) <= account.time_ms
         )
-
-    def drop(self, order_id: str) -> None:
-        """The venue knows nothing of an order that was open."""
-        self.orders.pop(order_id, None)
 
     def _order(self, event: OrderEvent) -> None:
         order = event.update

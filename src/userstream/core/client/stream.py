@@ -48,9 +48,14 @@ class Stream:
         self._stalled = False
         self._hole = Hole(bounds, unit, self.clock, repairs=plan.repair)
         if plan.repair or plan.since_ms is not None or plan.cursor is not None:
-            self._hole.begin(plan.since_ms)
+            self._hole.begin(plan.since_ms, replayable=plan.cursor is not None)
         self._proved_ms: int | None = None
         self._why = "start"
+
+    @property
+    def why(self) -> str:
+        """The reason of its last change."""
+        return self._why
 
     def __repr__(self) -> str:
         return f"<Stream {self._venue.name} {self.state}>"
@@ -248,6 +253,7 @@ class Stream:
         return actions + self._change(Step.END, "stopped")
 
     def _fail(self, why: str) -> list[Action]:
+        self._why = why
         actions: list[Action] = [*self.fleet.close()]
         self.keys.end(delete=False)
         return [*actions, *self._change(Step.END, why), Fail(why)]
@@ -261,7 +267,8 @@ class Stream:
         else:
             actions += self._hole.widen()
             if self.state is not State.CONNECTING and not self._hole.is_open:
-                self._hole.open(self._proved_ms, self._why)
+                replayable = self._continuity.cursor is not None
+                self._hole.open(self._proved_ms, self._why, replayable=replayable)
         return actions + self._change(self._judge(now_ms), self._why)
 
     def _judge(self, now_ms: int) -> Step:
