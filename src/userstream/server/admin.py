@@ -13,11 +13,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from userstream.core import rest
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
 from userstream.server.accounts import AccountRecord, Accounts
 from userstream.server.bus import Bus, Stored
+from userstream.server.head import PLAIN_FORMS, TooLong
 from userstream.server.keystore import KeyStore
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
@@ -134,6 +136,12 @@ class AdminApp:
         gone = await self._accounts.revoke(name, api_key, self._keys.revoke)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
+
+
+def too_long(over: TooLong) -> rest.Response:
+    """Answers a request whose head is beyond its bound."""
+    form = PLAIN_FORMS[over.refusal]
+    return rest.Response(form.status, bytes(_error(form.status, "too_long", form.text).body))
 
 
 class _GuardedRoute(BaseRoute):

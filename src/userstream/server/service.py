@@ -20,13 +20,13 @@ from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
-from userstream.server.admin import AdminApp
+from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
 from userstream.server.folder import open_folder
-from userstream.server.http import HttpListener
+from userstream.server.http import HttpListener, Refuse
 from userstream.server.keystore import KeyStore
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
@@ -133,18 +133,22 @@ class Service:
             parts.admin_routes,
         )
         exits.push_async_callback(self._stop_listeners)
-        await self._listen(parts.rest_front(rest), sockets["rest"], whole_request=True)
-        await self._listen(self._admin.app, sockets["admin"], whole_request=False)
+        await self._listen(
+            parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
+        )
+        await self._listen(self._admin.app, sockets["admin"], too_long, whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
         self.keys.start()
         exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
 
-    async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
+    async def _listen(
+        self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
+    ) -> None:
         settings = self.settings
         tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
-        listener = HttpListener(app, settings.limits, tls=tls, whole_request=whole_request)
+        listener = HttpListener(app, settings.limits, refuse, tls=tls, whole_request=whole_request)
         await listener.start(sock)
         self._listeners.append(listener)
 

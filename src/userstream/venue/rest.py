@@ -122,6 +122,8 @@ class Refusal(Enum):
     NOT_FOUND = auto()
     METHOD = auto()
     TOO_LARGE = auto()
+    URL_TOO_LONG = auto()
+    HEADERS_TOO_LARGE = auto()
     MALFORMED = auto()
     UNAVAILABLE = auto()
     INTERNAL = auto()

@@ -49,6 +49,8 @@ FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.NOT_FOUND: ErrorForm(404, 404, "Not Found"),
         Refusal.METHOD: ErrorForm(405, 405, "Method Not Allowed"),
         Refusal.TOO_LARGE: ErrorForm(413, 413, "Content Too Large"),
+        Refusal.URL_TOO_LONG: ErrorForm(414, 414, "URI Too Long"),
+        Refusal.HEADERS_TOO_LARGE: ErrorForm(431, 431, "Request Header Fields Too Large"),
         Refusal.MALFORMED: PARAMETER,
         Refusal.UNAVAILABLE: ErrorForm(503, 503, "service not available, please try again"),
         Refusal.INTERNAL: ErrorForm(500, 500, "Internal error"),
