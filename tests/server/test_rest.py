@@ -254,6 +254,32 @@ async def test_a_client_that_hangs_up_in_the_middle_is_no_error(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["rest", "admin"])
+async def test_a_connection_without_a_request_stays_as_long_as_its_limit_says(port: str) -> None:
+    assert Limits().keep_alive_s >= 60  # what the pools of common clients count on
+    ask = b"GET /_health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with (
+        running(limits=Limits(keep_alive_s=1)) as server,
+        dial(server.service.urls[port]) as wire,
+    ):
+        for _ in range(2):
+            await wire.send(ask)
+            await wire.until(b"}")
+        answered = time.monotonic()
+        assert await wire.rest() == b""
+        assert 0.9 < time.monotonic() - answered < 4
+
+
+async def test_a_server_that_stops_does_not_wait_for_connections_without_a_request() -> None:
+    async with running() as server, dial(server.service.urls["rest"]) as wire:
+        await wire.send(b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        await wire.until(b"{}")
+        began = time.monotonic()
+        await server.service.__aexit__()
+        assert await wire.rest() == b""
+        assert time.monotonic() - began < 4
+
+
 async def test_an_error_of_ours_is_the_venues_internal_error() -> None:
     class Broken:
         async def verify(self, credentials: Credentials) -> NoReturn:

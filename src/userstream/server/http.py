@@ -188,6 +188,7 @@ class HttpListener:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=limits.keep_alive_s,
             timeout_graceful_shutdown=math.ceil(limits.drain_s),
             backlog=4096,
             **files,
