@@ -36,6 +36,10 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.PARAMETER_DUPLICATE: ErrorForm(
             400, -1101, "Duplicate values for a parameter detected."
         ),
+        Refusal.PARAMETER_COMBINATION: ErrorForm(
+            400, -1128, "Combination of optional parameters invalid."
+        ),
+        Refusal.SYMBOL_UNKNOWN: ErrorForm(400, -1121, "Invalid symbol."),
         Refusal.LISTEN_KEY_UNKNOWN: ErrorForm(400, -1125, "This listenKey does not exist."),
         Refusal.LISTEN_KEYS_EXHAUSTED: ErrorForm(400, -1020, _UNSUPPORTED),
         Refusal.SOCKETS_EXHAUSTED: ErrorForm(
