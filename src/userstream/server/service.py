@@ -8,6 +8,7 @@ import gc
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Self
 
@@ -22,6 +23,7 @@ from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
+from userstream.server.backup import Backups
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
@@ -80,6 +82,8 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
+        # The loop waits that long for the interpreter while a thread reads pages or writes groups.
+        sys.setswitchinterval(0.0005)
         await stopped()
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
@@ -130,6 +134,7 @@ class Service:
             self.metrics,
             limits,
             self._token,
+            Backups(bus_of(settings.bus), folder.store, committer),
             parts.admin_routes,
         )
         exits.push_async_callback(self._stop_listeners)
