@@ -68,8 +68,8 @@ class Exchange:
 
     async def settle(self) -> None:
         """Sends until all is acknowledged."""
-        while self._pending and not await self.send():
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - it asks a server
+        while self._pending and not await self.send():  # noqa: ASYNC110 - it asks a server
+            await asyncio.sleep(0.02)
 
     def offer(self, count: int, account: str | None = None) -> None:
         """Takes so many more events on, for ``send``."""
