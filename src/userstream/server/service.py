@@ -104,39 +104,12 @@ class Service:
         self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
-        self.edge = Edge(
-            admission,
-            self.keys,
-            clock,
-            limits,
-            self.metrics,
-            self.bus,
-            parts.connection,
-            repeats=settings.replay_on_reconnect,
-        )
+        self.edge = self._edge_of(admission)
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
         gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
-        rest = RestApp(
-            self.mounts,
-            gates,
-            self.keys,
-            parts.verifier or self.accounts,
-            clock,
-            limits,
-            self.metrics,
-            parts.desk,
-        )
-        self._admin = AdminApp(
-            self.bus,
-            self.accounts,
-            self.keys,
-            self.metrics,
-            limits,
-            self._token,
-            Backups(bus_of(settings.bus), folder.store, committer),
-            parts.admin_routes,
-        )
+        rest = self._rest_app(gates)
+        self._admin = self._admin_app(Backups(bus_of(settings.bus), folder.store, committer))
         exits.push_async_callback(self._stop_listeners)
         await self._listen(
             parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
@@ -174,6 +147,42 @@ class Service:
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
+        )
+
+    def _edge_of(self, admission: Admission) -> Edge:
+        return Edge(
+            admission,
+            self.keys,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self.bus,
+            self._parts.connection,
+            repeats=self.settings.replay_on_reconnect,
+        )
+
+    def _rest_app(self, gates: Mapping[str, RestGate]) -> RestApp:
+        return RestApp(
+            self.mounts,
+            gates,
+            self.keys,
+            self._parts.verifier or self.accounts,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self._parts.desk,
+        )
+
+    def _admin_app(self, backups: Backups) -> AdminApp:
+        return AdminApp(
+            self.bus,
+            self.accounts,
+            self.keys,
+            self.metrics,
+            self.settings.limits,
+            self._token,
+            backups,
+            self._parts.admin_routes,
         )
 
 
