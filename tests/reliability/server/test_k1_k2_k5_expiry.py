@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.reliability.server.manykeys import ROOM, make
-from tests.server.running import Running, rest_of, running, until
+from tests.server.running import Running, rest_of, running, take, until
 from userstream.core.closing import End
 from userstream.core.listenkeys import KeyRecord
 from userstream.core.ratelimit import Verdict
