@@ -102,8 +102,8 @@ class Session:
     A network does not become faster because a clock does: ``pace`` is how many milliseconds of the
     server pass in a real one, and pings, heartbeats and idle rules wait that many times longer.
 
-    ``early_ms`` is how much sooner it ends than at the venue's greatest age: streams that were opened
-    together, after a restart, would all be opened anew together a day later.
+    ``early_ms`` is how much sooner it ends than at the venue's greatest age: streams that were
+    opened together, after a restart, would all be opened anew together a day later.
 
     The hot path does not pass through ``handle``: the shell writes frames itself and tells the
     time of the last one by setting ``sent_ms``.
@@ -177,7 +177,6 @@ class Session:
         """When ``Tick`` is due next, or ``None``."""
         if self.state is State.ENDED:
             return None
-        stream = self._stream
         due = self._ends_ms
         for at in (self._ping_ms, self._json_ping_ms, self._beat_ms, self._silence_ends()):
             if at is not None and at < due:

@@ -47,8 +47,7 @@ class Exchange:
             PublishUnproven: the server cannot be reached for two minutes.
         """
         self._take(count, account)
-        while not await self.send():
-            await asyncio.sleep(0.02)
+        await self.settle()
 
     async def send(self) -> bool:
         """Sends what is not acknowledged yet; whether all of it is now."""
@@ -66,6 +65,11 @@ class Exchange:
                 left.append(place)
         self._pending = left + self._pending[len(pending) :]
         return not self._pending
+
+    async def settle(self) -> None:
+        """Sends until all is acknowledged."""
+        while self._pending and not await self.send():  # noqa: ASYNC110 - it asks a server
+            await asyncio.sleep(0.02)
 
     def offer(self, count: int, account: str | None = None) -> None:
         """Takes so many more events on, for ``send``."""
@@ -96,8 +100,7 @@ class Exchange:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            while self._pending and not await self.send():
-                await asyncio.sleep(0.02)
+            await self.settle()
 
     async def close(self) -> None:
         """Closes its connections."""

@@ -188,6 +188,8 @@ class Follower:
         request = handshake(f"{parts.path}?{query}{wish}")
         self._said, self._due = None, None
         self.line = line = Line(request, self._take, self._pace)
+        assert parts.hostname
+        assert parts.port
         loop = asyncio.get_running_loop()
         self.attempts += 1
         await loop.create_connection(lambda: line, parts.hostname, parts.port)

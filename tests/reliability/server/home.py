@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -94,6 +95,15 @@ class Home:
         text = (await self.admin.get("/_metrics")).text
         lines = [line for line in text.splitlines() if line.startswith(name)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    async def until_metric(
+        self, name: str, condition: Callable[[float], bool], within_s: float
+    ) -> None:
+        """Asks for a metric until it is as wanted; fails when it does not become so."""
+        last = time.monotonic() + within_s
+        while not condition(value := await self.metric(name)):
+            assert time.monotonic() < last, f"{name} is {value}"
+            await asyncio.sleep(0.05)
 
     # ── both sides ──────────────────────────────────────────────────────────────────────────────
 

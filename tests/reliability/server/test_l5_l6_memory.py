@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import struct
 from pathlib import Path
@@ -43,14 +42,12 @@ async def churn(url: str, cycles: int) -> None:
 
 
 def descriptors(home: Home) -> int:
-    return len(os.listdir(f"/proc/{home.server.popen.pid}/fd"))
+    return len([*Path(f"/proc/{home.server.popen.pid}/fd").iterdir()])
 
 
 async def settled(home: Home) -> int:
     """Memory once every stream is gone."""
-    async with asyncio.timeout(20):
-        while await home.metric("userstream_sockets ") > 0:
-            await asyncio.sleep(0.05)
+    await home.until_metric("userstream_sockets ", lambda open_now: open_now == 0, 20)
     return home.resident_bytes()
 
 
@@ -69,7 +66,8 @@ async def test_l5_100000_streams_that_come_and_go_leave_nothing(tmp_path: Path) 
             memory.append(await settled(home))
         assert descriptors(home) <= open_before
     slope = (memory[-1] - memory[2]) / 2 * (CYCLES // STEP)
-    assert slope < MIB, f"{slope / KIB:.0f} KiB in {CYCLES} cycles: {[m // KIB for m in memory]} KiB"
+    sizes = [size // KIB for size in memory]
+    assert slope < MIB, f"{slope / KIB:.0f} KiB in {CYCLES} cycles: {sizes} KiB"
 
 
 async def test_l6_an_idle_stream_takes_20_kib_at_most(tmp_path: Path) -> None:
@@ -85,7 +83,6 @@ async def test_l6_an_idle_stream_takes_20_kib_at_most(tmp_path: Path) -> None:
                 sockets.append(sock)
             assert await home.metric("userstream_sockets ") == IDLE
             each = (home.resident_bytes() - before) / IDLE
-    print(each/KIB)
     assert each <= 20 * KIB, f"{each / KIB:.1f} KiB for each of {IDLE}"
 
 

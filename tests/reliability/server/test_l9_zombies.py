@@ -27,7 +27,7 @@ async def test_l9_a_client_notices_within_2_heartbeats_and_loses_nothing(venue: 
         )  # fmt: skip
         async with stream, gathered(stream) as seen:
             await stream.live(10)
-            acked = []
+            acked: list[int] = []
 
             async def publish() -> None:
                 acked.append(len(acked) + 1)

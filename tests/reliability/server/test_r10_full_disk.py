@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import random
 from pathlib import Path
@@ -51,8 +50,7 @@ async def test_r10_a_full_disk_is_an_error_to_publishers_and_heals_without_a_res
                 assert served.count('"seq"') == 1
                 assert not await exchange.send()
                 ballast.unlink()
-                while not await exchange.send():
-                    await asyncio.sleep(0.02)
+                await exchange.settle()
                 assert await home.metric("userstream_store_refusing") == 0
             await home.proven()
             assert await home.stored("alice") == exchange.acked["alice"]
