@@ -25,7 +25,7 @@ from tests.reliability.client.runners import naively
 from tests.server.running import until
 
 KILLS = 12
-FEWER = 6
+FEWER = 4
 """At each of three venues."""
 plain_loop = pytest.mark.plain_loop  # processes that uvloop starts inherit more than they should
 
