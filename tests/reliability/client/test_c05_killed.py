@@ -89,9 +89,9 @@ class Killed:
         return self.size > size
 
     async def comes_to(self, truth: Book) -> None:
-        """Waits until the ledger says what took place; it is read anew only where it has grown."""
+        """Waits until the ledger has every fill; it is read anew only where it has grown."""
         size = self.size
-        while judge(truth, self.book(once=True), sure=True).kinds:
+        while judge(truth, self.book(once=True), sure=True).missing:
             await until(partial(self.went_on, size), 20)
             size = self.size
 
@@ -149,7 +149,8 @@ async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
         bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"))
         await killed_often(c, bot, FEWER)
         verdict = judge(await bot.truth(), bot.book(once=True), sure=True)
-        assert not verdict.kinds, verdict
+        # Of fills only: what the cursor's file has of open orders may be older than the kill.
+        assert not verdict.kinds - {"wrong", "unaware"}, verdict
         repeats = judge(await bot.truth(), bot.book(), sure=True).duplicated
         assert repeats <= sum(line.ambiguous for line in bot.lines()) + FEWER
 
