@@ -16,6 +16,8 @@ from userstream.server.records import encode, listen_key_key
 from userstream.venue import Refusal
 
 Ended = Callable[[KeyRecord, End], None]
+_AT_ONCE = 300
+"""Keys that end in one turn of the loop; each may have streams, which take some 0.1 ms to end."""
 
 
 class KeyStore:
@@ -106,7 +108,7 @@ class KeyStore:
             raise
 
     def _expire(self) -> None:
-        records = self.table.expire(self._clock.ms())
+        records = self.table.expire(self._clock.ms(), _AT_ONCE)
         for record in records:
             self._tell(record, End.EXPIRED)
         if records:
