@@ -15,7 +15,9 @@ DAY_MS = 86_400_000
 CLIENTS, ACCOUNTS = 2_000, 100
 SPEED = 20
 EARLY_MS = DAY_MS // 200
-ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000)
+ROOM = Limits(
+    connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000
+)
 
 
 async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_nothing() -> None:
