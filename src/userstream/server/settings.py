@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: str = "file:userstream-data"
     """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, or ``memory:``."""
     nats: NatsSettings = NatsSettings()
+    """More of the NATS: a table below."""
     durability: Literal["process-kill", "power-cut"] = "power-cut"
     """What an acknowledged event survives in a folder."""
     venue: str = ""
