@@ -131,10 +131,11 @@ async def test_r7_lost_acknowledgements_store_nothing_twice(
         else:
             took(self, message)
 
-    async with OnNats(nats_cluster).open(Limits(append_wait_s=20)) as it:
-        bus = _nats(it)
-        await it.follow("a0")
-        with mock.patch.object(Shard, "_acked", acked):
+    place = OnNats(nats_cluster)
+    with mock.patch.object(Shard, "_acked", acked):
+        async with place.open(Limits(append_wait_s=20)) as it:
+            bus = _nats(it)
+            await it.follow("a0")
             sending = asyncio.gather(
                 *(
                     it.send(*(numbered(n, f"a{a}") for n in range(start, start + 50)))
@@ -146,11 +147,11 @@ async def test_r7_lost_acknowledgements_store_nothing_twice(
                 await until(lambda: bus._appends.shards[0].base > 50, 20)
                 await bus._js.ask(f"STREAM.LEADER.STEPDOWN.{bus._layout.events(0)}")
             outcomes = [o for group in await sending for o in group]
-        assert lost > 5
-        counts = Counter(type(o) for o in outcomes)
-        assert counts[Refused] == 0, [o for o in outcomes if isinstance(o, Refused)][:3]
-        for account in (f"a{a}" for a in range(10)):
-            stored = await it.bus.history(account, 1, 2_000)
-            assert [s.seq for s in stored] == [*range(1, 1_001)]
-            assert [s.record.line.n for s in stored] == [*range(1, 1_001)]
-        assert [e.seq for e in await it.given("a0", 1_000)] == [*range(1, 1_001)]
+            assert lost > 5
+            counts = Counter(type(o) for o in outcomes)
+            assert counts[Refused] == 0, [o for o in outcomes if isinstance(o, Refused)][:3]
+            for account in (f"a{a}" for a in range(10)):
+                stored = await it.bus.history(account, 1, 2_000)
+                assert [s.seq for s in stored] == [*range(1, 1_001)]
+                assert [s.record.line.n for s in stored] == [*range(1, 1_001)]
+            assert [e.seq for e in await it.given("a0", 1_000)] == [*range(1, 1_001)]

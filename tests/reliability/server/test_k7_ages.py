@@ -15,9 +15,7 @@ DAY_MS = 86_400_000
 CLIENTS, ACCOUNTS = 2_000, 100
 SPEED = 20
 EARLY_MS = DAY_MS // 200
-ROOM = Limits(
-    connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000
-)
+ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000)
 
 
 async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_nothing() -> None:
@@ -38,7 +36,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
             venue = server.venues["binance"]
             followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
             if n % 50 == 49:
-                await until(lambda: all(f.live for f in followers))  # noqa: B023 - awaited
+                await until(lambda: all(f.live for f in followers))
         all_opened_ms = clock.ms()
         async with exchange.load(50):
             began = time.monotonic()

@@ -19,9 +19,12 @@ async def run(site: Site) -> None:
     while True:
         with suppress(OSError, WebSocketException):
             for trade in await call(site, "GET", "/api/v3/myTrades", signed=True, symbol="BTCUSDT"):
-                order_id, mark = str(trade["orderId"]), ("BTCUSDT", str(trade["orderId"]), str(trade["id"]))
+                order_id, mark = (
+                    str(trade["orderId"]),
+                    ("BTCUSDT", str(trade["orderId"]), str(trade["id"])),
+                )
                 if mark not in [fill.mark for fill in site.book.fills.get(order_id, [])]:
                     site.book.fill(order_id, mark, trade["qty"])
-            async with connect(url, proxy=None) as socket:
+            async with connect(url, proxy=None, close_timeout=1) as socket:
                 async for frame in socket:
                     site.book.frame(frame)
