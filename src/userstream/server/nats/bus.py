@@ -138,6 +138,10 @@ class NatsBus:
         """The first ``seq`` that was retained when the account was followed."""
         return self._followed(account).oldest
 
+    async def settled(self, account: str) -> None:
+        """Returns once the head was compared with the log since it was followed, or soon."""
+        await self._follower.settled(self._followed(account))
+
     def proven(self, account: str) -> bool:
         """Whether the head was compared with the log lately."""
         return self._follower.proven(self._followed(account))
