@@ -48,7 +48,7 @@ class Admission:
         """Whether a handshake may go on, and with which listen keys."""
         request = handshake.request
         if request is None:
-            return broken()
+            return handshake.refusal(self._mounts)
         target = find_target(request, self._mounts)
         if isinstance(target, Refused):
             return target

@@ -22,7 +22,7 @@ from userstream.core.tokens import ENTROPY_BYTES, Minter
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
-from userstream.server.admin import AdminApp
+from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
 from userstream.server.backup import Backups
 from userstream.server.bus import Bus
@@ -30,7 +30,7 @@ from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
 from userstream.server.folder import Folder, open_folder
-from userstream.server.http import HttpListener
+from userstream.server.http import HttpListener, Refuse
 from userstream.server.keystore import KeyStore
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
@@ -107,43 +107,18 @@ class Service:
         exits.push_async_callback(self.bus.close)
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
-        self.edge = Edge(
-            admission,
-            self.keys,
-            clock,
-            limits,
-            self.metrics,
-            self.bus,
-            parts.connection,
-            repeats=settings.replay_on_reconnect,
-        )
+        self.edge = self._edge_of(admission)
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
         self.bus.on_gap(self.edge.lost)
         gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
-        rest = RestApp(
-            self.mounts,
-            gates,
-            self.keys,
-            parts.verifier or self.accounts,
-            clock,
-            limits,
-            self.metrics,
-            parts.desk,
-        )
-        self._admin = AdminApp(
-            self.bus,
-            self.accounts,
-            self.keys,
-            self.metrics,
-            limits,
-            self._token,
-            Backups(folder_of(settings), folder.store, committer),
-            parts.admin_routes,
-        )
+        rest = self._rest_app(gates)
+        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
         exits.push_async_callback(self._stop_listeners)
-        await self._listen(parts.rest_front(rest), sockets["rest"], whole_request=True)
-        await self._listen(self._admin.app, sockets["admin"], whole_request=False)
+        await self._listen(
+            parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
+        )
+        await self._listen(self._admin.app, sockets["admin"], too_long, whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
         self.keys.start()
@@ -162,10 +137,12 @@ class Service:
         entropy = secrets.token_bytes(ENTROPY_BYTES)
         return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
 
-    async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
+    async def _listen(
+        self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
+    ) -> None:
         settings = self.settings
         tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
-        listener = HttpListener(app, settings.limits, tls=tls, whole_request=whole_request)
+        listener = HttpListener(app, settings.limits, refuse, tls=tls, whole_request=whole_request)
         await listener.start(sock)
         self._listeners.append(listener)
 
@@ -186,6 +163,42 @@ class Service:
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
+        )
+
+    def _edge_of(self, admission: Admission) -> Edge:
+        return Edge(
+            admission,
+            self.keys,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self.bus,
+            self._parts.connection,
+            repeats=self.settings.replay_on_reconnect,
+        )
+
+    def _rest_app(self, gates: Mapping[str, RestGate]) -> RestApp:
+        return RestApp(
+            self.mounts,
+            gates,
+            self.keys,
+            self._parts.verifier or self.accounts,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self._parts.desk,
+        )
+
+    def _admin_app(self, backups: Backups) -> AdminApp:
+        return AdminApp(
+            self.bus,
+            self.accounts,
+            self.keys,
+            self.metrics,
+            self.settings.limits,
+            self._token,
+            backups,
+            self._parts.admin_routes,
         )
 
 
