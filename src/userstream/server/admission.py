@@ -59,6 +59,15 @@ class Admission:
             return broken(target.venue)
         return self._keyed(target, address, fanout)
 
+    def again(self, opened: Opened, fanout: Fanout) -> Refused | None:
+        """Whether a handshake that had to wait may go on: ``None``, it may."""
+        for key, record in opened.records:
+            if self._keys.table.find(opened.venue.name, key, self._clock.ms()) is None:
+                return _refused(opened.venue, Refusal.LISTEN_KEY_UNKNOWN)
+            if not self.has_room(opened.venue, record, fanout):
+                return _refused(opened.venue, Refusal.SOCKETS_EXHAUSTED)
+        return None
+
     def has_room(self, venue: Venue, record: KeyRecord, fanout: Fanout) -> bool:
         """Whether one more socket may use a listen key."""
         most = venue.keys.max_sockets or self._limits.sockets_per_key
@@ -69,13 +78,13 @@ class Admission:
         records: list[tuple[str, KeyRecord]] = []
         if len(target.keys) > self._limits.max_parameters:
             most_keys = self._limits.max_parameters
-            return _refused(target, Refusal.PARAMETER_SURPLUS, most_keys, len(target.keys))
+            return _refused(target.venue, Refusal.PARAMETER_SURPLUS, most_keys, len(target.keys))
         for key in target.keys:
             record = self._keys.table.find(venue.name, key, self._clock.ms())
             if record is None:
                 return self._unknown(target, key, address)
             if not self.has_room(venue, record, fanout):
-                return _refused(target, Refusal.SOCKETS_EXHAUSTED)
+                return _refused(target.venue, Refusal.SOCKETS_EXHAUSTED)
             records.append((key, record))
         return Opened(venue, tuple(records), target.wrapped, target.wishes)
 
@@ -85,13 +94,18 @@ class Admission:
             return _limited(target, verdict.refusal, verdict)
         if self._lets_in(target.venue, key):
             return Opened(target.venue, (), target.wrapped, target.wishes)
-        return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
+        return _refused(target.venue, Refusal.LISTEN_KEY_UNKNOWN)
+
+
+def unavailable(opened: Opened) -> Refused:
+    """The log cannot be read now."""
+    return _refused(opened.venue, Refusal.UNAVAILABLE)
 
 
 def _limited(target: Target, refusal: Refusal, verdict: Verdict) -> Refused:
-    refused = _refused(target, refusal, verdict.detail)
+    refused = _refused(target.venue, refusal, verdict.detail)
     return refused._replace(retry_after_s=verdict.retry_after_s)
 
 
-def _refused(target: Target, refusal: Refusal, *details: object) -> Refused:
-    return Refused(target.venue.errors[refusal], target.venue, refusal, details)
+def _refused(venue: Venue, refusal: Refusal, *details: object) -> Refused:
+    return Refused(venue.errors[refusal], venue, refusal, details)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import secrets
 import signal
 import socket
 import ssl
@@ -17,25 +18,28 @@ from starlette.types import ASGIApp
 from userstream.core.listenkeys import KeyTable
 from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
-from userstream.core.tokens import Minter
+from userstream.core.tokens import ENTROPY_BYTES, Minter
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
 from userstream.server.accounts import Accounts
 from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
 from userstream.server.backup import Backups
+from userstream.server.bus import Bus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
-from userstream.server.folder import open_folder
+from userstream.server.folder import Folder, open_folder
 from userstream.server.http import HttpListener, Refuse
 from userstream.server.keystore import KeyStore
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.nats.address import read_address
+from userstream.server.nats.bus import NatsBus
 from userstream.server.parts import Parts
 from userstream.server.rest import RestApp
-from userstream.server.settings import Settings, address_of, admin_token_of, bus_of
+from userstream.server.settings import Settings, address_of, admin_token_of, folder_of, on_nats
 from userstream.venue import Venue
 
 _log = logger("service")
@@ -91,7 +95,7 @@ class Service:
         parts = self._parts
         tls = _tls(settings)
         sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
-        folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
+        folder = open_folder(folder_of(settings), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
@@ -99,17 +103,17 @@ class Service:
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
         self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
-        self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+        self.bus = await self._open_bus(folder, committer, sockets["rest"])
         exits.push_async_callback(self.bus.close)
-        self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
         self.edge = self._edge_of(admission)
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
+        self.bus.on_gap(self.edge.lost)
         gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
         rest = self._rest_app(gates)
-        self._admin = self._admin_app(Backups(bus_of(settings.bus), folder.store, committer))
+        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
         exits.push_async_callback(self._stop_listeners)
         await self._listen(
             parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
@@ -120,6 +124,18 @@ class Service:
         self.keys.start()
         exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
+
+    async def _open_bus(self, folder: Folder, committer: Committer, rest: socket.socket) -> Bus:
+        settings, limits = self.settings, self.settings.limits
+        if not on_nats(settings):
+            bus = LocalBus(folder.store, committer, folder.run.epoch, self.clock, limits)
+            bus.start()
+            return bus
+        # Whoever comes after this process at its place need not wait until its lease is over.
+        owner = f"{socket.gethostname()}:{rest.getsockname()[1]}"
+        address = read_address(settings.bus, settings.nats)
+        entropy = secrets.token_bytes(ENTROPY_BYTES)
+        return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
 
     async def _listen(
         self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
@@ -143,7 +159,7 @@ class Service:
         _log.info(
             "serving",
             epoch=self.bus.epoch,
-            bus=self.settings.bus,
+            bus=self.settings.bus.rpartition("@")[2],  # without a password
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,

@@ -96,9 +96,7 @@ async def test_k2_of_10000_renewals_that_race_with_the_end_each_200_means_an_hou
         assert len(renewed) > 1_000 < len(ends.told)
         assert not renewed.keys() & ends.told.keys()
         await keys._committer.write([])
-        stored = [
-            decode(v, KeyRecord) for _, v in server.service.bus._store.scan(*LISTEN_KEYS, 10**9)
-        ]
+        stored = [decode(v, KeyRecord) for _, v in keys._committer._store.scan(*LISTEN_KEYS, 10**9)]
         assert {r.random for r in stored} == {*renewed}
         assert all(r.expires_ms >= renewed[r.random] + HOUR_MS for r in stored)
         clock.change(advance_ms=min(r.expires_ms for r in stored) - clock.ms() - 1_000)
@@ -149,7 +147,7 @@ async def test_k5_100000_keys_that_end_in_one_second_hold_nobody_up(tmp_path: Pa
                 answer = await server.publish()
                 assert await take(socket, 1) == server.frames("binance", "alice", answer)
         await server.service.keys._committer.write([])
-        left = list(server.service.bus._store.scan(*LISTEN_KEYS, 10**9))
+        left = list(server.service.keys._committer._store.scan(*LISTEN_KEYS, 10**9))
     assert max(waits_s) <= 1, f"the slowest of {len(waits_s)} requests took {max(waits_s):.2f} s"
     assert turns.longest_s <= 0.1, f"a turn of the loop took {turns.longest_s:.3f} s"
     assert all(len(told) == 1 for told in ends.told.values())

@@ -1,0 +1,1 @@
+"""The bus of many processes, on NATS JetStream. Doc: ADR 14."""
