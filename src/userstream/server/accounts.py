@@ -69,13 +69,42 @@ class Verifier(Protocol):
         ...
 
 
+class Registry(Verifier, Protocol):
+    """The server's own accounts, wherever they are kept."""
+
+    def listed(self) -> list[AccountRecord]:
+        """Every account, by name."""
+        ...
+
+    async def add(self, name: str, api_key: str, api_secret: str | None) -> ApiKey:
+        """Gives an account an API key; without a secret it is known by the key alone.
+
+        Raises:
+            InvalidSettings: the name or key is not allowed, or the key is another account's.
+            StoreError: nothing was stored.
+        """
+        ...
+
+    async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
+        """Takes back one API key of an account, or all, with the listen keys that they were given.
+
+        They are refused from now on, by every node within a second.
+
+        Raises:
+            InvalidSettings: no such account or key.
+            StoreError: it may not hold: revoke again. Streams may have ended all the same.
+        """
+        ...
+
+
 class Accounts:
-    """The accounts of one server, and their verifier."""
+    """The accounts of one process, and their verifier."""
 
     def __init__(
         self,
         secret: bytes,
         committer: Committer,
+        end_keys: EndKeys,
         records: Iterable[AccountRecord] = (),
         reserved: Collection[str] = (),
     ) -> None:
@@ -83,6 +112,7 @@ class Accounts:
         self._hash_key = hmac.digest(secret, b"userstream api key hash", hashlib.sha256)
         self._seal = AESGCM(hmac.digest(secret, b"userstream api secret seal", hashlib.sha256))
         self._committer = committer
+        self._end_keys = end_keys
         # A change builds on what the one before it stored.
         self._changing = asyncio.Lock()
         self._records: dict[str, AccountRecord] = {}
@@ -98,12 +128,7 @@ class Accounts:
         return [self._records[name] for name in sorted(self._records)]
 
     async def add(self, name: str, api_key: str, api_secret: str | None) -> ApiKey:
-        """Gives an account an API key; without a secret it is known by the key alone.
-
-        Raises:
-            InvalidSettings: the name or key is not allowed, or the key is another account's.
-            StoreError: nothing was stored.
-        """
+        """Gives an account an API key."""
         if ACCOUNT.fullmatch(name) is None:
             raise InvalidSettings(f"account is {name[:70]!r}; allowed is {ACCOUNT.pattern}")
         if name in self._reserved:
@@ -124,15 +149,11 @@ class Accounts:
             await self._store(msgspec.structs.replace(record, api_keys=(*others, key)))
         return key
 
-    async def revoke(self, name: str, fingerprint: str | None, end: EndKeys) -> Revoked:
-        """Takes back one API key of an account, or all, with the listen keys that they made.
+    async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
+        """Takes back one API key of an account, or all.
 
-        The API keys are refused from now on; both are stored in one commit, so that no crash
-        leaves a listen key of a revoked API key behind.
-
-        Raises:
-            InvalidSettings: no such account or key.
-            StoreError: nothing was revoked; streams may have ended all the same.
+        API keys and listen keys are stored in one commit, so that no crash leaves a listen key
+        of a revoked API key behind. Where it fails nothing was revoked.
         """
         async with self._changing:
             record = self._records.get(name)
@@ -146,7 +167,7 @@ class Accounts:
             fingerprints = [k.fingerprint for k in gone]
             self._put(after)
             try:
-                ended = await end(fingerprints, (account_key(name), encode(after)))
+                ended = await self._end_keys(fingerprints, (account_key(name), encode(after)))
             except StoreError:
                 self._put(record)
                 raise

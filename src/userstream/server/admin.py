@@ -16,9 +16,9 @@ from starlette.types import Receive, Scope, Send
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
-from userstream.server.accounts import AccountRecord, Accounts
+from userstream.server.accounts import AccountRecord, Registry
 from userstream.server.bus import Bus, Stored
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
@@ -43,8 +43,8 @@ class AdminApp:
     def __init__(
         self,
         bus: Bus,
-        accounts: Accounts,
-        keys: KeyStore,
+        accounts: Registry,
+        keys: ListenKeys,
         metrics: Metrics,
         limits: Limits,
         token: str,
@@ -97,7 +97,7 @@ class AdminApp:
         return _json({"ready": self.ready}, 200 if self.ready else 503)
 
     async def _metrics_text(self, _: Request) -> Response:
-        self._metrics.listen_keys.set(len(self._keys.table))
+        self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.window.clear()
         for account, seconds in self._bus.short_windows().items():
@@ -131,7 +131,7 @@ class AdminApp:
     async def _revoke(self, request: Request) -> Response:
         name = request.path_params["name"]
         api_key = request.query_params.get("api_key")
-        gone = await self._accounts.revoke(name, api_key, self._keys.revoke)
+        gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
 

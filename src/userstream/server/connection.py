@@ -155,10 +155,22 @@ class Connection(Outgoing):
     def _shake(self, handshake: Handshake, data: bytes) -> None:
         if not handshake.feed(data):
             return
-        opened = self._edge.decide(self, handshake)
+        decided = self._edge.decide(self, handshake)
+        if decided is not None:
+            self._go_on(handshake, decided)
+        elif self._transport is not None:
+            self._transport.pause_reading()
+
+    def decided(self, handshake: Handshake, decided: Opened | Refused) -> bool:
+        """Goes on with a handshake that had to wait; false where the peer is gone."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+        return self._go_on(handshake, decided)
+
+    def _go_on(self, handshake: Handshake, opened: Opened | Refused) -> bool:
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return False
         self._handshake = None
         if self._timer is not None:
             self._timer.cancel()
@@ -169,6 +181,7 @@ class Connection(Outgoing):
         else:
             self._open(handshake, opened, transport)
         handshake.close()
+        return True
 
     def _open(self, handshake: Handshake, opened: Opened, transport: asyncio.Transport) -> None:
         transport.write(handshake.accept())

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -17,10 +18,9 @@ from userstream.core.session import Session
 from userstream.server.admission import Admission
 from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
-from userstream.server.fanout import Binding, Fanout, wrap_of
-from userstream.server.framing import text_header
+from userstream.server.fanout import Binding, Fanout, notice_of, wrap_of
 from userstream.server.handshake import Handshake, Opened, Refused
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.outgoing import Outgoing
@@ -38,7 +38,7 @@ class Edge:
     def __init__(
         self,
         admission: Admission,
-        keys: KeyStore,
+        keys: ListenKeys,
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
@@ -102,6 +102,7 @@ class Edge:
                 await asyncio.wait_for(self._drained.wait(), self.limits.drain_s)
         for connection in list(self._connections):
             connection.abort()
+        self._admission.stop()
         self._deadlines.cancel()
 
     def opened(self, connection: Connection) -> bool:
@@ -126,16 +127,10 @@ class Edge:
         if self._drained is not None and not self._connections:
             self._drained.set()
 
-    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused:
-        """Whether a handshake may go on."""
-        opened = self._admission.decide(connection.address, handshake, self._fanout)
-        venue = opened.venue.name if opened.venue else "none"
-        outcome = "accepted"
-        if isinstance(opened, Refused):
-            outcome = opened.refusal.name.lower() if opened.refusal else "not_found"
-            _log.info("handshake refused", venue=venue, reason=outcome, peer=connection.address)
-        self._metrics.handshakes.labels(venue, outcome).inc()
-        return opened
+    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused | None:
+        """Whether a handshake may go on; ``None``: the connection is told when that is known."""
+        later = partial(connection.decided, handshake)
+        return self._admission.decide(connection.address, handshake, self._fanout, later)
 
     def begin(self, connection: Connection, opened: Opened) -> Session:
         """Opens the session of an accepted handshake and binds it to its accounts."""
@@ -200,7 +195,7 @@ class Edge:
             if self._name(binding) in channels:
                 kept.append(binding)
                 continue
-            self._fanout.remove(binding)
+            self._leave(binding)
             if binding.reader is not None:
                 binding.reader.leave()
         names = {self._name(b) for b in kept}
@@ -229,7 +224,7 @@ class Edge:
         if self._repeats is not None:
             self._repeats.closed(connection)
         for binding in connection.bindings:
-            self._fanout.remove(binding)
+            self._leave(binding)
         if connection.reader is not None:
             connection.reader.stop()
         connection.bindings = ()
@@ -242,7 +237,7 @@ class Edge:
 
     def unbind(self, connection: Connection, binding: Binding) -> None:
         """Delivers nothing more of one listen key; the connection stays."""
-        self._fanout.remove(binding)
+        self._leave(binding)
         connection.bindings = tuple(b for b in connection.bindings if b is not binding)
 
     def deliver(self, events: Sequence[Appended]) -> None:
@@ -253,11 +248,7 @@ class Edge:
 
     def _key_ended(self, record: KeyRecord, end: End) -> None:
         for binding in self._fanout.of_key((record.venue, record.random)):
-            name = self._name(binding)
-            notice = binding.venue.stream.expiry_notice.frame(self.now_ms, name)
-            if notice is not None:
-                notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
-                notice = text_header(len(notice)) + notice
+            notice = notice_of(binding, self._name(binding), self.now_ms)
             binding.connection.key_ended(binding, notice, end)
         if self._repeats is not None:
             self._repeats.receipts.forget((record.venue, record.random))
@@ -289,6 +280,10 @@ class Edge:
             binding.reader.listen(binding)
         return binding
 
+    def _leave(self, binding: Binding) -> None:
+        self._fanout.remove(binding)
+        self._admission.left(binding.venue, binding.key)
+
     def _name(self, binding: Binding) -> str:
         return self._keys.key_of(binding.key)
 
@@ -297,4 +292,4 @@ class Edge:
         return record is not None and self._admission.has_room(venue, record, self._fanout)
 
     def _find(self, venue: Venue, key: str) -> KeyRecord | None:
-        return self._keys.table.find(venue.name, key, self.now_ms)
+        return self._keys.find(venue.name, key)

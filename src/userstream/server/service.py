@@ -94,12 +94,14 @@ class Service:
         policies = {v.name: v.keys for v in self.venues.values()}
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
-        self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
+        self.accounts = Accounts(
+            folder.secret, committer, self.keys.revoke, folder.accounts(), parts.reserved
+        )
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
         exits.push_async_callback(self.bus.close)
         self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
-        admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
+        admission = Admission(self.mounts, self.keys, clock, limits, lets_in, self.metrics)
         self.edge = Edge(
             admission,
             self.keys,
@@ -112,7 +114,7 @@ class Service:
         )
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
-        gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
+        gates = {v.name: RestGate(v, limits) for v in self.venues.values()}
         rest = RestApp(
             self.mounts,
             gates,
