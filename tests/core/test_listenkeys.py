@@ -280,7 +280,7 @@ def test_an_end_that_could_not_be_stored_is_taken_back() -> None:
     issued = create(it)
     (record,) = it.revoke(["api"])
     assert it.find("binance", issued.key, 1) is None
-    it.restore(record)
+    it.put(record)
     assert it.find("binance", issued.key, 1) == record
     assert it.revoke(["api"]) == [record]
 

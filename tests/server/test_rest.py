@@ -223,9 +223,8 @@ async def test_secrets_that_no_longer_open_are_an_error_and_not_a_yes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running() as server:
-        monkeypatch.setattr(
-            server.service.accounts, "_seal", type(server.service.accounts._seal)(b"0" * 32)
-        )
+        table = server.service.accounts._table  # type: ignore[attr-defined]
+        monkeypatch.setattr(table, "_seal", type(table._seal)(b"0" * 32))
         url = f"/bhex/openapi/v1/userDataStream?timestamp={server.service.clock.ms()}"
         response = await server.rest.post(
             f"{url}&signature={'0' * 64}", headers={"X-BH-APIKEY": "alicekey"}

@@ -167,7 +167,7 @@ class Admission:
         if others is None:
             return True
         for key in target.keys:
-            record = await others.find(target.venue.name, key)
+            record = await others.seek(target.venue.name, key)
             if record is not None and most is not None:
                 if not await others.take_place(record, most):
                     return False

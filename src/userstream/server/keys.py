@@ -73,7 +73,7 @@ class Others(Protocol):
         """Whether a key that is not found here is one of ours, and may live all the same."""
         ...
 
-    async def find(self, venue: str, key: str) -> KeyRecord | None:
+    async def seek(self, venue: str, key: str) -> KeyRecord | None:
         """The record of a key that lived on some node when this was called.
 
         Raises:

@@ -94,7 +94,7 @@ class KeyStore:
             await self._committer.write([put], [listen_key_key(r) for r in records])
         except StoreError:
             for record in records:
-                self._table.restore(record)
+                self._table.put(record)
             raise
         return len(records)
 

@@ -19,7 +19,8 @@ from userstream.core.rest import RestGate
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
-from userstream.server.accounts import Accounts
+from userstream.server.accounts import AccountTable
+from userstream.server.accountstore import Accounts
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
 from userstream.server.clock import Clock
@@ -94,9 +95,8 @@ class Service:
         policies = {v.name: v.keys for v in self.venues.values()}
         table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
         self.keys = KeyStore(table, committer, clock)
-        self.accounts = Accounts(
-            folder.secret, committer, self.keys.revoke, folder.accounts(), parts.reserved
-        )
+        known = AccountTable(folder.secret, folder.accounts(), parts.reserved)
+        self.accounts = Accounts(known, committer, self.keys.revoke)
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
         exits.push_async_callback(self.bus.close)
         self.bus.start()

@@ -1,0 +1,370 @@
+"""The listen keys of all nodes, in the register. ADR 15 has the rules and why they hold."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from userstream.core.closing import End, end_named
+from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
+from userstream.core.rest import Identity
+from userstream.core.tokens import ENTROPY_BYTES, Minter
+from userstream.errors import StoreUnavailable
+from userstream.server.clock import Alarm
+from userstream.server.keys import Ended, Place
+from userstream.server.logs import logger
+from userstream.server.nats.places import SocketPlaces
+from userstream.server.nats.register import Change, Conflict, Register
+from userstream.server.records import decode, encode
+from userstream.venue import KeyPolicy, OnCreate, Refusal
+
+_log = logger("keys")
+_GRACE_S = 86_400
+"""How long NATS keeps a record beyond the key's life: an outage may take that long."""
+_BURIED_S = 120
+_PAID_AT_ONCE = 500
+T = TypeVar("T")
+
+
+class StoredKey(msgspec.Struct, frozen=True):
+    """A listen key as it lies in the register; with an ``end`` it is dead."""
+
+    record: KeyRecord
+    was_ms: int = 0
+    """When it would have expired without this renewal; 0: it is new."""
+    end: str | None = None
+    v: int = 1
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """The keys of an account on a venue, some perhaps dead: the record that caps are held by."""
+
+    randoms: tuple[str, ...]
+    v: int = 1
+
+
+class NatsKeys:
+    """``ListenKeys`` of one node among others, and ``Others`` itself."""
+
+    def __init__(
+        self,
+        register: Register,
+        minter: Minter,
+        policies: Mapping[str, KeyPolicy],
+        confirmed: Callable[[Identity], bool],
+    ) -> None:
+        """``confirmed`` says whether this copy of the register still knows an API key."""
+        self._register = register
+        self._clock = register.clock
+        self._minter = minter
+        self._policies = policies
+        self._confirmed = confirmed
+        self._table = KeyTable(minter, policies)
+        self._owned: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._places = SocketPlaces(register)
+        self._owed: dict[Place, int] = {}
+        self._paying: asyncio.Task[None] | None = None
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+        self._ended: list[Ended] = []
+        self._alarm = Alarm(self._clock, self._due)
+        register.on("k", self._key_stored)
+        register.on("o", self._owner_stored)
+        register.on_time(self._expire)
+        register.on_tick(self._pay)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @property
+    def others(self) -> NatsKeys:
+        """The nodes that share these keys."""
+        return self
+
+    async def stop(self) -> None:
+        """Expires no more keys; gives back this node's places."""
+        self._alarm.cancel()
+        if self._paying is not None:
+            self._paying.cancel()
+        await self._places.stop()
+
+    def on_end(self, ended: Ended) -> None:
+        """Calls back when a key expires, is deleted or revoked, by whichever node."""
+        self._ended.append(ended)
+
+    def key_of(self, place: Place) -> str:
+        """The listen key of a random part."""
+        return self._table.key_of(*place)
+
+    # ── what is known ───────────────────────────────────────────────────────────────────────────
+
+    def find(self, venue: str, key: str) -> KeyRecord | None:
+        """The record of a key that lives in the stream's time, as far as this copy shows."""
+        return self._table.find(venue, key, self._register.time.ms)
+
+    def may_know(self, venue: str, key: str) -> bool:
+        """Whether the key was made with our secret."""
+        return self._table.random_of(venue, key) is not None
+
+    async def seek(self, venue: str, key: str) -> KeyRecord | None:
+        """The record of a key that lived on some node when this was called."""
+        found = self.find(venue, key)
+        if found is None and self.may_know(venue, key):
+            await self._register.catch_up()
+            found = self.find(venue, key)
+        return found
+
+    async def owned_by(self, venue: str, account: str) -> list[str]:
+        """The live keys of an account; in an outage as far as this node knows."""
+        with suppress(StoreUnavailable):
+            await self._register.catch_up()
+        return self._table.owned_by(venue, account, self._register.time.ms)
+
+    async def take_place(self, record: KeyRecord, most: int) -> bool:
+        """Takes one of a key's places for sockets, of all nodes together."""
+        return await self._places.take((record.venue, record.random), most)
+
+    def leave_place(self, place: Place) -> None:
+        """Gives a place back."""
+        self._places.leave(place)
+
+    # ── changes ─────────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, venue: str, identity: Identity) -> Issued | Refusal:
+        """The account's key: a new one, or the live one, extended, where the venue shares it."""
+        at = (venue, identity.account)
+        async with self._locks.setdefault(at, asyncio.Lock()):
+            try:
+                return await self._retried(partial(self._create, venue, identity))
+            except StoreUnavailable:
+                shared = self._policies[venue].on_create is OnCreate.REUSE
+                for record in self._live(venue, identity.account) if shared else ():
+                    if identity.api_key in record.api_keys:
+                        return self._owe(record)
+                raise
+
+    async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
+        """A whole life from now on. Where it cannot be stored it is owed, and stored later."""
+        try:
+            return await self._retried(partial(self._renew, venue, key, account))
+        except StoreUnavailable:
+            record = self.find(venue, key)
+            if record is None:
+                raise
+            return Refusal.LISTEN_KEY_UNKNOWN if record.account != account else self._owe(record)
+
+    async def delete(self, venue: str, key: str, account: str) -> Issued | Refusal:
+        """Ends a live key of that account, on every node."""
+        return await self._retried(partial(self._delete, venue, key, account))
+
+    async def end(self, records: Sequence[KeyRecord], end: End) -> None:
+        """Ends live keys for that reason."""
+        await asyncio.gather(*(self._retried(partial(self._end, r, end)) for r in records))
+
+    async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
+        """Ends every listen key that these API keys of the account were given.
+
+        Raises:
+            StoreUnavailable: some may live on.
+        """
+        await self._register.catch_up()
+        revoked = set(api_keys)
+        ended = [
+            record
+            for venue in self._policies
+            for record in self._table.live(venue, account, self._register.time.ms)
+            if not revoked.isdisjoint(record.api_keys)
+        ]
+        await self.end(ended, End.REVOKED)
+        return len(ended)
+
+    async def _retried(self, act: Callable[[bool], Awaitable[T | None]]) -> T:
+        """Acts until another node was not first. ``act`` is told whether the copy is complete."""
+        last = time.monotonic() + 2 * self._register.timing.answer_s
+        sure = False
+        while time.monotonic() < last:
+            with suppress(Conflict):
+                done = await act(sure)
+                if done is not None:
+                    return done
+            await self._register.catch_up()
+            sure = True
+        raise StoreUnavailable("other nodes change the same record all the time")
+
+    async def _create(self, venue: str, identity: Identity, sure: bool) -> Issued | Refusal | None:
+        policy = self._policies[venue]
+        live = self._live(venue, identity.account)
+        if live and policy.on_create is OnCreate.REUSE:
+            done = await self._extend(live[0], identity.api_key)
+        elif len(live) < policy.max_per_account:
+            done = await self._make(venue, identity, live)
+        else:
+            return Refusal.LISTEN_KEYS_EXHAUSTED if sure else None
+        # A revocation stands before this key in the stream, and shows here, or after it: then
+        # whoever revokes sees the key, and ends it.
+        if done is not None and not self._confirmed(identity):
+            if done.new:
+                await self.end([done.record], End.REVOKED)
+            return Refusal.API_KEY_REJECTED
+        return done
+
+    async def _make(self, venue: str, identity: Identity, live: Sequence[KeyRecord]) -> Issued:
+        policy = self._policies[venue]
+        random = self._minter.random_part(policy, secrets.token_bytes(ENTROPY_BYTES))
+        expires_ms = self._clock.ms() + policy.life_ms
+        record = KeyRecord(venue, random, identity.account, (identity.api_key,), expires_ms)
+        await self._store(StoredKey(record))
+        owned = Owned((*(r.random for r in live), random))
+        try:
+            await self._register.put(f"o.{venue}.{identity.account}", encode(owned))
+        except (Conflict, StoreUnavailable):
+            with suppress(Conflict, StoreUnavailable):
+                await self._bury(record, End.DELETED)  # which nobody was told of
+            raise
+        return Issued(self.key_of((venue, random)), record, new=True)
+
+    async def _renew(
+        self, venue: str, key: str, account: str, sure: bool
+    ) -> Issued | Refusal | None:
+        record = self.find(venue, key)
+        if record is not None and record.account == account:
+            return await self._extend(record)
+        unknown = sure or not self.may_know(venue, key)
+        return Refusal.LISTEN_KEY_UNKNOWN if unknown else None
+
+    async def _delete(
+        self, venue: str, key: str, account: str, sure: bool
+    ) -> Issued | Refusal | None:
+        record = self.find(venue, key)
+        if record is not None and record.account == account:
+            await self._bury(record, End.DELETED)
+            return Issued(key, record)
+        unknown = sure or not self.may_know(venue, key)
+        return Refusal.LISTEN_KEY_UNKNOWN if unknown else None
+
+    async def _end(self, record: KeyRecord, end: End, sure: bool) -> bool | None:
+        current = self._table.at(record.venue, record.random)
+        if current is not None:
+            await self._bury(current, end)
+        return True if current is not None or sure else None
+
+    async def _extend(
+        self, record: KeyRecord, api_key: str | None = None, expires_ms: int = 0
+    ) -> Issued | None:
+        """``None``: the stream's time passed the deadline before the renewal was stored."""
+        life_ms = self._policies[record.venue].life_ms
+        api_keys = record.api_keys
+        if api_key is not None and api_key not in api_keys:
+            api_keys = (*api_keys, api_key)
+        extended = msgspec.structs.replace(
+            record, api_keys=api_keys, expires_ms=expires_ms or self._clock.ms() + life_ms
+        )
+        place = (record.venue, record.random)
+        await self._store(StoredKey(extended, was_ms=record.expires_ms))
+        if self._table.at(*place) is None:
+            await self._bury(extended, End.EXPIRED)  # it must not live for nodes that come later
+            return None
+        return Issued(self.key_of(place), extended)
+
+    async def _store(self, stored: StoredKey) -> None:
+        record = stored.record
+        life_ms = self._policies[record.venue].life_ms / self._clock.speed
+        life_s = _BURIED_S if stored.end else math.ceil(life_ms / 1_000) + _GRACE_S
+        await self._register.put(f"k.{record.venue}.{record.random}", encode(stored), life_s)
+
+    async def _bury(self, record: KeyRecord, end: End) -> None:
+        await self._store(StoredKey(record, end=end.label))
+
+    def _live(self, venue: str, account: str) -> list[KeyRecord]:
+        """Live keys that count: those that the account's record names."""
+        now_ms = self._register.time.ms
+        records = [self._table.at(venue, r) for r in self._owned.get((venue, account), ())]
+        return [r for r in records if r is not None and r.expires_ms > now_ms]
+
+    # ── what is owed ────────────────────────────────────────────────────────────────────────────
+
+    def _owe(self, record: KeyRecord) -> Issued:
+        """A renewal in an outage: the stream's time stands still, so nothing expires meanwhile."""
+        expires_ms = self._clock.ms() + self._policies[record.venue].life_ms
+        place = (record.venue, record.random)
+        self._owed[place] = expires_ms
+        return Issued(self.key_of(place), msgspec.structs.replace(record, expires_ms=expires_ms))
+
+    def _pay(self) -> None:
+        if self._owed and (self._paying is None or self._paying.done()):
+            self._paying = asyncio.create_task(self._pay_all())
+
+    async def _pay_all(self) -> None:
+        while self._owed:
+            some = list(self._owed.items())[:_PAID_AT_ONCE]
+            try:
+                await asyncio.gather(
+                    *(self._retried(partial(self._pay_one, *owed)) for owed in some)
+                )
+            except StoreUnavailable:
+                return  # at the next tick
+            for place, expires_ms in some:
+                if self._owed.get(place) == expires_ms:
+                    del self._owed[place]
+
+    async def _pay_one(self, place: Place, expires_ms: int, sure: bool) -> bool | None:
+        record = self._table.at(*place)
+        if record is not None and record.expires_ms >= expires_ms:
+            return True
+        if record is not None and await self._extend(record, expires_ms=expires_ms) is not None:
+            return True
+        if not sure:
+            return None
+        _log.warning("a key ended before its renewal of the outage was stored", venue=place[0])
+        return True
+
+    # ── what others stored ──────────────────────────────────────────────────────────────────────
+
+    def _key_stored(self, change: Change) -> None:
+        _, venue, random = change.key.split(".")
+        if not change.value or venue not in self._policies:
+            return  # aged out in NATS, whose clock is not ours: the deadline counts
+        stored = decode(change.value, StoredKey)
+        before = self._table.at(venue, random)
+        if stored.end is not None:
+            if before is not None:
+                self._table.forget(before)
+                self._tell(before, end_named(stored.end))
+            return
+        late = 0 < stored.was_ms <= self._register.time.ms
+        if before is not None or self._register.loading or not late:
+            self._table.put(stored.record)
+            self._wait()
+
+    def _owner_stored(self, change: Change) -> None:
+        _, venue, account = change.key.split(".")
+        randoms = decode(change.value, Owned).randoms if change.value else ()
+        self._owned[venue, account] = randoms
+
+    def _expire(self) -> None:
+        for record in self._table.expire(self._register.time.ms):
+            self._tell(record, End.EXPIRED)
+        self._wait()
+
+    def _wait(self) -> None:
+        due_ms = self._table.deadline()
+        if due_ms is not None and due_ms > self._clock.ms():
+            self._alarm.set(due_ms)
+
+    def _due(self) -> None:
+        due_ms = self._table.deadline()
+        if due_ms is not None and self._register.time.ms < due_ms:
+            self._register.hurry()
+
+    def _tell(self, record: KeyRecord, end: End) -> None:
+        if not self._register.loading:
+            for ended in self._ended:
+                ended(record, end)

@@ -1,0 +1,217 @@
+"""Nodes that share listen keys and accounts, on each kind of store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import nats
+from nats.aio.client import Client
+
+from userstream.core.closing import End
+from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
+from userstream.core.rest import Credentials, Identity
+from userstream.core.tokens import Minter
+from userstream.server.accounts import AccountTable, Registry
+from userstream.server.accountstore import Accounts
+from userstream.server.clock import Clock
+from userstream.server.committer import Committer
+from userstream.server.folder import open_folder
+from userstream.server.keys import ListenKeys
+from userstream.server.keystore import KeyStore
+from userstream.server.nats.register import Timing
+from userstream.server.nats.shared import Shared
+from userstream.venue import KeyPolicy, Refusal
+from userstream.venues import load, names
+
+POLICIES: Mapping[str, KeyPolicy] = {name: load(name).keys for name in names()}
+
+
+def lasting(life_ms: int) -> Mapping[str, KeyPolicy]:
+    """The venues' policies, with keys that live for another time."""
+    return {name: replace(policy, life_ms=life_ms) for name, policy in POLICIES.items()}
+
+
+@dataclass
+class Node:
+    """One server's view of the keys, and what it was told of their ends, when, in its time."""
+
+    keys: ListenKeys
+    accounts: Registry
+    clock: Clock
+    ends: dict[tuple[str, str], list[tuple[End, int]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.keys.on_end(self._ended)
+
+    def _ended(self, record: KeyRecord, end: End) -> None:
+        told = self.ends.setdefault((record.venue, record.random), [])
+        told.append((end, self.clock.ms()))
+
+    def told(self, issued: Issued) -> list[End]:
+        """Why this node was told that a key ended."""
+        record = issued.record
+        return [end for end, _ in self.ends.get((record.venue, record.random), [])]
+
+    def ended_ms(self, issued: Issued) -> int:
+        """When this node was told of the one end of a key."""
+        record = issued.record
+        ((_, ms),) = self.ends[record.venue, record.random]
+        return ms
+
+    async def knows(self, venue: str, key: str) -> KeyRecord | None:
+        """What a handshake would find here."""
+        found = self.keys.find(venue, key)
+        if found is None and self.keys.others is not None:
+            return await self.keys.others.seek(venue, key)
+        return found
+
+    async def create(self, venue: str, account: str = "alice", api_key: str = "") -> Issued:
+        """A listen key that must be given."""
+        done = await self.keys.create(venue, await self.identity(api_key or f"{account}key"))
+        assert isinstance(done, Issued), done
+        return done
+
+    async def identity(self, api_key: str) -> Identity:
+        """Whose an API key is."""
+        identity = await self.accounts.verify(Credentials(api_key))
+        assert isinstance(identity, Identity), identity
+        return identity
+
+    async def renewed(self, issued: Issued, account: str = "alice") -> Issued:
+        """A renewal that must be granted."""
+        done = await self.keys.renew(issued.record.venue, issued.key, account)
+        assert isinstance(done, Issued), done
+        return done
+
+
+class Backend(Protocol):
+    """A kind of store."""
+
+    shared: bool
+    """Whether several nodes can use it at once."""
+
+    def nodes(
+        self,
+        count: int,
+        policies: Mapping[str, KeyPolicy] = ...,
+        clocks: Callable[[], Clock] = ...,
+        accounts: tuple[str, ...] = ...,
+    ) -> contextlib.AbstractAsyncContextManager[list[Node]]:
+        """So many nodes of one store that is empty but for accounts; where it is not shared,
+        the same one again and again."""
+        ...
+
+
+class Embedded:
+    """The store of one process, in memory or in a folder."""
+
+    shared = False
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    @contextlib.asynccontextmanager
+    async def nodes(
+        self,
+        count: int,
+        policies: Mapping[str, KeyPolicy] = POLICIES,
+        clocks: Callable[[], Clock] = Clock,
+        accounts: tuple[str, ...] = ("alice", "bob"),
+    ) -> AsyncIterator[list[Node]]:
+        folder = open_folder(self._folder, synced=False)
+        committer = Committer(folder.store)
+        clock = clocks()
+        keys = KeyStore(KeyTable(Minter(folder.secret), policies), committer, clock)
+        registry = Accounts(AccountTable(folder.secret), committer, keys.revoke)
+        keys.start()
+        node = Node(keys, registry, clock)
+        try:
+            for name in accounts:
+                await registry.add(name, f"{name}key", None)
+            yield [node] * count
+        finally:
+            keys.stop()
+            await committer.close()
+            folder.close()
+
+
+class OnNats:
+    """The register, on a NATS that runs; each use has a bucket of its own."""
+
+    shared = True
+
+    def __init__(self, url: str, replicas: int, timing: Timing | None = None) -> None:
+        self._url = url
+        self._replicas = replicas
+        self._timing = timing
+
+    @contextlib.asynccontextmanager
+    async def nodes(
+        self,
+        count: int,
+        policies: Mapping[str, KeyPolicy] = POLICIES,
+        clocks: Callable[[], Clock] = Clock,
+        accounts: tuple[str, ...] = ("alice", "bob"),
+    ) -> AsyncIterator[list[Node]]:
+        secret, bucket = secrets.token_bytes(32), f"tests-{secrets.token_hex(6)}"
+        async with contextlib.AsyncExitStack() as exits:
+            nodes = []
+            for _ in range(count):
+                shared = await self.join(exits, bucket, secret, policies, clocks())
+                nodes.append(Node(shared.keys, shared.accounts, shared.register.clock))
+            for name in accounts:
+                await nodes[0].accounts.add(name, f"{name}key", None)
+            yield nodes
+
+    async def join(
+        self,
+        exits: contextlib.AsyncExitStack,
+        bucket: str,
+        secret: bytes,
+        policies: Mapping[str, KeyPolicy] = POLICIES,
+        clock: Clock | None = None,
+    ) -> Shared:
+        """One more node; it leaves when the stack ends."""
+        client = await connected(exits, self._url)
+        shared = Shared(
+            client, secret, policies, clock or Clock(),
+            bucket=bucket, replicas=self._replicas, timing=self._timing,
+        )  # fmt: skip
+        await shared.open()
+        exits.push_async_callback(shared.close)
+        return shared
+
+
+async def connected(exits: contextlib.AsyncExitStack, url: str) -> Client:
+    """A connection to NATS that stays until the stack ends, whatever becomes of the servers."""
+
+    async def quiet(_: Exception) -> None:
+        pass
+
+    client = await nats.connect(
+        url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=quiet
+    )
+    exits.push_async_callback(client.close)
+    return client
+
+
+async def soon(condition: Callable[[], object], within_s: float) -> float:
+    """Waits for a condition, and says how many seconds it took."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < within_s, "it did not come true in time"
+        await asyncio.sleep(0.002)
+    return time.monotonic() - began
+
+
+def refused(done: Issued | Refusal) -> Refusal:
+    """A refusal that must have been given."""
+    assert isinstance(done, Refusal), done
+    return done
