@@ -218,13 +218,15 @@ class NatsKeys:
 
     async def _make(self, venue: str, identity: Identity, live: Sequence[KeyRecord]) -> Issued:
         policy = self._policies[venue]
+        owner = f"o.{venue}.{identity.account}"
+        after = self._register.seq(owner)
         random = self._minter.random_part(policy, secrets.token_bytes(ENTROPY_BYTES))
         expires_ms = self._clock.ms() + policy.life_ms
         record = KeyRecord(venue, random, identity.account, (identity.api_key,), expires_ms)
         await self._store(StoredKey(record))
         owned = Owned((*(r.random for r in live), random))
         try:
-            await self._register.put(f"o.{venue}.{identity.account}", encode(owned))
+            await self._register.put(owner, encode(owned), after=after)
         except (Conflict, StoreUnavailable):
             with suppress(Conflict, StoreUnavailable):
                 await self._bury(record, End.DELETED)  # which nobody was told of
@@ -264,9 +266,9 @@ class NatsKeys:
         api_keys = record.api_keys
         if api_key is not None and api_key not in api_keys:
             api_keys = (*api_keys, api_key)
-        extended = msgspec.structs.replace(
-            record, api_keys=api_keys, expires_ms=expires_ms or self._clock.ms() + life_ms
-        )
+        # Clocks of nodes differ by milliseconds: none takes from what another one granted.
+        expires_ms = max(expires_ms or self._clock.ms() + life_ms, record.expires_ms)
+        extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=expires_ms)
         place = (record.venue, record.random)
         await self._store(StoredKey(extended, was_ms=record.expires_ms))
         if self._table.at(*place) is None:

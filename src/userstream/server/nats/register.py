@@ -159,10 +159,13 @@ class Register:
         """The sequence of a record in this copy; 0 where there is none."""
         return self._seqs.get(key, 0)
 
-    async def put(self, key: str, value: bytes, life_s: int | None = None) -> int:
+    async def put(
+        self, key: str, value: bytes, life_s: int | None = None, *, after: int | None = None
+    ) -> int:
         """Stores a record in place of the one that this copy shows; gives back its sequence.
 
-        It shows in the copy when this returns.
+        It shows in the copy when this returns. ``after`` is the ``seq`` that the record had when
+        the change was decided; it must be given where anything was awaited since.
 
         Raises:
             Conflict: another node was first; ``catch_up``, and decide anew.
@@ -170,11 +173,11 @@ class Register:
         """
         if self.down:
             raise StoreUnavailable("NATS has no quorum")
-        after = self.seq(key)
+        after = self.seq(key) if after is None else after
         try:
             seq = await self._publish(key, value, after, life_s)
         except Conflict as e:
-            if after == 0 and 0 < e.last <= self._last:  # what is left of a record that is gone
+            if after == self.seq(key) == 0 < e.last <= self._last:  # the rest of one that is gone
                 seq = await self._publish(key, value, e.last, life_s)
             else:
                 if e.last == 0:
