@@ -100,10 +100,11 @@ class KeyStore:
 
     async def end(self, records: Sequence[KeyRecord], end: End) -> None:
         """Ends live keys. What could not be stored holds, though a restart would forget it."""
-        for record in records:
+        live = [r for r in records if self._table.at(r.venue, r.random) is not None]
+        for record in live:
             self._table.forget(record)
             self._tell(record, end)
-        await self._committer.write([], [listen_key_key(r) for r in records])
+        await self._committer.write([], [listen_key_key(r) for r in live])
 
     async def _store(self, done: Issued | Refusal) -> Issued | Refusal:
         if isinstance(done, Refusal):

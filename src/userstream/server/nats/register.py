@@ -97,7 +97,7 @@ class Register:
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._heard: asyncio.Event | None = None
-        self._ready = False
+        self._ready = self._closing = False
         self._beating: asyncio.Task[None] | None = None
 
     def on(self, kind: str, apply: Callable[[Change], None]) -> None:
@@ -134,13 +134,15 @@ class Register:
         self._heard = asyncio.Event()
         if [node for node in self.time.nodes() if node != self.node]:
             with contextlib.suppress(TimeoutError):  # they have stopped, a moment ago
-                await asyncio.wait_for(self._heard.wait(), 4 * self.timing.tick_s)
+                async with asyncio.timeout(4 * self.timing.tick_s):
+                    await self._heard.wait()
         self._ready = True
         await self._tick()
         self._beating = asyncio.create_task(self._beat())
 
     async def close(self) -> None:
         """Leaves the other nodes, who count this one out at once."""
+        self._closing = True
         if self._beating is not None:
             self._beating.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -184,7 +186,8 @@ class Register:
                     self._seqs.pop(key, None)
                 raise
         try:
-            await asyncio.wait_for(self._seen(seq), self.timing.answer_s)
+            async with asyncio.timeout(self.timing.answer_s):
+                await self._seen(seq)
         except TimeoutError:
             raise StoreUnavailable("what was stored does not come back") from None
         return seq
@@ -209,9 +212,10 @@ class Register:
     # ── ticks ───────────────────────────────────────────────────────────────────────────────────
 
     async def _beat(self) -> None:
-        while True:
+        while not self._closing:  # a request may swallow the cancellation
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self.timing.tick_s)
+                async with asyncio.timeout(self.timing.tick_s):
+                    await self._wake.wait()
             self._wake.clear()
             await self._tick()
 
@@ -222,7 +226,8 @@ class Register:
         try:
             seq = await self._publish(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
             self.down = False
-            await asyncio.wait_for(self._seen(seq), within_s)
+            async with asyncio.timeout(within_s):
+                await self._seen(seq)
         except TimeoutError:
             failed = StoreUnavailable("what other nodes stored cannot be known now")
             _log.warning("the watch of the register is behind, and is made anew")
