@@ -68,17 +68,25 @@ $(INTEROP)/.venv/.installed: $(INTEROP)/requirements.lock | $(STAMP)
 	$(INTEROP)/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $<
 	@touch $@
 
+# Bots that moved: the package runs beside the libraries that they place orders with.
+$(INTEROP)/moved/.venv/.installed: $(INTEROP)/moved/requirements.lock | $(STAMP)
+	$(BIN)/python -m venv --clear $(INTEROP)/moved/.venv
+	$(INTEROP)/moved/.venv/bin/pip install -q --disable-pip-version-check --no-deps -r $<
+	@touch $@
+
 $(INTEROP)/node_modules/.installed: $(INTEROP)/package.json $(INTEROP)/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && npm --version >/dev/null || { echo "node 20 or later and npm are needed"; exit 1; }
 	cd $(INTEROP) && npm ci --loglevel=error --no-audit --no-fund --ignore-scripts
 	@touch $@
 
-interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
+interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/moved/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
 	USERSTREAM_INTEROP=1 $(BIN)/python -m pytest $(INTEROP) -m interop $(ARGS)
 
 interop-lock: $(STAMP) ## Write the locks of make interop anew
 	cd $(INTEROP) && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in --universal --python-version 3.11 \
 		--no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
+	cd $(INTEROP)/moved && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in $(CURDIR)/pyproject.toml --universal \
+		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade -o requirements.lock
 	cd $(INTEROP) && rm -rf package-lock.json node_modules && npm install --omit-lockfile-registry-resolved \
 		--loglevel=error --no-audit --no-fund --ignore-scripts
 

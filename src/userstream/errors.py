@@ -17,6 +17,7 @@
     └── StreamError
         ├── StreamRefused    the venue will never let this stream in               stop
         ├── StreamOver       the stream was closed, or not begun                   stop
+        ├── Unacknowledged   too many events wait for ``ack``: nothing more given  retry
         └── NotLive          the stream is not live within the time that was given retry
 """
 
@@ -85,6 +86,12 @@ class StreamRefused(StreamError):
 
 class StreamOver(StreamError):
     """The stream is closed, or was not begun."""
+
+
+class Unacknowledged(StreamError):
+    """Too many events wait for their acknowledgement: none is given before some have it."""
+
+    retry = True
 
 
 class NotLive(StreamError):

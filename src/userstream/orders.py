@@ -190,10 +190,3 @@ class Accepted(NamedTuple):
 
 
 Outcome: TypeAlias = Accepted | Refused
-
-
-class Replaced(NamedTuple):
-    """A cancel and the order in its place, which was not tried where the cancel was refused."""
-
-    canceled: Outcome
-    placed: Outcome | None = None

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 BIN = Path(sys.executable).parent
 TOKEN = "token-of-the-tests"
@@ -47,23 +47,53 @@ class Process(NamedTuple):
         return self.popen.wait(20)
 
 
-@contextlib.contextmanager
-def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Process]:
-    """``userstream serve`` on free ports, once it is ready."""
-    popen = subprocess.Popen(
-        [str(BIN / "userstream"), "serve", *FREE, *arguments],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=ENVIRONMENT | (env or {}),
-    )  # fmt: skip
-    try:
-        first = json.loads(read_line(popen))
+def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None = None) -> Process:
+    """``userstream serve`` on free ports, once it is ready; what it says goes to ``log``.
+
+    Without one it goes to a pipe, which a server that says much would fill.
+    """
+    with contextlib.ExitStack() as exits:
+        says = subprocess.PIPE if log is None else exits.enter_context(log.open("ab"))
+        told = None if log is None else exits.enter_context(log.open("rb"))
+        if told is not None:
+            told.seek(0, os.SEEK_END)
+        popen = subprocess.Popen(
+            [str(BIN / "userstream"), "serve", *FREE, *arguments],
+            stderr=says, stdout=subprocess.DEVNULL, env=ENVIRONMENT | (env or {}),
+        )  # fmt: skip
+        exits.callback(popen.kill)
+        first = json.loads(read_line(popen) if told is None else _first_line(popen, told))
         assert first["event"] == "serving", first
         urls = {name: first[name] for name in ("rest", "stream", "admin")}
-        yield Process(popen, urls, first["epoch"])
+        exits.pop_all()
+        if told is not None:
+            told.close()
+            says.close()  # type: ignore[union-attr]
+    return Process(popen, urls, first["epoch"])
+
+
+def _first_line(popen: subprocess.Popen[bytes], told: BinaryIO) -> bytes:
+    last = time.monotonic() + 20
+    line = b""
+    while not line.endswith(b"\n"):
+        line += told.readline()
+        assert popen.poll() is None, f"it ended with {popen.returncode} after {line!r}"
+        assert time.monotonic() < last, f"only {line!r} came"
+        time.sleep(0.005)
+    return line
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Process]:
+    """``userstream serve`` on free ports, once it is ready, and no longer than the block."""
+    server = started(*arguments, env=env)
+    try:
+        yield server
     finally:
-        popen.kill()
-        popen.wait()
-        assert popen.stderr is not None
-        popen.stderr.close()
+        server.popen.kill()
+        server.popen.wait()
+        assert server.popen.stderr is not None
+        server.popen.stderr.close()
 
 
 def read_line(popen: subprocess.Popen[bytes], stream: Any = None, mark: bytes = b"\n") -> bytes:

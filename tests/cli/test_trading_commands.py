@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.inside import command, sandbox
 from tests.sandbox.bots import bots, limit
+from userstream.sandbox.page import EXAMPLE
 
 HELP = {
     "market": ["prices", "fill", "sweep", "reject", "take", "pause", "resume"],
@@ -93,7 +94,10 @@ async def test_commands_of_a_script(json_too: tuple[str, ...]) -> None:
         ("account deposit alice BTC x", "amount is 'x'; allowed is a plain decimal"),
         ("account deposit alice BTC 0", "amount is 0; allowed is above zero"),
         ("account deposit alice BTC NaN", "amount is NaN; allowed is above zero"),
-        ("account deposit alice BTC 1e30", "allowed are at most 20 digits and 18 places"),
+        ("account deposit alice BTC 1e30", "allowed are at most 20 digits and 8 places"),
+        ("account deposit alice BTC 0.000000001", "amount is 0.000000001; allowed are at most 8"),
+        ("account withdraw alice BTC 1.123456789", "amount is 1.123456789; allowed are at most 8"),
+        ("account transfer alice bob BTC 1e-18", "amount is 1e-18; allowed are at most 8 places"),
         ("account deposit alice XYZ 1", "there are BTC, ETH, LTC, MX, USDT"),
         ("account deposit zoe BTC 1", "there is no account 'zoe'; there are alice, bob"),
         ("account deposit house-maker BTC 1", "there is no account 'house-maker'"),
@@ -197,3 +201,16 @@ async def test_bad_bodies_of_the_market_are_said() -> None:
         why = await b.admin_refused("GET", "openapi/nyse")
         assert why == "unknown venue 'nyse'; allowed are bhex, binance, mexc, spacedex"
         assert (await b.server.admin.get("/_sandbox/openapi/mexc")).json()["openapi"] == "3.1.0"
+
+
+async def test_a_sandbox_is_reached_past_all_proxies() -> None:
+    nowhere = dict.fromkeys(("HTTP_PROXY", "http_proxy", "ALL_PROXY"), "http://127.0.0.1:1")
+    async with bots() as b:
+        admin = b.sandbox.service.urls["admin"]
+        for arguments in (
+            ("sandbox", "clock"),
+            ("accounts", "list"),
+            ("publish", str(EXAMPLE), "--restamp", "--wait", "1"),
+        ):
+            ended = await command(*arguments, "--admin", admin, "--token", "sandbox", env=nowhere)
+            assert ended.code == 0, ended

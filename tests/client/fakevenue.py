@@ -115,6 +115,15 @@ class FakeVenue:
     def frames(order_id: str, venue: str = "binance") -> list[bytes | str]:
         return frames(venue, order(order_id, **FULL), int(order_id))
 
+    @staticmethod
+    def fill(order_id: str, trade: int, filled: str) -> list[bytes | str]:
+        """Frames of one unit of an order at Binance, by which so much of it is filled."""
+        more = {
+            "execution": "TRADE", "status": "PARTIALLY_FILLED", "trade_id": str(trade),
+            "last_quantity": "1", "last_price": "2", "cumulative_quantity": filled,
+        }  # fmt: skip
+        return frames("binance", order(order_id, **FULL | more), 100 + trade)
+
     def cut(self, socket: int = -1) -> None:
         """Resets the connection."""
         self._loop.call_soon_threadsafe(self.sockets[socket].transport.abort)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.fakevenue import FakeVenue
-from userstream import NotLive, OrderEvent, State, StreamOver, StreamRefused
+from userstream import Health, NotLive, OrderEvent, State, StreamOver, StreamRefused
 from userstream.client.http import Reply
 
 
@@ -17,8 +17,10 @@ def test_events_come_in_a_for_loop() -> None:
         assert (stream.orders, stream.account, repr(stream)) == (
             {}, {}, "<BlockingUserStream binance connecting>",
         )  # fmt: skip
+        assert stream.health == Health()
         with stream:
             stream.live(5)
+            assert (stream.health.why, stream.health.key_failures) == ("start", 0)
             assert stream.next(0.05) is None
             sent = [venue.order() for _ in range(3)]
             seen = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sqlite3
 from pathlib import Path
@@ -12,11 +13,13 @@ import msgspec
 import pytest
 
 from tests.client.fakevenue import KEY, FakeVenue
+from tests.core.client.values import order
 from tests.server.running import until
 from userstream import Gap, OrderEvent, StateChange, StoreError, StreamOver, UserStreamError
-from userstream.client.cursor import CursorFile, Receipts
+from userstream.client.cursor import CursorFile
 from userstream.core.client.plan import Proof
 from userstream.errors import StoreDamaged, StoreTooNew, StoreUnavailable
+from userstream.events import AccountUpdate, Balance
 from userstream.venue import WHOLE, Cursor
 
 E = "epoch000"
@@ -54,6 +57,37 @@ def test_a_cursor_is_kept_for_each_stream(tmp_path: Path) -> None:
     assert b"an-api-key" not in path.read_bytes()
 
 
+def test_orders_and_holdings_are_kept_until_they_are_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    with contextlib.closing(CursorFile(path, "binance", "a")) as file:
+        held = Balance(asset="BTC", free="1", locked="0.5")
+        file.save(Proof(5), {("order", "7"): order("7"), ("asset", "BTC"): held})
+        file.save(Proof(6), {("order", "8"): order("8"), ("order", "9"): None})
+    with contextlib.closing(CursorFile(path, "mexc", "a")) as other:
+        assert other.held() == []
+    with contextlib.closing(CursorFile(path, "binance", "a")) as file:
+        account = AccountUpdate(time_ms=0, balances=(held,))
+        assert file.held() == [account, order("7"), order("8")]
+        file.save(Proof(7), {("order", "7"): None, ("asset", "BTC"): None})
+        assert file.held() == [order("8")]
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE held SET body = '{'")
+    db.close()
+    with contextlib.closing(CursorFile(path, "binance", "a")) as file, pytest.raises(StoreDamaged):
+        file.held()
+
+
+def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "cursor"
+    with contextlib.closing(CursorFile(path, "binance", KEY)) as file:
+        file.save(Proof(5))
+    with sqlite3.connect(path) as db:
+        db.execute("DROP TABLE held")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    assert saved(path) == Proof(5)
+
+
 def test_files_that_cannot_be_are_told(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         CursorFile(tmp_path / "no" / "folder", "binance", "a")
@@ -69,8 +103,9 @@ def test_files_that_cannot_be_are_told(tmp_path: Path) -> None:
         CursorFile(new, "binance", "a")
     file = CursorFile(tmp_path / "gone", "binance", "a")
     file.close()
-    with pytest.raises(StoreError):
-        file.load()
+    for read in (file.load, file.held):
+        with pytest.raises(StoreError):
+            read()
     with pytest.raises(StreamOver):
         file.save(Proof(1))
 
@@ -88,23 +123,6 @@ async def test_a_disk_that_refuses_is_told_and_the_event_is_not_done(tmp_path: P
                 db.close()
         await until(lambda: venue.closes == [1000])
         assert stream.state == "stopped"
-
-
-def test_only_what_has_no_open_event_before_it_is_saved(tmp_path: Path) -> None:
-    file = CursorFile(tmp_path / "cursor", "binance", "a")
-    receipts = Receipts(file)
-    slips = [receipts.give(Proof(n) if n != 2 else None) for n in range(1, 5)]
-    slips[2]()
-    assert file.load() == Proof()
-    slips[0]()
-    assert file.load() == Proof(1)
-    slips[1]()
-    slips[1]()
-    assert file.load() == Proof(3)
-    assert slips[0] == slips[3] != 1
-    assert {slips[0]: 1}[slips[1]] == 1
-    assert (repr(slips[0]), repr(slips[3])) == ("<Slip done>", "<Slip open>")
-    file.close()
 
 
 async def test_the_next_run_resumes_behind_what_was_acknowledged(tmp_path: Path) -> None:
@@ -184,3 +202,18 @@ async def test_an_idle_stream_proves_itself_too(tmp_path: Path) -> None:
             waiting = asyncio.create_task(stream.__anext__())
             await until(lambda: saved(tmp_path / "c").since_ms is not None)
             waiting.cancel()
+
+
+async def test_the_next_run_knows_what_was_open(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"extension": True, "cursor": tmp_path / "c", "states": False}
+    with FakeVenue() as venue:
+        async with venue.stream(**options) as stream:
+            await until(lambda: venue.sockets)
+            venue.send(marked(7), marked(8))
+            assert [(await anext(stream)).order_id for _ in range(2)] == ["7", "8"]  # type: ignore[union-attr]
+        async with venue.stream(**options) as stream:
+            assert sorted(stream.orders) == ["7", "8"]
+            await until(lambda: len(venue.sockets) == 2)
+            venue.send(said("us.resumed", 9, prev=9), marked(9))
+            assert [(await anext(stream)).order_id] == ["9"]  # type: ignore[union-attr]
+            assert sorted(stream.orders) == ["7", "8", "9"]

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from userstream.venues import names
+
 SERVER = (
     "cryptography", "httptools", "prometheus_client", "rocksdict", "starlette", "structlog",
     "uvicorn", "userstream.server", "userstream.sandbox", "userstream.cli",
@@ -27,14 +31,31 @@ def test_a_client_imports_nothing_of_a_server() -> None:
     assert "google.protobuf" not in loaded  # another venue's
 
 
-def test_the_package_is_imported_in_no_time() -> None:
-    code = (
-        "import time; began = time.process_time(); import userstream;"
-        "print(time.process_time() - began)"
-    )
+@pytest.mark.parametrize("venue", names())
+def test_a_stream_that_runs_imports_nothing_of_a_server(venue: str) -> None:
+    nowhere = "rest_url='http://127.0.0.1:9', stream_url='ws://127.0.0.1:9'"
+    loaded = outcome(
+        "import sys; from userstream import UserStream\n"
+        f"with UserStream({venue!r}, key='k', secret='s', {nowhere}).blocking() as stream:\n"
+        "    stream.next(0.5)\n"
+        "print(*sys.modules)"
+    ).split()
+    assert "httpx" in loaded  # it did run
+    assert not set(SERVER) & set(loaded)
+
+
+@pytest.mark.parametrize("what", ["import userstream", "from userstream import UserStream"])
+def test_a_client_is_imported_in_no_time(what: str) -> None:
+    code = f"import time; began = time.process_time(); {what};print(time.process_time() - began)"
     assert min(float(outcome(code)) for _ in range(3)) < 0.3
 
 
 def test_the_package_alone_imports_neither_http_nor_sockets() -> None:
     loaded = outcome("import sys, userstream; print(*sys.modules)").split()
     assert not {"httpx", "websockets", "asyncio"} & set(loaded)
+
+
+def test_httpx_which_takes_as_long_as_all_the_rest_is_left_to_the_thread_of_a_stream() -> None:
+    loaded = outcome("import sys; from userstream import UserStream; print(*sys.modules)").split()
+    assert "websockets.client" in loaded
+    assert "httpx" not in loaded

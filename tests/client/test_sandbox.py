@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,8 +15,10 @@ import pytest
 
 from tests.client.gathering import Gathered, gathered
 from tests.sandbox.bots import Bots, bots, limit, market_sell
+from tests.sandbox.playing import fault
 from userstream import AccountEvent, Gap, State, UserStream
 from userstream.core.client.bounds import Bounds
+from userstream.core.client.told import Origin
 from userstream.venue import Call, Venue
 from userstream.venues import load, names
 
@@ -123,6 +126,23 @@ async def test_a_break_is_told_and_nothing_else_is_missing(venue: str, kind: str
         await seen.until(lambda: len(seen.filled()) == before + 1)
 
 
+@pytest.mark.parametrize("venue", names())
+async def test_at_our_server_what_a_break_hid_is_replayed(venue: str) -> None:
+    async with bots() as market, watching(market, venue, extension=True) as (stream, seen):
+        for number in range(2, 12, 2):
+            await market.place("mexc", **market_sell("0.001"))
+            await fault(market.server, "reset", venue=venue, count=1)
+            await market.place("mexc", **market_sell("0.001"))
+            await seen.until(partial(_have_filled, seen, number))
+            await stream.live(10)
+        assert len(seen.fills(venue)) == 10
+        assert not seen.of(Gap)
+        places = [(e.cursor.seq, e.cursor.part) for e in seen.events if getattr(e, "cursor", None)]
+        assert places == sorted(set(places))
+        assert {seq for seq, _ in places} == set(range(places[0][0], places[-1][0] + 1))
+        assert any(e.origin is Origin.REPLAY for e in seen.orders)
+
+
 @pytest.mark.parametrize("venue", ["binance", "bhex", "spacedex"])
 async def test_of_two_sockets_one_may_break_at_any_event(venue: str) -> None:
     async with bots() as market, watching(market, venue, redundancy=2) as (stream, seen):
@@ -168,6 +188,10 @@ async def test_renewals_that_fail_cost_nothing(answer: str) -> None:
         await stream.live(5)
         await market.place("mexc", **market_sell())
         await seen.until(seen.filled)
+
+
+def _have_filled(seen: Gathered, count: int) -> bool:
+    return len(seen.filled()) == count
 
 
 async def shared_key(market: Bots, venue: str) -> str:

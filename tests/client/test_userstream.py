@@ -193,6 +193,29 @@ async def test_a_busy_venue_is_left_alone() -> None:
             assert len(venue.paths) == 2
 
 
+async def test_the_clock_is_compared_over_a_connection_that_is_open() -> None:
+    with FakeVenue() as venue:
+        asked: list[float] = []
+
+        def slow_at_first(method: str, url: str) -> Reply | None:
+            if url.endswith("/time"):
+                asked.append(time.monotonic())
+                time.sleep(0.2 if len(asked) == 1 else 0)
+            return venue.http.well(method, url)
+
+        venue.http.answer = slow_at_first
+        async with venue.stream("bhex") as stream:
+            await stream.live(5)
+            assert len(asked) == 2
+            health = stream.health
+            assert health.clock_offset_ms is not None
+            assert health.clock_margin_ms is not None
+            assert health.clock_margin_ms < 100
+            assert health.key_age_s is not None
+            assert health.key_due_s is not None
+        assert stream.health.key_due_s is None
+
+
 async def test_nobody_there_is_tried_again_and_live_says_so() -> None:
     with FakeVenue() as venue:
         stream = venue.stream()

@@ -179,7 +179,9 @@ def test_keys_expire_in_the_order_of_their_deadlines() -> None:
     records = [create(it, "mexc", i=i, now_ms=10 * i).record for i in range(5)]
     assert it.expire(HOUR + 25) == records[:3]
     assert it.deadline() == HOUR + 30
-    assert it.expire(HOUR + 100) == records[3:]
+    assert it.expire(HOUR + 100, 1) == records[3:4]
+    assert it.deadline() == HOUR + 40
+    assert it.expire(HOUR + 100) == records[4:]
 
 
 def test_a_key_that_could_not_be_stored_is_forgotten_without_a_word() -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from tests.docs import machines, marks, publishing_schema
+from tests.docs import machines, marks, pictures, publishing_schema
 from tests.docs.fields import Field, fields_of, options_of, order_options_of, plain
+from userstream.cli.watch.records import RECORDS
 from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -30,7 +31,7 @@ from userstream.events import (
 from userstream.server.settings import Settings, SymbolSettings
 from userstream.venues import names
 
-_PAGES = ("settings", "publishing", "close-codes", "stream", "extension")
+_PAGES = ("settings", "publishing", "close-codes", "stream", "extension", "watch")
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = REFERENCE / "publishing.schema.json"
@@ -272,6 +273,15 @@ def us_parameters() -> str:
     return table("parameter | allowed", rows)
 
 
+def watch_records() -> str:
+    parts = []
+    for struct in RECORDS:
+        rows = [(f"`{f.name}`", f.type, f.doc) for f in fields_of(struct)]
+        parts.append(f"### `{struct.__struct_config__.tag}`\n\n{_doc(struct)}\n")
+        parts.append(table("field | type | meaning", rows))
+    return "\n".join(parts)
+
+
 SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "limits": limits,
@@ -290,6 +300,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "sequences": lambda: table("venue | time | what tells fills apart", machines.sequences()),
     "us-parameters": us_parameters,
     "us-frames": marks.frames,
+    "watch-records": watch_records,
     "bounds": lambda: _plain_fields(Bounds, "bound | type | default | meaning"),
 }
 
@@ -304,10 +315,11 @@ def regenerated(page: str) -> str:
 
 
 def main() -> None:
-    """Writes every page and the schema."""
+    """Writes every page, the schema and the pictures."""
     for page in PAGES:
         page.write_text(regenerated(page.read_text("utf-8")), "utf-8")
     SCHEMA.write_text(publishing_schema.text(), "utf-8")
+    pictures.main()
 
 
 if __name__ == "__main__":

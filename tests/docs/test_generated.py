@@ -11,6 +11,7 @@ import userstream
 from tests.docs import publishing_schema
 from tests.docs.fields import fields_of, options_of, order_options_of
 from tests.docs.generate import MORE, PAGES, SCHEMA, SECTIONS, regenerated
+from tests.docs.pictures import FOLDER, PICTURES
 from userstream.core.limits import Limits
 from userstream.server.settings import Settings
 from userstream.venues import names
@@ -27,6 +28,17 @@ def test_a_generated_page_is_current(page: Path) -> None:
 
 def test_the_json_schema_is_current() -> None:
     assert SCHEMA.read_text("utf-8") == publishing_schema.text(), HOW
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_current(name: str) -> None:
+    assert (FOLDER / f"{name}.svg").read_text("utf-8") == PICTURES[name](), HOW
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_loads_nothing_from_elsewhere(name: str) -> None:
+    drawn = PICTURES[name]()
+    assert set(re.findall(r"https?://[^\"\s]+", drawn)) == {"http://www.w3.org/2000/svg"}
 
 
 def test_every_section_stands_on_a_page() -> None:

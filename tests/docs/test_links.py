@@ -145,7 +145,8 @@ def test_options_that_stand_alone_exist(page: Path) -> None:
 def test_variables_and_metrics_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     variables = {f"USERSTREAM_{name.upper()}" for name in Settings.__struct_fields__}
-    variables |= {"USERSTREAM_ADMIN_URL", "USERSTREAM_API_SECRET", "USERSTREAM_PURE", "USERSTREAM_"}
+    variables |= {"USERSTREAM_ADMIN_URL", "USERSTREAM_PURE", "USERSTREAM_"}
+    variables |= {"USERSTREAM_API_KEY", "USERSTREAM_API_SECRET"}
     assert set(re.findall(r"\bUSERSTREAM_[A-Z_]*", text)) <= variables
     metrics = Metrics()
     strikes(metrics)

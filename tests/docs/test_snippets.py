@@ -23,7 +23,9 @@ DOCS = ROOT / "docs"
 WITH_FAULTS = DOCS / "how-to" / "test-with-faults.md"
 WITH_SANDBOX = (README, DOCS / "tutorial.md")
 CLIENT = DOCS / "how-to" / "use-the-client.md"
+WATCHING = DOCS / "how-to" / "watch-a-stream.md"
 TRADING = DOCS / "how-to" / "trade-in-the-sandbox.md"
+MOVED = DOCS / "how-to" / "move-a-bot.md"  # needs other libraries: tests/interop
 WITH_OWN_SERVER = (DOCS / "how-to" / "run-a-server.md", DOCS / "how-to" / "verify-api-keys.md")
 
 AT_LEAST = """
@@ -69,7 +71,7 @@ def test_what_a_page_does_with_a_sandbox_works(page: Path, sandbox: Site) -> Non
     )
 
 
-@pytest.mark.parametrize("page", [TRADING, CLIENT], ids=shown)
+@pytest.mark.parametrize("page", [TRADING, CLIENT, WATCHING], ids=shown)
 def test_what_a_page_on_orders_does_works(page: Path, sandbox: Site) -> None:
     tried(
         page.read_text("utf-8"),
@@ -98,7 +100,8 @@ def test_what_a_page_does_with_a_server_of_its_own_works(page: Path, tmp_path: P
 
 
 def test_every_page_with_something_to_try_is_tried() -> None:
-    tried_pages = {*WITH_SANDBOX, CLIENT, TRADING, WITH_FAULTS, *WITH_OWN_SERVER}
+    sandboxed = {*WITH_SANDBOX, CLIENT, TRADING, WATCHING, WITH_FAULTS}
+    tried_pages = {*sandboxed, MOVED, *WITH_OWN_SERVER}
     assert {p for p in (README, *DOCS.rglob("*.md")) if blocks(p.read_text("utf-8"))} == tried_pages
 
 

@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.interop.driven import PROGRAMS, PYTHON, Driven
+from tests.interop.driven import PROGRAMS, PYTHON, Driven, Served
 from tests.interop.exchange import Exchange
 
 SWITCH = "USERSTREAM_INTEROP"
-Drive = Callable[[str, Exchange], Driven]
+Drive = Callable[[str, Served], Driven]
 Start = Callable[..., Exchange]
 Shown = Callable[[str, str, int, str, Exchange], None]
 
@@ -68,8 +68,8 @@ def sandbox(tmp_path: Path) -> Iterator[Start]:
     """Starts a sandbox with a venue at its root."""
     started: list[Exchange] = []
 
-    def start(venue: str, options: str = "") -> Exchange:
-        started.append(Exchange(venue, tmp_path, options))
+    def start(venue: str, options: str = "", settings: str = "") -> Exchange:
+        started.append(Exchange(venue, tmp_path, options, settings))
         return started[-1]
 
     yield start
@@ -82,7 +82,7 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
     """Runs a program of the folder ``programs`` against an exchange."""
     running: list[Driven] = []
 
-    def start(program: str, exchange: Exchange) -> Driven:
+    def start(program: str, exchange: Served) -> Driven:
         runner = PYTHON if program.endswith(".py") else "node"
         running.append(Driven([runner, PROGRAMS / program], exchange, tmp_path))
         return running[-1]

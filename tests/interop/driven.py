@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from tests.interop.exchange import API_KEY, API_SECRET, Exchange
+from tests.interop.exchange import API_KEY, API_SECRET
+from tests.interop.tap import Tap
 
 HERE = Path(__file__).parent
 PROGRAMS = HERE / "programs"
@@ -22,13 +23,23 @@ NOWHERE = "http://127.0.0.1:9"
 """A proxy that does not exist, for all that is not on this machine: no client may need it."""
 
 
+class Served(Protocol):
+    """A server, behind taps on its public ports."""
+
+    @property
+    def rest(self) -> Tap: ...
+
+    @property
+    def stream(self) -> Tap: ...
+
+
 class Driven:
     """One running program. Its environment says where the server is."""
 
     def __init__(
         self,
         command: Sequence[str | Path],
-        exchange: Exchange,
+        exchange: Served,
         folder: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:

@@ -22,15 +22,16 @@ _FREE = [f"--{port}=127.0.0.1:0" for port in ("rest", "stream", "admin")]
 class Exchange:
     """A sandbox with one account and a venue at the root of its ports.
 
-    Its public ports are behind taps, its admin port is bare. ``options`` are the venue's, in TOML.
+    Its public ports are behind taps, its admin port is bare. ``options`` are the venue's and
+    ``settings`` the server's, both in TOML.
     """
 
-    def __init__(self, venue: str, folder: Path, options: str = "") -> None:
+    def __init__(self, venue: str, folder: Path, options: str = "", settings: str = "") -> None:
         self.venue = venue
         self._folder = folder
         self._log = (folder / "server.log").open("wb")
         config = folder / "sandbox.toml"
-        config.write_text(f"[venues.{venue}]\n{options}\n")
+        config.write_text(f"{settings}\n[venues.{venue}]\n{options}\n")
         account = f"{ACCOUNT}:{API_KEY}:{API_SECRET}"
         self._process = subprocess.Popen(
             [_USERSTREAM, "sandbox", "run", "--json", f"--venue={venue}", f"--account={account}",
@@ -38,7 +39,7 @@ class Exchange:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )  # fmt: skip
-        urls = self._urls()
+        self._bare = urls = self._urls()
         self._admin = httpx.Client(
             base_url=urls["admin"],
             headers={"Authorization": f"Bearer {TOKEN}"},
@@ -46,6 +47,19 @@ class Exchange:
             timeout=20,
         )
         self.rest, self.stream = Tap(urls["rest"]), Tap(urls["stream"])
+
+    def buy(self, quantity: str, price: str) -> int:
+        """Another program of the account places an order, past the taps; gives its id."""
+        urls = [f"--{port}={self._bare[port]}" for port in ("rest", "stream")]
+        done = subprocess.run(
+            [_USERSTREAM, "sandbox", "order", self.venue, "buy", "BTCUSDT", quantity, price, *urls,
+             f"--api-key={API_KEY}", f"--api-secret={API_SECRET}", "--wait=0", "--json"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )  # fmt: skip
+        return int(json.loads(done.stdout.splitlines()[0])["order"]["orderId"])
 
     def fill(self, order: str | int, percent: str) -> None:
         """The market fills so much of an order; its events are published when this returns."""
@@ -61,11 +75,15 @@ class Exchange:
         """The account receives something from outside."""
         self._post(f"/_sandbox/accounts/{ACCOUNT}/deposit", {"asset": asset, "amount": amount})
 
+    def fault(self, kind: str, **fields: Any) -> None:
+        """Sets a fault for the account; what it strikes now is struck when this returns."""
+        self._post("/_sandbox/faults", {"kind": kind, "account": ACCOUNT} | fields)
+
     def truth(self) -> list[dict[str, Any]]:
         """What was published of the account since it was opened, with the venue's frames."""
         _, opening, *lines = [json.loads(line) for line in self._truth().splitlines()]
         assert opening["event"]["type"] == "account_snapshot"
-        return lines
+        return [line for line in lines if "event" in line]  # others are faults that struck
 
     def verified(self, frames: Iterable[object]) -> dict[str, Any]:
         """What ``userstream verify`` finds in a client's frames."""
@@ -113,5 +131,5 @@ class Exchange:
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:
         answer = self._admin.post(path, json=body)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code in {200, 201}, answer.text
         return answer.json()

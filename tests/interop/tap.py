@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -32,14 +34,14 @@ class Tap:
         self._flows: list[tuple[bytearray, bytearray]] = []
         self._passing: set[asyncio.Task[None] | None] = set()
         """Held here: streams hold their readers weakly, and so the tasks that wait for them."""
+        self._ends: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
-        self._server = self._loop.run_until_complete(
-            asyncio.start_server(self._pass_on, "127.0.0.1", 0)
-        )
-        port = self._server.sockets[0].getsockname()[1]
-        self.url = f"{parts.scheme}://127.0.0.1:{port}"
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        listening = asyncio.start_server(self._pass_on, "127.0.0.1", 0)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        port = self._server.sockets[0].getsockname()[1]
+        self.url = f"{parts.scheme}://127.0.0.1:{port}"
 
     def calls(self) -> list[Call]:
         """The requests so far that were answered, connection by connection."""
@@ -60,15 +62,27 @@ class Tap:
             f"{method} of {path} answered {status}",
         )
 
-    def wait_for(self, text: bytes) -> None:
-        """Waits until the server has sent these bytes."""
-        self._wait(lambda: any(text in received for _, received in self._flows), repr(text))
+    def wait_for(self, text: bytes, connections: int = 1) -> None:
+        """Waits until the server has sent these bytes, on so many connections."""
+        self._wait(
+            lambda: sum(text in received for _, received in self._flows) >= connections, repr(text)
+        )
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         last = time.monotonic() + 20
         while not condition():
             assert time.monotonic() < last, f"{what} did not come; went by: {self.calls()}"
             time.sleep(0.02)
+
+    def reset(self) -> None:
+        """Resets every open connection on both sides; what is under way in them is lost."""
+        asyncio.run_coroutine_threadsafe(self._reset(), self._loop).result(10)
+
+    async def _reset(self) -> None:
+        for end in self._ends:
+            sock: socket.socket = end.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.transport.abort()
 
     def close(self) -> None:
         """Cuts what is open."""
@@ -91,11 +105,14 @@ class Tap:
         self._passing.add(task)
         with contextlib.suppress(ConnectionError, asyncio.CancelledError):
             far_reader, far_writer = await asyncio.open_connection(*self._target)
+            ends = {writer, far_writer}
+            self._ends |= ends
             try:
                 await asyncio.gather(
                     _pump(reader, far_writer, flow[0]), _pump(far_reader, writer, flow[1])
                 )
             finally:
+                self._ends -= ends
                 far_writer.close()
         writer.close()
         self._passing.discard(task)

@@ -53,7 +53,19 @@ def test_a_version_is_the_locked_one(client: str) -> None:
     assert f"| {locked()[client]} |" in row
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "package-lock.json", "requirements.in"])
+@pytest.mark.parametrize("client", ["python-binance", "ccxt"])
+def test_bots_move_from_the_same_versions(client: str) -> None:
+    moved = (HERE / "moved" / "requirements.lock").read_text("utf-8").splitlines()
+    assert f"{client}=={locked()[client]}" in moved
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requirements.lock", "package-lock.json", "requirements.in",
+        "moved/requirements.lock", "moved/requirements.in",
+    ],
+)  # fmt: skip
 def test_a_lock_names_no_registry(name: str) -> None:
     text = (HERE / name).read_text("utf-8")
     assert "resolved" not in text

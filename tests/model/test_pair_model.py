@@ -1,4 +1,4 @@
-"""The pair: both ends' cores over a link that lags, repeats and breaks, on a virtual clock.
+"""The pair: both ends' cores over a link that lags, loses, repeats and breaks, on a virtual clock.
 
 At the end every fault is over; then each fill was told once, or a gap says how much was not.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,56 +24,65 @@ from hypothesis.stateful import (
 
 from tests.model.pair import World
 from userstream.core.client.identity import fill_of, positive
-from userstream.core.client.told import Gap, OrderEvent, State
+from userstream.core.client.told import Gap, OrderEvent, Origin, State
 from userstream.core.closing import End
-from userstream.events import AccountUpdate, Balance
+from userstream.events import TERMINAL
 from userstream.venue import FillKey
 from userstream.venues import names
 
 VOUCHING = {State.LIVE, State.DEGRADED}
 MINUTE = 60_000
+TIMES = st.sampled_from([1, 1, 1, 2])
+LOST = st.sampled_from([None, None, None, None, 0, 1])
+"""Which frame of an event does not arrive; MEXC has two of a fill."""
+LATE_MS = st.sampled_from([0, 0, 0, 0, 50, 200])
 
 
 class PairModel(RuleBasedStateMachine):
     """Rules are what can happen to a stream; invariants hold after each."""
 
     venue = "binance"
+    extension = False
 
     def __init__(self) -> None:
         super().__init__()
         self.world: World
+        self.forgotten = False
 
     @initialize(seed=st.integers(0, 9))
     def begin(self, seed: int) -> None:
-        self.world = World(self.venue, seed)
-        self.world.advance(2_000)
+        self.world = World(self.venue, seed, extension=self.extension)
+        # At our server until the first heartbeat, which says where the log stands.
+        self.world.advance(12_000 if self.extension else 2_000)
         assert self.world.state is State.LIVE
 
-    @rule(times=st.sampled_from([1, 1, 1, 2]))
-    def place(self, times: int) -> None:
+    @rule(times=TIMES, lost=LOST, late_ms=LATE_MS)
+    def place(self, **fate: Any) -> None:
         world = self.world
-        world.publish(world.truth.place(world.server_ms), times=times)
+        world.publish(world.truth.place(world.server_ms), **fate)
 
     @precondition(lambda self: self.world.truth.open)
-    @rule(which=st.integers(0, 99), count=st.integers(1, 3), times=st.sampled_from([1, 1, 1, 2]))
-    def fill(self, which: int, count: int, times: int) -> None:
+    @rule(
+        which=st.integers(0, 99), count=st.integers(1, 3), times=TIMES, lost=LOST, late_ms=LATE_MS
+    )
+    def fill(self, which: int, count: int, **fate: Any) -> None:
         world = self.world
         for _ in range(count):
             if world.truth.open:
                 order_id = world.truth.open[which % len(world.truth.open)]
-                world.publish(world.truth.fill(order_id, world.server_ms), times=times)
+                world.publish(world.truth.fill(order_id, world.server_ms), **fate)
 
     @precondition(lambda self: self.world.truth.open)
-    @rule(which=st.integers(0, 99))
-    def cancel(self, which: int) -> None:
+    @rule(which=st.integers(0, 99), lost=LOST, late_ms=LATE_MS)
+    def cancel(self, which: int, **fate: Any) -> None:
         world = self.world
         order_id = world.truth.open[which % len(world.truth.open)]
-        world.publish(world.truth.cancel(order_id, world.server_ms))
+        world.publish(world.truth.cancel(order_id, world.server_ms), **fate)
 
-    @rule(free=st.integers(0, 9))
-    def move_balance(self, free: int) -> None:
-        held = Balance(asset="BTC", free=str(free), locked="0", free_change="1", locked_change="0")
-        self.world.publish(AccountUpdate(time_ms=self.world.server_ms, balances=(held,)))
+    @rule(free=st.integers(0, 9), lost=LOST, late_ms=LATE_MS)
+    def move_balance(self, free: int, **fate: Any) -> None:
+        world = self.world
+        world.publish(world.truth.move(str(free), world.server_ms), **fate)
 
     @rule(ms=st.sampled_from([0, 1, 39, 40, 41, 80, 500, 3_000, 30_000, 14 * MINUTE]))
     def advance(self, ms: int) -> None:
@@ -89,11 +99,15 @@ class PairModel(RuleBasedStateMachine):
     @rule(end=st.sampled_from([End.SHUTDOWN, End.SLOW, End.MAX_AGE]))
     def end_sockets(self, end: End) -> None:
         for socket in list(self.world.wires):
-            self.world.end(socket, end)
+            self.world.served.end(socket, end)
 
     @rule(silently=st.booleans())
     def delete_keys(self, silently: bool) -> None:
-        self.world.delete_keys(silently=silently)
+        self.world.served.delete_keys(silently=silently)
+
+    @rule(ms=st.sampled_from([0, 10, 4_000, 3 * MINUTE]))
+    def restart(self, ms: int) -> None:
+        self.world.restart(ms)
 
     @rule(count=st.integers(1, 12))
     def rest_fails(self, count: int) -> None:
@@ -102,6 +116,17 @@ class PairModel(RuleBasedStateMachine):
     @rule(ms=st.sampled_from([-90_000, 90_000, 3_600_000]))
     def skew(self, ms: int) -> None:
         self.world.drift_ms += ms
+
+    @rule(ms=st.sampled_from([3_000, 30 * MINUTE, 130 * MINUTE]))
+    def sleep(self, ms: int) -> None:
+        self.world.sleep(ms)
+
+    @precondition(lambda self: self.extension)
+    @rule()
+    def forget(self) -> None:
+        """The server does not retain what was published so far."""
+        self.world.served.oldest = len(self.world.served.log) + 1
+        self.forgotten = True
 
     @rule()
     def a_day(self) -> None:
@@ -135,16 +160,22 @@ class PairModel(RuleBasedStateMachine):
             return
         world = self.world
         world.rest_fails, world.lag_ms = 0, 0
-        world.advance(20 * MINUTE)
+        world.advance(25 * MINUTE)
         assert world.state is State.LIVE
         self._every_fill_was_told()
+        self._no_order_came_back()
         self._the_picture_is_the_truth()
+        if self.extension and not self.forgotten:
+            self._the_log_was_told()
+
+    @property
+    def _events(self) -> list[OrderEvent]:
+        return [e for e in self.world.told if isinstance(e, OrderEvent)]
 
     def _every_fill_was_told(self) -> None:
         world = self.world
         key = world.venue.stream.fill_key
-        events = [e for e in world.told if isinstance(e, OrderEvent)]
-        fills = [e for e in events if e.update.execution in {None, "TRADE"}]
+        fills = [e for e in self._events if e.update.execution in {None, "TRADE"}]
         if key is FillKey.NONE:
             self._sums(fills)
             return
@@ -153,7 +184,11 @@ class PairModel(RuleBasedStateMachine):
         assert not [g for g in world.told if isinstance(g, Gap) and g.missing_quantity is not None]
         for order_id in world.truth.orders:
             mine = [e for e in fills if e.order_id == order_id and not e.late]
-            keys = [Decimal(k[2]) for e in mine if (k := fill_of(e.update, key)) is not None]
+            keys = [
+                Decimal(k[2])
+                for e in mine
+                if e.origin is not Origin.REST and (k := fill_of(e.update, key)) is not None
+            ]
             assert keys == sorted(keys)
 
     def _sums(self, fills: list[OrderEvent]) -> None:
@@ -169,13 +204,35 @@ class PairModel(RuleBasedStateMachine):
             happened = Decimal(order.cumulative_quantity or 0)
             assert sure <= happened <= len(mine) + sum(gaps, Decimal(0)), order_id
 
+    def _no_order_came_back(self) -> None:
+        """Nothing but what is marked says of an order that is over that it is not."""
+        for order_id in self.world.truth.orders:
+            said = [e for e in self._events if e.order_id == order_id and e.status]
+            over = [e.status in TERMINAL for e in said if not e.late]
+            assert over == sorted(over)
+            if said and order_id not in self.world.truth.open:
+                assert any(e.status in TERMINAL for e in said)
+
     def _the_picture_is_the_truth(self) -> None:
-        picture = self.world.feed.picture
-        assert sorted(picture.orders) == sorted(self.world.truth.open)
+        world = self.world
+        assert sorted(world.feed.picture.orders) == sorted(world.truth.open)
+        held = world.feed.picture.account.get("BTC")
+        assert str(0 if held is None else held.free.normalize()) == world.truth.free
+
+    def _the_log_was_told(self) -> None:
+        """All that was published since the first socket, in order, once each."""
+        cursors = [c for e in self.world.told if (c := getattr(e, "cursor", None)) is not None]
+        places = [(c.seq, c.part) for c in cursors]
+        assert places == sorted(set(places))
+        assert {c.seq for c in cursors} == {
+            seq for seq, frames in enumerate(self.world.served.log, 1) if frames
+        }
+        assert not [t for t in self.world.told if isinstance(t, Gap)]
 
 
+@pytest.mark.parametrize("extension", [False, True], ids=["venue", "ours"])
 @pytest.mark.parametrize("name", names())
-def test_the_pair(name: str) -> None:
-    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name})
-    steps = settings(max_examples=12, stateful_step_count=25, deadline=None)
+def test_the_pair(name: str, extension: bool) -> None:
+    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name, "extension": extension})
+    steps = settings(max_examples=8, stateful_step_count=25, deadline=None)
     run_state_machine_as_test(model, settings=steps)

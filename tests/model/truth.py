@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from userstream.events import TERMINAL, AccountSnapshot, Balance, OrderUpdate
+from userstream.events import TERMINAL, AccountSnapshot, AccountUpdate, Balance, OrderUpdate
 from userstream.venue import Ask, NoRows, NotThere, RepairInput, Rows, What
 
 SYMBOL = "BTCUSDT"
@@ -18,6 +18,18 @@ class Truth:
     def __init__(self) -> None:
         self.orders: dict[str, OrderUpdate] = {}
         self.fills: list[OrderUpdate] = []
+        self.free = "0"
+        """BTC."""
+
+    def account(self, now_ms: int) -> AccountSnapshot:
+        """The whole account."""
+        held = Balance(asset="BTC", free=self.free, locked="0")
+        return AccountSnapshot(time_ms=now_ms, balances=(held,))
+
+    def move(self, free: str, now_ms: int) -> AccountUpdate:
+        self.free = free
+        held = Balance(asset="BTC", free=free, locked="0", free_change="1", locked_change="0")
+        return AccountUpdate(time_ms=now_ms, balances=(held,))
 
     @property
     def open(self) -> list[str]:
@@ -97,8 +109,7 @@ class Truth:
                     if f.time_ms >= since
                 ),
             )
-        held = Balance(asset="BTC", free=str(len(self.fills)), locked="0")
-        return Rows(asked.number, account=AccountSnapshot(time_ms=now_ms, balances=(held,)))
+        return Rows(asked.number, account=self.account(now_ms))
 
     def _row(self, order_id: str) -> OrderUpdate:
         return msgspec.structs.replace(self.orders[order_id], execution=None)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import time
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from tests.sandbox.playing import fault, sandbox, truth
 from tests.server.running import TOKEN, rest_of, running, take
+from userstream.core.publishing import Appended
 from userstream.events import AccountUpdate, Balance
 from userstream.sandbox import truth as truths
 from userstream.venue import Call
@@ -200,6 +202,48 @@ async def test_the_truth_is_bounded_and_says_so(monkeypatch: pytest.MonkeyPatch)
         response = await server.admin.get("/_sandbox/truth/alice")
         head, *lines = [json.loads(line) for line in response.text.splitlines()]
         assert (head["from_seq"], head["to_seq"], len(lines)) == (4, 8, 5)
+
+
+def appended(account: str, seq: int) -> Appended:
+    return Appended(account, "epoch123", seq, seq, b"", AccountUpdate(time_ms=seq))
+
+
+def told_of(kept: truths.Truth, account: str) -> list[Any]:
+    return [json.loads(line) for line in kept.lines(account, "epoch123")]
+
+
+def test_all_truths_together_are_bounded_and_the_oldest_goes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(truths, "MAX_EVENTS", 4)
+    monkeypatch.setattr(truths, "MAX_EVENTS_OF_ALL", 6)
+    monkeypatch.setattr(truths, "MAX_FAULTS", 2)
+    monkeypatch.setattr(truths, "MAX_FAULTS_OF_ALL", 3)
+    kept = truths.Truth()
+    kept.remember([appended("a", seq) for seq in range(1, 6)])
+    kept.remember([appended("b", seq) for seq in range(1, 4)])
+    for name in "aaab":
+        kept.struck(name, {"of": name})
+    a, b = told_of(kept, "a"), told_of(kept, "b")
+    assert (a[0]["from_seq"], a[0]["to_seq"]) == (3, 5)
+    assert [line["seq"] for line in b[1:] if "seq" in line] == [1, 2, 3]
+    assert [sum("fault" in line for line in lines) for lines in (a, b)] == [2, 1]
+    kept.struck("b", {"of": "b"})
+    assert [sum("fault" in line for line in told_of(kept, name)) for name in "ab"] == [1, 2]
+    kept.remember([appended("c", seq) for seq in range(1, 5)])
+    assert [told_of(kept, name)[0]["from_seq"] for name in "abc"] == [6, 2, 1]
+
+
+def test_a_quiet_account_does_not_make_a_busy_one_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(truths, "MAX_EVENTS", 4)
+    monkeypatch.setattr(truths, "MAX_EVENTS_OF_ALL", 6)
+    kept = truths.Truth()
+    kept.remember([appended("quiet", 1)])
+    kept.remember([appended("busy", seq) for seq in range(1, 100)])
+    assert len(kept._events._order) <= 12
+    assert [told_of(kept, name)[0]["from_seq"] for name in ("quiet", "busy")] == [1, 96]
+    kept.remember([appended("new", seq) for seq in range(1, 4)])
+    assert [told_of(kept, name)[0]["from_seq"] for name in ("quiet", "busy", "new")] == [2, 97, 1]
 
 
 @pytest.mark.parametrize(

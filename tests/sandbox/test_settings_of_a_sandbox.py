@@ -7,11 +7,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
 import pytest
 
 from tests.sandbox.bots import NEW, bots, limit, market_sell
 from userstream.errors import InvalidSettings
-from userstream.events import AccountSnapshot
 from userstream.venues import names
 
 OWN_SYMBOLS = """
@@ -129,7 +129,7 @@ async def test_streams_and_keys_go_on_after_a_restart(tmp_path: Path) -> None:
 
 async def test_the_first_event_of_an_account_is_its_snapshot() -> None:
     async with bots(accounts=("zoe:zoekey:zoesecret",)) as b:
-        (appended,) = b.sandbox.service.truth._accounts["zoe"].events
-        event = appended.envelope.event
-        assert isinstance(event, AccountSnapshot)
-        assert {x.asset: Decimal(x.free) for x in event.balances}["BTC"] == 100
+        _, line = b.sandbox.service.truth.lines("zoe", "epoch123")
+        event = msgspec.json.decode(line)["event"]
+        assert event["type"] == "account_snapshot"
+        assert {x["asset"]: Decimal(x["free"]) for x in event["balances"]}["BTC"] == 100

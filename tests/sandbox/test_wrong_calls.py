@@ -196,7 +196,12 @@ def good(endpoint: Endpoint, venue: str, order_id: str) -> dict[str, str]:
 def each_wrong(calls: Calls, values: list[str]) -> None:
     """Every parameter of every signed call wrong in turn, and left out."""
     sandbox = calls.here.sandbox
-    calls.here.ask(lambda: sandbox.exchange.cancel_all("alice", sandbox.clock.ms()))
+    exchange, now_ms = sandbox.exchange, sandbox.clock.ms()
+    calls.here.ask(
+        lambda: [
+            exchange.cancel("alice", o.order_id, now_ms) for o in exchange.open_orders("alice")
+        ]
+    )
     fields = {k: str(v) for k, v in limit(calls.venue, "BUY", "0.01", "50000").items()}
     order_id = str(calls.send("POST", NEW[calls.venue], fields)["orderId"])
     for endpoint in load_orders(calls.venue).endpoints:

@@ -128,7 +128,8 @@ class Rig:
         self.failed: list[Exception] = []
         self.fanout = Fanout(lambda _, e: self.failed.append(e))
         bus.subscribe(self.fanout.deliver)
-        self._n = 0
+        self.n = 0
+        """Of the last event that was published."""
 
     def stream(self, venue: Venue, account: str = "alice", **options: Any) -> Stream:
         return Stream(self, venue, account, **options)
@@ -137,18 +138,20 @@ class Rig:
         """Publishes in one request, and waits for the commit."""
         lines = []
         for event in events:
-            self._n += 1
-            lines.append(line(account, event, source="me", n=self._n))
+            self.n += 1
+            lines.append(line(account, event, source="me", n=self.n))
         ticket = self.bus.append(self.bus.submission(), lines)
         await ticket.committed()
         assert all(isinstance(o, Appended) for o in ticket.outcomes), ticket.outcomes
 
 
 @contextlib.asynccontextmanager
-async def rig(path: Path | None = None, limits: Limits | None = None) -> AsyncIterator[Rig]:
-    """A bus in memory, or in a folder that survives a kill of the process."""
+async def rig(
+    path: Path | None = None, limits: Limits | None = None, *, synced: bool = False
+) -> AsyncIterator[Rig]:
+    """A bus in memory, or in a folder that survives a kill of the process, or a power cut too."""
     limits = limits or Limits()
-    folder = open_folder(path, synced=False)
+    folder = open_folder(path, synced=synced)
     committer = Committer(folder.store)
     clock = Clock()
     bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)

@@ -123,7 +123,7 @@ async def test_a_key_takes_as_many_sockets_as_it_may_and_no_more() -> None:
             pass
 
 
-async def test_the_sixth_socket_on_a_mexc_key_is_refused_with_403() -> None:
+async def test_k4_the_sixth_socket_on_a_mexc_key_is_refused_with_403() -> None:
     async with running() as server, contextlib.AsyncExitStack() as exits:
         key = await server.key("mexc")
         for _ in range(5):
@@ -137,7 +137,7 @@ async def test_the_sixth_socket_on_a_mexc_key_is_refused_with_403() -> None:
             pass
 
 
-async def test_the_sixty_first_mexc_key_is_refused() -> None:
+async def test_k4_the_sixty_first_mexc_key_is_refused() -> None:
     async with running() as server:
         keys = [await server.key("mexc") for _ in range(60)]
         assert len(set(keys)) == 60

@@ -10,6 +10,7 @@ import pytest
 from tests.server.running import metric, running, take, until
 from tests.server.wire import BINARY, CLOSE, PING, PONG, TEXT, dial, handshake, masked, upgraded
 from userstream.core.limits import Limits
+from userstream.server.outgoing import Outgoing
 
 LIST = b'{"method":"LIST_SUBSCRIPTIONS","id":7}'
 
@@ -230,3 +231,8 @@ async def test_what_is_sent_after_the_servers_close_is_not_obeyed() -> None:
         await wire.send(masked(TEXT, LIST) + masked(PING, b"?") + b"\x81\x02hi")
         await wire.send(masked(CLOSE, b"\x03\xeb"))
         assert await wire.rest() == b""
+
+
+def test_the_sending_half_alone_is_no_connection() -> None:
+    with pytest.raises(TypeError, match="abstract method '?end"):
+        Outgoing(None)  # type: ignore[abstract, arg-type]

@@ -51,6 +51,31 @@ async def test_what_was_not_proven_comes_again_and_nothing_is_lost(venue: str) -
             assert await take(socket, 1) == server.frames(venue, "alice", answer)
 
 
+async def test_what_came_while_nobody_was_there_comes_too() -> None:
+    async with running(venues=hasty(), **ON) as server:
+        key = await server.key()
+        async with server.stream("binance", key) as socket:
+            await server.publish()
+            await take(socket, 1)
+            await proven(server, 1)
+        await until(lambda: server.service.edge.sockets == 0)
+        answers = [await server.publish() for _ in range(3)]
+        due = [f for a in answers for f in server.frames("binance", "alice", a)]
+        async with server.stream("binance", key) as socket:
+            assert await take(socket, 3) == due
+
+
+async def test_two_streams_of_a_key_that_break_both_lose_nothing() -> None:
+    async with running(venues=hasty(), **ON) as server:
+        key = await server.key()
+        async with server.stream("binance", key), server.stream("binance", key):
+            await until(lambda: server.service.edge.sockets == 2)
+        await until(lambda: server.service.edge.sockets == 0)
+        frames = server.frames("binance", "alice", await server.publish())
+        async with server.stream("binance", key) as one, server.stream("binance", key) as two:
+            assert [await take(one, 1), await take(two, 1)] == [frames, frames]
+
+
 async def test_an_empty_pong_is_no_proof() -> None:
     async with running(venues=hasty(), **ON) as server:
         key = await server.key()

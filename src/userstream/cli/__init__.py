@@ -11,6 +11,7 @@ from userstream.cli.publish import publish
 from userstream.cli.sandbox import sandbox
 from userstream.cli.serve import serve
 from userstream.cli.verify import verify
+from userstream.cli.watch.command import watch
 from userstream.errors import UserStreamError
 from userstream.version import VERSION
 
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(sandbox, name="sandbox")
 app.command()(serve)
 app.command()(publish)
+app.command()(watch)
 app.command()(verify)
 app.add_typer(accounts, name="accounts")
 

@@ -60,13 +60,16 @@ def _asked(
     if not (token.isascii() and token.isprintable()):
         raise InvalidSettings("--token is not printable ASCII, and no token is anything else")
     try:
-        with httpx.stream(
-            method,
-            url.rstrip("/") + path,
-            headers={"authorization": f"Bearer {token}"},
-            timeout=30.0,
-            **request,
-        ) as response:
+        with (
+            # A transport of its own keeps to SSL_CERT_FILE and past the proxies that are set.
+            httpx.Client(transport=httpx.HTTPTransport(), timeout=30.0) as http,
+            http.stream(
+                method,
+                url.rstrip("/") + path,
+                headers={"authorization": f"Bearer {token}"},
+                **request,
+            ) as response,
+        ):
             if not response.is_success:
                 response.read()
                 raise _refused(response)

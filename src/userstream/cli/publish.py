@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -46,7 +47,8 @@ def publish(
     lines = _read(file)
     if restamp:
         lines = _restamped(lines)
-    publisher = Publisher(admin, token=token, give_up_s=wait)
+    tls = ssl.create_default_context()  # which keeps to SSL_CERT_FILE
+    publisher = Publisher(admin, token=token, give_up_s=wait, verify=tls, trust_env=False)
     if asyncio.run(_publish(publisher, lines, as_json=as_json)):
         raise typer.Exit(1)
 

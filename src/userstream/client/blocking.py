@@ -7,6 +7,7 @@ from typing import Self
 
 from userstream.client.options import Options
 from userstream.client.run import CLOSE_S, Run
+from userstream.core.client.health import Health
 from userstream.core.client.told import Holding, State, Told
 from userstream.errors import NotLive, StreamOver
 from userstream.events import OrderUpdate
@@ -31,6 +32,11 @@ class BlockingUserStream:
     def state(self) -> State:
         """What the stream can vouch for now, as its reader has it."""
         return State.CONNECTING if self._run is None else self._run.mailbox.state
+
+    @property
+    def health(self) -> Health:
+        """Why the state is what it is, how old the listen key is, and how far the clocks differ."""
+        return Health() if self._run is None else self._run.health()
 
     @property
     def orders(self) -> Mapping[str, OrderUpdate]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
-from userstream.client.http import Http
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import OpenSocket
 from userstream.core.client.requests import NO_ANSWER, Access, Answer, key_request, read_answer
 from userstream.venue import Call, KeyPlace, Venue
+
+if TYPE_CHECKING:
+    from userstream.client.http import Http
 
 
 class _Time(msgspec.Struct, gc=False):

@@ -1,32 +1,46 @@
-"""Cursor file: up to where a program is done, so that its next run goes on from there."""
+"""Cursor file: up to where a program is done, and what was open then, for its next run."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import sqlite3
-from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
 
 from userstream.core.client.plan import Proof
 from userstream.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable, StreamOver
+from userstream.events import AccountUpdate, Balance, OrderUpdate
 from userstream.venue import Cursor
 
-_VERSION = 1
+Held: TypeAlias = OrderUpdate | Balance
+Changes: TypeAlias = Mapping[tuple[str, str], Held | None]
+"""By kind, ``order`` or ``asset``, and name; ``None``: no more."""
+
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS cursor (
   stream TEXT PRIMARY KEY, since_ms INTEGER, epoch TEXT, seq INTEGER, part INTEGER, parts INTEGER
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS held (
+  stream TEXT, kind TEXT, name TEXT, body BLOB, PRIMARY KEY (stream, kind, name)
+) WITHOUT ROWID;
 """
 _SAVE = """
 INSERT INTO cursor VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stream) DO UPDATE SET
   since_ms = coalesce(excluded.since_ms, since_ms), epoch = excluded.epoch, seq = excluded.seq,
   part = excluded.part, parts = excluded.parts
 """
+_HOLD = "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+_LET_GO = "DELETE FROM held WHERE stream = ? AND kind = ? AND name = ?"
+_encode = msgspec.json.Encoder().encode
 
 
 class CursorFile:
-    """One row for each stream in an SQLite file, found by venue and a digest of the API key.
+    """A stream's rows in an SQLite file, found by venue and a digest of the API key.
 
     What ``save`` returned from survives the end of the process, however it comes; a power cut may
     lose the last ones, which are then told again. For one thread at a time.
@@ -48,7 +62,7 @@ class CursorFile:
                 raise StoreTooNew(f"{path} is of version {version}; this is {_VERSION}")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute(_SCHEMA)
+            self._db.executescript(_SCHEMA)
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
         except sqlite3.Error as e:
             raise _error(path, e) from None
@@ -67,14 +81,41 @@ class CursorFile:
         since_ms, *place = row
         return Proof(since_ms, None if place[0] is None else Cursor(*place))
 
-    def save(self, proof: Proof) -> None:
-        """Puts it in place of what was saved before."""
+    def held(self) -> list[OrderUpdate | AccountUpdate]:
+        """Open orders and holdings as they were where the proof ends."""
+        found: list[OrderUpdate | AccountUpdate] = []
+        try:
+            rows = self._db.execute("SELECT kind, body FROM held WHERE stream = ?", (self._name,))
+            for kind, body in rows:
+                if kind == "order":
+                    found.append(msgspec.json.decode(body, type=OrderUpdate))
+                else:
+                    asset = msgspec.json.decode(body, type=Balance)
+                    found.append(AccountUpdate(time_ms=0, balances=(asset,)))
+        except sqlite3.Error as e:
+            raise _error(self._path, e) from None
+        except msgspec.MsgspecError as e:
+            raise StoreDamaged(f"{self._path}: {e}") from None
+        return found
+
+    def save(self, proof: Proof, changes: Changes | None = None) -> None:
+        """Puts it in place of what was saved before, with what became of orders and holdings."""
         if self._closed:
             raise StreamOver("the stream is closed, and its cursor with it")
         place = proof.cursor or (None, None, None, None)
         try:
+            self._db.execute("BEGIN")
             self._db.execute(_SAVE, (self._name, proof.since_ms, *place))
+            for (kind, name), held in (changes or {}).items():
+                key = (self._name, kind, name)
+                if held is None:
+                    self._db.execute(_LET_GO, key)
+                else:
+                    self._db.execute(_HOLD, (*key, _encode(held)))
+            self._db.execute("COMMIT")
         except sqlite3.Error as e:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
             raise _error(self._path, e) from None
 
     def close(self) -> None:
@@ -88,51 +129,3 @@ def _error(path: str | Path, e: sqlite3.Error) -> StoreError:
     if isinstance(e, sqlite3.OperationalError):
         return StoreUnavailable(f"{path}: {e}")
     return StoreDamaged(f"{path}: {e}")
-
-
-class Slip:
-    """The receipt of one event."""
-
-    __slots__ = ("_receipts", "done", "proof")
-
-    def __init__(self, receipts: Receipts, proof: Proof | None) -> None:
-        self._receipts = receipts
-        self.proof = proof
-        self.done = False
-
-    def __call__(self) -> None:
-        """The program is done with it."""
-        if not self.done:
-            self.done = True
-            self._receipts.advance()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Slip)
-
-    def __hash__(self) -> int:
-        return hash(Slip)
-
-    def __repr__(self) -> str:
-        return f"<Slip {'done' if self.done else 'open'}>"
-
-
-class Receipts:
-    """Saves how far the program is done: up to the first event that it is not done with."""
-
-    def __init__(self, file: CursorFile) -> None:
-        self._file = file
-        self._slips: deque[Slip] = deque()
-
-    def give(self, proof: Proof | None) -> Slip:
-        """A receipt for the next event, in order."""
-        slip = Slip(self, proof)
-        self._slips.append(slip)
-        return slip
-
-    def advance(self) -> None:
-        """Saves what is certain now."""
-        proof = None
-        while self._slips and self._slips[0].done:
-            proof = self._slips.popleft().proof or proof
-        if proof is not None:
-            self._file.save(proof)

@@ -40,6 +40,7 @@ class Options:
     on_full: Literal["block", "spill"] = "block"
     spill_bytes: int = 1 << 30
     hold_ms: int = 0
+    reconcile_s: int | None = 600
     states: bool = False
     events: Kinds = None
     delete_key: bool | None = None
@@ -66,6 +67,9 @@ class Options:
         ):
             if not least <= getattr(self, name) <= most:
                 raise InvalidSettings(f"{name} is {getattr(self, name)}; from {least} to {most}")
+        every_s = self.reconcile_s
+        if every_s is not None and not 60 <= every_s <= 86_400:
+            raise InvalidSettings(f"reconcile_s is {every_s}; from 60 to 86400, or None: never")
 
     @property
     def access(self) -> Access:

@@ -13,9 +13,11 @@ from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail, MeasureClock
-from userstream.core.client.feed import Deliver, Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.feed import Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.health import Health, health_of
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
+from userstream.core.client.mender import Deliver
 from userstream.core.client.requests import NO_ANSWER, read_answer
 from userstream.core.client.told import State, StateChange, Told
 from userstream.errors import StreamRefused
@@ -92,6 +94,10 @@ class Reader:
         """Ends it; see ``inputs.Stop``."""
         self.give(inputs.Stop(delete_key))
         self._over.set()
+
+    def health(self) -> Health:
+        """The stream's health now, for any thread."""
+        return health_of(self._feed.stream, _now_ms(), _wall_ms())
 
     def go_on(self) -> None:
         """There is room in the mailbox again."""
@@ -201,8 +207,13 @@ class Reader:
         self.give(inputs.KeyAnswered(asked.number, answer))
 
     async def _measure(self) -> None:
-        sent_ms = _now_ms()
-        self.give(inputs.ClockAnswered(sent_ms, await self._ways.calls.time()))
+        """Twice where there is an answer: the first one may have waited for a connection."""
+        for _ in range(2):
+            sent_ms = _now_ms()
+            venue_ms = await self._ways.calls.time()
+            self.give(inputs.ClockAnswered(sent_ms, venue_ms))
+            if venue_ms is None:
+                return
 
     async def _ask(self, ask: Ask) -> None:
         self.give(await self._ways.repairs.ask(ask, self._venue_ms()))

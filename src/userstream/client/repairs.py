@@ -7,10 +7,13 @@ reads the answers, and what stands here only sends them.
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from userstream.client.http import Http
 from userstream.core.client.requests import Access, row_request
 from userstream.venue import Ask, Fetch, FillsBy, NoRows, RepairInput, Venue
+
+if TYPE_CHECKING:
+    from userstream.client.http import Http
 
 
 class Repairs:

@@ -8,22 +8,25 @@ import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from userstream.client.calls import Calls
-from userstream.client.cursor import CursorFile, Receipts, Slip
-from userstream.client.http import Requests
+from userstream.client.cursor import CursorFile
 from userstream.client.mailbox import Item, Mailbox
 from userstream.client.options import Options
 from userstream.client.reader import Reader, Ways
+from userstream.client.receipts import Receipts, Slip
 from userstream.client.repairs import Repairs
 from userstream.client.socket import dialer
 from userstream.client.spill import Spill
 from userstream.core.client import inputs
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.feed import Feed
+from userstream.core.client.health import Health
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.requests import needs_clock
@@ -32,8 +35,8 @@ from userstream.core.client.told import (
     Gap,
     Holding,
     OrderEvent,
+    Origin,
     OtherEvent,
-    Scope,
     State,
     StateChange,
     Told,
@@ -41,6 +44,11 @@ from userstream.core.client.told import (
 from userstream.errors import StreamOver
 from userstream.events import OrderUpdate
 from userstream.venue import Venue
+
+if TYPE_CHECKING:
+    import ssl
+
+    from userstream.client.http import Http
 
 CLOSE_S = 5.0
 """How long closing waits for a reader that does not end; it is a daemon and goes on to."""
@@ -52,19 +60,18 @@ class Run:
     def __init__(self, venue: Venue, options: Options) -> None:
         self._venue = venue
         self._options = options
-        self._file: CursorFile | None = None
-        self._receipts: Receipts | None = None
-        self._from = Proof()
-        if options.cursor is not None:
-            self._file = CursorFile(options.cursor, venue.name, options.key)
-            self._receipts = Receipts(self._file)
-            self._from = self._file.load()
         spill = Spill(options.spill_bytes) if options.on_full == "spill" else None
         self.mailbox = Mailbox(options.queue, spill, lambda: self._post("go_on"))
         bounds = self._bounds = msgspec.structs.replace(
             options.bounds or Bounds(), hold_ms=options.hold_ms
         )
         self._picture = Picture(venue.stream.fill_key, bounds)
+        self._file: CursorFile | None = None
+        self._receipts: Receipts | None = None
+        self._from = Proof()
+        self._known: list[Told] = []
+        if options.cursor is not None:
+            self._open(options.cursor)
         self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._picture.orders)
         self.account: Mapping[str, Holding] = MappingProxyType(self._picture.account)
         self._last: Slip | None = None
@@ -72,6 +79,24 @@ class Run:
         self._reader: Reader | None = None
         self._stopping = False
         self.done: Future[None] = Future()
+
+    def _open(self, path: str | Path) -> None:
+        """What an earlier run left: how far it was, and what was open there."""
+        self._file = CursorFile(path, self._venue.name, self._options.key)
+        self._from = self._file.load()
+        done = Picture(self._venue.stream.fill_key, self._bounds)
+        self._receipts = Receipts(self._file, done)
+        if self._options.secret is None and not self._options.extension:
+            return  # nobody could tell what became of it
+        for held in self._file.held():
+            event = (
+                OrderEvent(update=held, origin=Origin.REST)
+                if isinstance(held, OrderUpdate)
+                else AccountEvent(update=held, origin=Origin.REST)
+            )
+            self._known.append(event)
+            self._picture.apply(event)
+            done.apply(event)
 
     def start(self) -> None:
         """Begins."""
@@ -92,6 +117,11 @@ class Run:
         if self._file is not None:
             self._file.close()
 
+    def health(self) -> Health:
+        """The reader's view of its key and clock; nothing much before it is there."""
+        reader = self._reader
+        return Health() if reader is None else reader.health()
+
     def reconciled(self) -> None:
         """The program made sure of what was missed."""
         self._post("reconciled")
@@ -107,10 +137,14 @@ class Run:
 
         Raises:
             StoreUnavailable: the last one cannot be acknowledged.
+            Unacknowledged: too many are not.
         """
         self.acknowledge()
+        receipts = self._receipts
+        if receipts is not None:
+            receipts.check()
         while (item := self.mailbox.take()) is not None:
-            slip = None if self._receipts is None else self._receipts.give(item.proof)
+            slip = None if receipts is None else receipts.give(item.what, item.proof)
             if self._wants(item):
                 return self._given(item.what, slip)
             if slip is not None:
@@ -136,8 +170,6 @@ class Run:
             return False
         self._picture.apply(what)
         if isinstance(what, Gap):
-            if what.scope is Scope.ORDER and what.order_id is not None:
-                self._picture.drop(what.order_id)
             return True
         if isinstance(what, StateChange):
             return self._options.states
@@ -184,15 +216,23 @@ class Run:
             self.done.set_result(None)
             self.mailbox.ring()
 
+    @staticmethod
+    def _requests(tls: ssl.SSLContext) -> Http:
+        """httpx, whose import is half of the client's: it is left to this thread."""
+        from userstream.client.http import Requests  # noqa: PLC0415
+
+        return Requests(tls)
+
     async def _read(self) -> None:
         options, venue = self._options, self._venue
         tls = options.tls
-        http = options.http or Requests(tls)
+        http = options.http or self._requests(tls)
         try:
             repairs = Repairs(venue, options.access, options.rest_url, http)
             repair = repairs.possible
             plan = Plan(
                 repair=repair,
+                reconcile_ms=None if options.reconcile_s is None else options.reconcile_s * 1_000,
                 heartbeat_s=options.heartbeat_s if options.extension else None,
                 redundant=options.redundancy == 2,
                 clock=repair or needs_clock(venue, options.access) or options.cursor is not None,
@@ -207,6 +247,8 @@ class Run:
                 symbols=options.symbols,
                 fills_by=repairs.fills_by,
             )
+            for event in self._known:
+                feed.picture.apply(event)
             calls = Calls(venue, options.access, http, options.rest_url)
             ways = Ways(calls, options.connect or dialer(tls), repairs, options.stream_url)
             reader = Reader(venue, feed, ways, self.mailbox, proofs=self._file is not None)

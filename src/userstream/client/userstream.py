@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from userstream.client.blocking import BlockingUserStream
 from userstream.client.options import Kinds, Options, base_urls
 from userstream.client.run import CLOSE_S, Run
+from userstream.core.client.health import Health
 from userstream.core.client.told import Holding, State, Told
 from userstream.errors import InvalidSettings, NotLive, StreamOver
 from userstream.events import OrderUpdate
@@ -54,6 +55,9 @@ class UserStream:
             ``spill``: they go on to a temporary file, up to ``spill_bytes``, and then it blocks.
         spill_bytes: the most that is on disk.
         hold_ms: how long an event waits for an earlier one, in ms; 0: late ones are marked.
+        reconcile_s: how often, in seconds from 60 on, a healthy stream is compared with REST, so
+            that a frame that the venue lost is found; ``None``: never. Needs the secret; with the
+            extension nothing has to be asked.
         states: whether changes of the state are given as events too.
         events: which kinds are given, a type or several; gaps always are.
         delete_key: whether the listen key is deleted at the end; ``None``: only where nobody can
@@ -85,6 +89,7 @@ class UserStream:
         on_full: Literal["block", "spill"] = "block",
         spill_bytes: int = 1 << 30,
         hold_ms: int = 0,
+        reconcile_s: int | None = 600,
         states: bool = False,
         events: Kinds = None,
         delete_key: bool | None = None,
@@ -99,7 +104,8 @@ class UserStream:
             key=key, secret=secret, rest_url=rest, stream_url=stream, symbols=tuple(symbols),
             extension=extension, heartbeat_s=heartbeat_s, redundancy=redundancy, cursor=cursor,
             acknowledge=acknowledge, queue=queue, on_full=on_full, spill_bytes=spill_bytes,
-            hold_ms=hold_ms, states=states, events=events, delete_key=delete_key, verify=verify,
+            hold_ms=hold_ms, reconcile_s=reconcile_s, states=states,
+            events=events, delete_key=delete_key, verify=verify,
             bounds=bounds, http=http, connect=connect,
         )  # fmt: skip
         self._run: Run | None = None
@@ -115,6 +121,11 @@ class UserStream:
     def state(self) -> State:
         """What the stream can vouch for now, as its reader has it."""
         return State.CONNECTING if self._run is None else self._run.mailbox.state
+
+    @property
+    def health(self) -> Health:
+        """Why the state is what it is, how old the listen key is, and how far the clocks differ."""
+        return Health() if self._run is None else self._run.health()
 
     @property
     def orders(self) -> Mapping[str, OrderUpdate]:

@@ -19,7 +19,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     close_s: float = 5.0
     """How long a close handshake may take before the connection is dropped."""
     drain_s: float = 10.0
-    """How long a graceful stop may take."""
+    """How long streams are ended, and then waited for, in a graceful stop; requests likewise."""
+    closes_per_s: int = 1_000
+    """Streams that a graceful stop ends in a second, or more where ``drain_s`` asks for it."""
 
     message_bytes: int = 4_096
     """Of a client's message; clients send subscriptions of a few hundred bytes."""
@@ -62,6 +64,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a publisher, before it is worked on; more makes fewer and larger writes to sockets."""
     append_queue_bytes: int = 33_554_432
     """Accepted and not yet committed; beyond it publishers are told to wait."""
+    append_wait_s: float = 10.0
+    """For a NATS that does not commit, before publishers are told; it elects a leader in about
+    eight seconds."""
     sources_per_account: int = 64
     """Publishers that one account ever had."""
     memory_events_per_account: int = 1_000

@@ -11,6 +11,7 @@ import msgspec
 from userstream.core.tokens import Minter
 from userstream.venue import KeyPolicy, OnCreate, Refusal
 
+_ALL = 1 << 62
 _FEW = 64
 """Deadlines of keys that are gone, which are not worth a clean-up."""
 
@@ -141,10 +142,10 @@ class KeyTable:
             self.forget(record)
         return ended
 
-    def expire(self, now_ms: int) -> list[KeyRecord]:
-        """Ends the keys whose time has come."""
-        ended = []
-        while self._expiries and self._expiries[0][0] <= now_ms:
+    def expire(self, now_ms: int, most: int = _ALL) -> list[KeyRecord]:
+        """Ends the keys whose time has come, the earliest first, and no more than ``most``."""
+        ended: list[KeyRecord] = []
+        while len(ended) < most and self._expiries and self._expiries[0][0] <= now_ms:
             due_ms, venue, random = heapq.heappop(self._expiries)
             record = self._records.get((venue, random))
             if record is None:

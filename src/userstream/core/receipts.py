@@ -32,22 +32,30 @@ class Receipt:
 
 
 class Receipts:
-    """Of each listen key, where its streams that broke off were proven to be."""
+    """Of each listen key, where its streams that ended were proven to be.
+
+    Which of several bots on one key comes back is not known. So each that comes goes on where the
+    one that read least was, until as many have come as had ended.
+    """
 
     def __init__(self) -> None:
-        self._left: dict[tuple[str, str], int] = {}
+        self._left: dict[tuple[str, str], tuple[int, int]] = {}
+        """Where the one that read least was, and how many ended."""
 
     def __len__(self) -> int:
         return len(self._left)
 
     def begin(self, key: tuple[str, str], head: int) -> Receipt:
-        """A stream on a key: it begins at the head, or behind what the last one was proven."""
-        return Receipt(min(self._left.pop(key, head), head))
+        """A stream on a key: it goes on behind what is proven, or begins at the head."""
+        proven, ended = self._left.pop(key, (head, 1))
+        if ended > 1:
+            self._left[key] = proven, ended - 1
+        return Receipt(min(proven, head))
 
-    def end(self, key: tuple[str, str], receipt: Receipt, head: int) -> None:
-        """A stream on a key is over; of several, the one that read least counts."""
-        if receipt.proven < head:
-            self._left[key] = min(self._left.get(key, receipt.proven), receipt.proven)
+    def end(self, key: tuple[str, str], receipt: Receipt) -> None:
+        """A stream on a key is over. What is published from now on is not proven either."""
+        proven, ended = self._left.get(key, (receipt.proven, 0))
+        self._left[key] = min(proven, receipt.proven), ended + 1
 
     def forget(self, key: tuple[str, str]) -> None:
         """A key died: nobody comes back on it."""

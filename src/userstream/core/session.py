@@ -102,6 +102,9 @@ class Session:
     A network does not become faster because a clock does: ``pace`` is how many milliseconds of the
     server pass in a real one, and pings, heartbeats and idle rules wait that many times longer.
 
+    ``early_ms`` is how much sooner it ends than at the venue's greatest age: streams that were opened
+    together, after a restart, would all be opened anew together a day later.
+
     The hot path does not pass through ``handle``: the shell writes frames itself and tells the
     time of the last one by setting ``sent_ms``.
     """
@@ -111,10 +114,10 @@ class Session:
         "_beat_ms",
         "_control_count",
         "_count",
+        "_ends_ms",
         "_json_ping_ms",
         "_life_ms",
         "_limits",
-        "_opened_ms",
         "_pace",
         "_ping_ms",
         "_second",
@@ -135,6 +138,7 @@ class Session:
         bound: bool,
         pace: float = 1.0,
         heartbeat_s: int | None = None,
+        early_ms: int = 0,
     ) -> None:
         self._pace = pace
         self.venue = venue
@@ -142,7 +146,8 @@ class Session:
         self._limits = limits
         self.state = State.BOUND if bound else State.UNBOUND
         self.end: End | None = None
-        self._opened_ms = self._life_ms = self._since_ms = self.sent_ms = now_ms
+        self._ends_ms = now_ms + stream.max_age_ms - early_ms
+        self._life_ms = self._since_ms = self.sent_ms = now_ms
         self._ping_ms = self._after(now_ms, stream.ping_every_ms)
         self._json_ping_ms = self._after(now_ms, stream.json_ping_every_ms)
         self._beat_every_ms = None if heartbeat_s is None else heartbeat_s * 1_000
@@ -173,7 +178,7 @@ class Session:
         if self.state is State.ENDED:
             return None
         stream = self._stream
-        due = self._opened_ms + stream.max_age_ms
+        due = self._ends_ms
         for at in (self._ping_ms, self._json_ping_ms, self._beat_ms, self._silence_ends()):
             if at is not None and at < due:
                 due = at
@@ -213,7 +218,7 @@ class Session:
 
     def _tick(self, now_ms: int) -> list[Action]:
         stream = self._stream
-        if now_ms >= self._opened_ms + stream.max_age_ms:
+        if now_ms >= self._ends_ms:
             return self._close(End.MAX_AGE)
         if self._ping_ms is not None and now_ms >= self._dies():
             return self._close(End.NO_PONG)

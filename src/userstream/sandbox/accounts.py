@@ -16,9 +16,12 @@ from userstream.errors import InvalidSettings
 from userstream.events import Permissions
 from userstream.orders import Outcome, Reason, Refused
 from userstream.sandbox.bodies import json_response, read_body
-from userstream.sandbox.exchange.amounts import text
+from userstream.sandbox.exchange.amounts import LARGEST, is_multiple, text
 from userstream.sandbox.floor import Floor
 from userstream.server.accounts import Registry
+
+_FINEST = Decimal("1E-8")
+"""Of an amount from outside: Binance and BHEX show no more places of a balance."""
 
 
 class NewAccount(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,7 +105,7 @@ class AccountDesk:
         if reason is Reason.UNKNOWN_ASSET:
             return f"there is no such asset; there are {', '.join(sorted(self._floor.assets))}"
         if reason is Reason.BAD_AMOUNT:
-            return "the amount cannot be shown; allowed are at most 20 digits and 18 places"
+            return "the amount cannot be shown; allowed are at most 20 digits and 8 places"
         if reason is Reason.INSUFFICIENT_BALANCE:
             return f"{name} has not so much that is free; open orders hold back what is locked"
         return f"the exchange refused: {reason.value}; permissions say what an account may do"
@@ -155,4 +158,6 @@ def _amount(given: str) -> Decimal:
         raise InvalidSettings(f"amount is {given[:40]!r}; allowed is a plain decimal") from None
     if not amount.is_finite() or amount <= 0:
         raise InvalidSettings(f"amount is {given[:40]}; allowed is above zero")
+    if amount < LARGEST and not is_multiple(amount, _FINEST):
+        raise InvalidSettings(f"amount is {given[:40]}; allowed are at most 8 places")
     return amount

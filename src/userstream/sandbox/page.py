@@ -53,6 +53,8 @@ def print_page(sandbox: Sandbox, options: SandboxOptions) -> None:
         out.print(f"  {venue.stream.opening}", markup=False)
     out.print("\nIn a third, place an order and see its events arrive:\n")
     out.print(f"  {order_line(options, urls, sandbox.traders[0])}", markup=False)
+    out.print("\nor watch all that the stream of an account tells:\n")
+    out.print(f"  {watch_line(options, urls, sandbox.traders[0])}", markup=False)
     out.print("\nor publish seven events of your own:\n")
     out.print(f"  {publish_line(urls['admin'], options.admin_token)}\n", markup=False)
 
@@ -66,6 +68,17 @@ def order_line(options: SandboxOptions, urls: dict[str, str], trader: Trader) ->
         key, secret = shlex.quote(trader.api_key), shlex.quote(trader.api_secret)
         at += f" --api-key {key} --api-secret {secret}"
     return f"{program('userstream')} sandbox order {options.venue} sell BTCUSDT 0.01{at}"
+
+
+def watch_line(options: SandboxOptions, urls: dict[str, str], trader: Trader) -> str:
+    """The shell line that shows all that a stream of the account tells."""
+    at = access = ""
+    if urls["rest"] != "http://127.0.0.1:8080" or urls["stream"] != "ws://127.0.0.1:9443":
+        at = f" --rest-url {urls['rest']} --stream-url {urls['stream']}"
+    if trader.api_key != "alicekey":
+        key, secret = shlex.quote(trader.api_key), shlex.quote(trader.api_secret)
+        access = f"USERSTREAM_API_KEY={key} USERSTREAM_API_SECRET={secret} "
+    return f"{access}{program('userstream')} watch {options.venue} --sandbox{at}"
 
 
 def paste_lines(venue: Venue, urls: dict[str, str], trader: Trader) -> list[str]:

@@ -111,7 +111,7 @@ class AdminApp:
         start = request.query_params.get("from", "1")
         if not (start.isascii() and start.isdigit() and len(start) < 20):
             raise InvalidSettings("from is a seq: a whole number, 1 or more")
-        stored = self._bus.history(account, int(start), _PAGE)
+        stored = await self._bus.history(account, int(start), _PAGE)
         lines = [_event_shown(account, s) for s in stored]
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         return Response(body, media_type="application/x-ndjson")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import random
 import socket
 import ssl
 from collections import Counter
@@ -18,6 +18,7 @@ from userstream.core.session import Session
 from userstream.server.admission import Admission
 from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
+from userstream.server.drain import drain
 from userstream.server.fanout import Binding, Fanout, notice_of, wrap_of
 from userstream.server.handshake import Handshake, Opened, Refused
 from userstream.server.keys import ListenKeys
@@ -30,6 +31,8 @@ from userstream.server.replay import Log, Replays
 from userstream.venue import Subscriber, Venue
 
 _log = logger("edge")
+_EARLY = 200
+"""The part of its greatest age by which a stream may end sooner: of a day, seven minutes."""
 
 
 class Edge:
@@ -61,7 +64,7 @@ class Edge:
         self._deadlines = Deadlines(clock, Connection.tick)
         self._dirty: list[Outgoing] = []
         self._server: asyncio.Server | None = None
-        self._drained: asyncio.Event | None = None
+        self._empty = asyncio.Event()  # looked at once no more connections are taken
         keys.on_end(self._key_ended)
         clock.on_change(self._rebased)
 
@@ -91,23 +94,17 @@ class Edge:
         )
 
     async def stop(self) -> None:
-        """Ends every stream with a reason, and waits for the closes, up to the drain time."""
+        """Takes no more streams, and ends those that there are in turn."""
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections):
-            connection.end(End.SHUTDOWN)
-        if self._connections:
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._drained.wait(), self.limits.drain_s)
-        for connection in list(self._connections):
-            connection.abort()
         self._admission.stop()
+        await drain(self._connections, self._empty, self.limits)
         self._deadlines.cancel()
 
     def opened(self, connection: Connection) -> bool:
         """Counts a connection; false where there are too many."""
         self._connections.add(connection)
+        self._empty.clear()
         self._per_address[connection.address] += 1
         return (
             len(self._connections) <= self.limits.sockets
@@ -124,8 +121,8 @@ class Edge:
             del self._per_address[connection.address]
         self._metrics.sockets.set(len(self._connections))
         self.ended(connection, End.LOST)
-        if self._drained is not None and not self._connections:
-            self._drained.set()
+        if not self._connections:
+            self._empty.set()
 
     def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused | None:
         """Whether a handshake may go on; ``None``: the connection is told when that is known."""
@@ -152,6 +149,7 @@ class Edge:
             bound=bound,
             pace=self._clock.speed,
             heartbeat_s=None if wishes is None else wishes.heartbeat_s,
+            early_ms=random.randrange(venue.stream.max_age_ms // _EARLY + 1),  # noqa: S311
         )
         self._metrics.sockets.set(len(self._connections))
         return session

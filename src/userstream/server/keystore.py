@@ -16,6 +16,9 @@ from userstream.server.keys import Ended, Place
 from userstream.server.records import encode, listen_key_key
 from userstream.venue import Refusal
 
+_AT_ONCE = 300
+"""Keys that end in one turn of the loop; each may have streams, which take some 0.1 ms to end."""
+
 
 class KeyStore:
     """``ListenKeys`` in an embedded store: performs what ``KeyTable`` decides, tells of ends."""
@@ -121,7 +124,7 @@ class KeyStore:
         return done
 
     def _expire(self) -> None:
-        records = self._table.expire(self._clock.ms())
+        records = self._table.expire(self._clock.ms(), _AT_ONCE)
         for record in records:
             self._tell(record, End.EXPIRED)
         if records:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from userstream.core.closing import End
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _FLUSH_AT = 262_144  # a burst within one loop turn goes out in pieces of this size
 
 
-class Outgoing(asyncio.Protocol):
+class Outgoing(asyncio.Protocol, ABC):
     """The sending half of a connection.
 
     ``out`` holds frames until the end of the loop turn, so that many events become one write;
@@ -74,6 +75,6 @@ class Outgoing(asyncio.Protocol):
         self.queued = 0
         transport.write(b"".join(out) if len(out) > 1 else out[0])
 
+    @abstractmethod
     def end(self, end: End) -> None:
         """Ends the stream for a reason that lies outside the session."""
-        raise NotImplementedError

@@ -115,6 +115,4 @@ class Repeats:
         """A stream is over."""
         pings, connection.pings = connection.pings, None
         if pings is not None:
-            record = pings.record
-            head = self._replays.log.head(record.account)
-            self.receipts.end((record.venue, record.random), pings.receipt, head)
+            self.receipts.end((pings.record.venue, pings.record.random), pings.receipt)

@@ -12,9 +12,10 @@ from tests.core.client.values import T, account, fill, half, order, whole
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail
 from userstream.core.client.bounds import Bounds
-from userstream.core.client.feed import Deliver, Feed, FrameIn
+from userstream.core.client.feed import Feed, FrameIn
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendText
+from userstream.core.client.mender import Deliver
 from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.client.told import (
@@ -103,7 +104,7 @@ class Desk:
     def repaired(self, **account: Any) -> list[Any]:
         """Answers every question of a repair with nothing."""
         actions: list[Any] = []
-        while self.feed._repair is not None:
+        while self.feed._mender._repair is not None:
             actions += self.answer(**account)
         return actions
 

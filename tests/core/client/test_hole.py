@@ -6,14 +6,19 @@ from tests.core.client.values import half
 from userstream.core.client import inputs
 from userstream.core.client.actions import AbandonRepair, StartRepair, Tell
 from userstream.core.client.bounds import Bounds
+from userstream.core.client.clock import VenueClock
 from userstream.core.client.hole import Hole
 from userstream.core.client.told import Gap
 
 
 def hole(*, repairs: bool = True, since_ms: int | None = 7) -> Hole:
-    it = Hole(Bounds(), half, repairs=repairs)
+    it = Hole(Bounds(), half, clock(), repairs=repairs)
     it.open(since_ms, "lost")
     return it
+
+
+def clock() -> VenueClock:
+    return VenueClock(Bounds(), needed=True)
 
 
 def test_it_is_repaired_where_that_can_be_done() -> None:
@@ -79,10 +84,27 @@ def test_a_replay_closes_it_at_once_or_when_it_has_caught_up() -> None:
 
 
 def test_a_refused_replay_is_a_hole_for_certain() -> None:
-    it = Hole(Bounds(), half, repairs=False)
+    it = Hole(Bounds(), half, clock(), repairs=False)
     it.refuse("no replay: too_old", 5)
     assert it.mend(0) == [Tell(Gap(why="no replay: too_old", from_ms=5))]
     it = hole()
     it.replay(whole=False)
     it.refuse("no replay: epoch", 5)
     assert (it.since_ms, it.why, it.replaying) == (7, "no replay: epoch", False)
+
+
+def test_what_an_earlier_run_had_is_in_the_venues_time() -> None:
+    it = Hole(Bounds(), half, clock(), repairs=True)
+    it.begin(1_700_000_000_000)
+    assert it.mend(0) == [StartRepair(1_700_000_000_000)]
+
+
+def test_it_is_asked_for_once_the_venues_clock_is_known() -> None:
+    venue = clock()
+    it = Hole(Bounds(), half, venue, repairs=True)
+    it.open(7, "lost")
+    venue.start(0, 3_600_000)
+    venue.tick(0)
+    assert it.mend(0) == []
+    venue.answered(0, 0, 90_000)
+    assert it.mend(0) == [StartRepair(90_007)]

@@ -8,7 +8,7 @@ from typing import Any
 from tests.core.client.values import T, account, balance, fill, order, whole
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.picture import Picture
-from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent
+from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, Origin, Scope
 from userstream.events import OrderUpdate
 from userstream.venue import FillKey
 
@@ -95,8 +95,8 @@ def test_only_so_much_is_remembered() -> None:
 
 def test_an_order_that_nobody_knows_is_dropped() -> None:
     it = picture(order())
-    it.drop("1")
-    it.drop("1")
+    for _ in range(2):
+        it.apply(Gap(why="the venue does not know it", scope=Scope.ORDER, order_id="1"))
     assert it.orders == {}
 
 
@@ -118,3 +118,52 @@ def test_a_whole_account_clears_what_it_does_not_list_but_not_what_is_newer() ->
     assert held(it) == {"BTC": "2", "XRP": "3"}
     tell(it, account(balance("BTC", "4")))
     assert held(it)["BTC"] == "2"
+
+
+def test_what_was_told_of_fills_is_counted_beside_what_the_venue_says() -> None:
+    it = picture(order(), fill(cumulative_quantity="1", trade_id="1"))
+    assert it.told("1") == 1
+    assert it.told("2") is None
+    assert not it.doubts
+    tell(it, fill(cumulative_quantity="3", trade_id="3"))
+    assert it.filled("1") == 3
+    assert it.told("1") == 2
+    assert it.doubts == {"1": False}
+    tell(it, fill(cumulative_quantity="3", trade_id="3"))
+    assert it.told("1") == 2
+    it.explain("1", Decimal(1))
+    it.explain("2", Decimal(1))
+    assert it.told("1") == 3
+    assert not it.doubts
+
+
+def test_a_sum_of_rest_stands_for_the_fills_before_it() -> None:
+    it = picture()
+    row = order(status="PARTIALLY_FILLED", cumulative_quantity="5", time_ms=T + 1)
+    it.apply(OrderEvent(update=row, origin=Origin.REST))
+    tell(it, fill(trade_id="4", time_ms=T, cumulative_quantity="4"))
+    tell(it, fill(trade_id="6", time_ms=T + 2, cumulative_quantity="6"))
+    assert it.told("1") == 6
+    assert not it.doubts
+
+
+def test_what_is_forgotten_is_known_by_its_time() -> None:
+    it = picture(copies=1, orders=1)
+    tell(it, fill("1", trade_id="1", time_ms=T + 5, cumulative_quantity="2"))
+    assert it.doubts == {"1": True}
+    tell(it, fill("2", trade_id="2", time_ms=T + 9, status="FILLED", cumulative_quantity="1"))
+    assert it.forgot_ms == T + 5
+    tell(it, order("3", status="CANCELED", time_ms=T + 10))
+    tell(it, order("4", status="CANCELED", time_ms=T + 11))
+    assert it.forgot_ms == T + 10
+    assert not it.doubts
+
+
+def test_an_account_differs_where_nothing_told_is_newer() -> None:
+    it = picture()
+    tell(it, account(balance("BTC", "1"), balance("ETH", "0")), at=T)
+    assert not it.differs(whole(balance("BTC", "1"), time_ms=T))
+    assert it.differs(whole(balance("BTC", "2"), time_ms=T))
+    assert it.differs(whole(time_ms=T))
+    assert it.differs(whole(balance("BTC", "1"), balance("XRP", "1"), time_ms=T))
+    assert not it.differs(whole(time_ms=T - 1))

@@ -84,6 +84,15 @@ def test_without_trade_ids_in_the_stream_sums_count_down_from_the_orders_whole()
     ]  # fmt: skip
 
 
+def test_fills_of_an_order_that_was_over_before_the_break_are_not_told_again() -> None:
+    rows = [row(trade="7", quantity="1.0"), row(trade="8", quantity="2")]
+    known = [
+        fill(quantity="1", cumulative_quantity="1"),
+        fill(quantity="2", cumulative_quantity="3", status="FILLED"),
+    ]
+    assert reunite(known=known, fills=rows, fill_key=SUM) == []
+
+
 def test_a_fill_of_an_order_that_was_not_found_is_ambiguous() -> None:
     for orders in ([], [order()]):
         told = reunite(orders=orders, fills=[row()], fill_key=SUM)[0]

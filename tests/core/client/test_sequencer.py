@@ -134,3 +134,10 @@ def test_the_window_holds_only_so_many() -> None:
     it.put(1, shown(order("3"), T + 3), 0)
     assert ids(it.put(1, shown(order("1"), T + 1), 0)) == ["1"]
     assert len(it) == 2
+
+
+def test_what_rest_told_makes_older_words_of_the_stream_late() -> None:
+    it = sequencer()
+    it.learn(order(status="FILLED", cumulative_quantity="2"))
+    (placed,) = it.put(1, shown(fill(trade_id="1", cumulative_quantity="1"), T), 0)
+    assert placed.late

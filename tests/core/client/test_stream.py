@@ -100,6 +100,8 @@ EXPECTED: list[tuple[inputs.Input, dict[State, State]]] = [
     (inputs.CaughtUp(), SAME),
     (inputs.Repaired(), MENDED),
     (inputs.Unrepaired("HTTP 500"), {**SAME, State.REPLAYING: State.BLIND}),
+    (inputs.Missed(0), {**SAME, State.LIVE: State.REPLAYING, State.DEGRADED: State.REPLAYING}),
+    (inputs.TimestampRefused(), SAME),
     (inputs.Stalled(True), {**SAME, State.LIVE: State.DEGRADED}),
     (inputs.Stalled(False), SAME),
     (inputs.Reconciled(), {**MENDED, State.BLIND: State.LIVE}),
@@ -436,6 +438,21 @@ def test_a_wall_that_is_set_back_costs_a_measurement_and_nothing_else() -> None:
     assert rig.state is State.LIVE
 
 
+@pytest.mark.parametrize("moved_ms", [-90_000, 90_000, HOUR])
+def test_a_wall_that_steps_moves_nothing_that_was_proved(moved_ms: int) -> None:
+    rig = Rig("bhex", clock=True, repair=True).live()
+    rig.give(inputs.ClockAnswered(0, T))
+    rig.give(inputs.Repaired())
+    rig.until(10_000)
+    rig.drift = moved_ms
+    rig.until(40_000, alive=False)
+    rig.grant("new")
+    rig.open()
+    assert rig.count(StartRepair) == 1
+    rig.give(inputs.ClockAnswered(rig.now, T + rig.now))
+    assert rig.last(StartRepair).since_ms == T + 10_000
+
+
 def test_a_machine_that_stood_still_proves_nothing_of_that_time() -> None:
     rig = Rig(repair=True).live()
     rig.give(inputs.Repaired())
@@ -446,6 +463,19 @@ def test_a_machine_that_stood_still_proves_nothing_of_that_time() -> None:
     rig.until(140_000)
     rig.open()
     assert T + 5_000 <= (rig.last(StartRepair).since_ms or 0) <= T + 10_000
+
+
+def test_a_question_whose_timestamp_is_refused_measures_the_clock() -> None:
+    rig = Rig(clock=True, repair=True).live()
+    rig.give(inputs.ClockAnswered(0, T))
+    assert rig.give(inputs.TimestampRefused()) == [MeasureClock()]
+
+
+def test_nothing_is_proved_to_a_later_run_before_the_venues_clock_is_known() -> None:
+    rig = Rig(clock=True).live()
+    assert rig.stream.proof(0) is None
+    rig.give(inputs.ClockAnswered(0, T + HOUR))
+    assert rig.stream.proof(0) == Proof(T + HOUR)
 
 
 def test_sockets_that_are_left_unread_are_not_given_up_for_their_silence() -> None:
@@ -471,6 +501,15 @@ def test_how_far_nothing_is_missing() -> None:
     assert rig.stream.proof(10_000) == Proof(T + 10_000)
     rig.give(inputs.Closed(1))
     assert rig.stream.proof(10_000) is None
+
+
+def test_what_a_healthy_socket_did_not_bring_is_repaired() -> None:
+    rig = Rig(repair=True).live()
+    rig.give(inputs.Repaired())
+    rig.until(30_000)
+    actions = rig.give(inputs.Missed(20_000))
+    assert changes(actions) == [State.REPLAYING]
+    assert StartRepair(T + 20_000) in actions
 
 
 # ── our own server ──────────────────────────────────────────────────────────────────────────────

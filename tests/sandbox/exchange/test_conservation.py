@@ -116,12 +116,13 @@ class Crowd:
         if dice < 0.9:
             self._follow(exchange.cancel(account, str(draw.randint(1, 200)), now_ms))
         elif dice < 0.92:
-            self._follow(exchange.cancel_all(account, now_ms))
+            for order in exchange.open_orders(account):
+                self._follow(exchange.cancel(account, order.order_id, now_ms))
         elif dice < 0.94:
-            replaced = exchange.replace(account, str(draw.randint(1, 200)), self._request(), now_ms)
-            self._follow(replaced.canceled)
-            if replaced.placed is not None:
-                self._follow(replaced.placed)
+            canceled = exchange.cancel(account, str(draw.randint(1, 200)), now_ms)
+            self._follow(canceled)
+            if isinstance(canceled, Accepted):
+                self._follow(exchange.place(account, self._request(), now_ms))
         elif dice < 0.96:
             self._follow(exchange.funds.deposit(account, asset, amount, now_ms))
         elif dice < 0.98:

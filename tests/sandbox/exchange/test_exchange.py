@@ -19,7 +19,6 @@ from userstream import schema
 from userstream.errors import InvalidSettings
 from userstream.events import OrderUpdate
 from userstream.sandbox.exchange import (
-    Accepted,
     OrderRequest,
     OrderType,
     Quote,
@@ -182,46 +181,14 @@ def test_what_cannot_be_canceled() -> None:
     assert reason(cancel("alice", 1, 1)) == (Reason.ORDER_FINISHED, None)
 
 
-def test_cancel_all() -> None:
-    desk = Desk(listing(), listing("ETHUSDT"))
-    for symbol, price in (("BTCUSDT", "1"), ("ETHUSDT", "2"), ("BTCUSDT", "3")):
-        desk.limit("alice", BUY, "1", price, symbol=symbol)
-    desk.limit("bob", BUY, "1", "1")
-    some = accepted(desk.exchange.cancel_all("alice", 1, symbol="BTCUSDT"))
-    assert told(some.events) == [
-        "alice: 1 CANCELED CANCELED",
-        "alice: ENTRUST_CANCEL USDT 1/-1",
-        "alice: 3 CANCELED CANCELED",
-        "alice: ENTRUST_CANCEL USDT 3/-3",
-    ]
-    rest = accepted(desk.exchange.cancel_all("alice", 1))
-    assert told(rest.events)[:1] == ["alice: 2 CANCELED CANCELED"]
-    assert accepted(desk.exchange.cancel_all("alice", 1)).events == ()
-    assert reason(desk.exchange.cancel_all("dave", 1)) == (Reason.UNKNOWN_ACCOUNT, None)
-    assert len(desk.exchange.open_orders("bob")) == 1
-
-
-def test_replace_uses_what_the_cancel_set_free() -> None:
+def test_a_cancel_sets_free_what_the_next_order_needs() -> None:
     desk = Desk()
     desk.limit("alice", BUY, "1", "100000", client_order_id="mine")
     other = request(quantity="2", price="50000", client_order_id="mine")
-    replaced = desk.exchange.replace("alice", 1, other, 1, cancel_client_order_id="c")
-    assert isinstance(replaced.placed, Accepted)
-    assert told(accepted(replaced.canceled).events)[0] == "alice: 1 CANCELED CANCELED"
-    assert told(replaced.placed.events)[0] == "alice: 2 NEW NEW"
-
-
-def test_replace_after_a_refusal() -> None:
-    desk = Desk()
-    other = request(quantity="2", price="100000")
-    untried = desk.exchange.replace("alice", 1, other, 1)
-    assert reason(untried.canceled) == (Reason.UNKNOWN_ORDER, None)
-    assert untried.placed is None
-    desk.limit("alice", BUY, "1", "100000")
-    refused = desk.exchange.replace("alice", 1, other, 1)
-    assert isinstance(refused.canceled, Accepted)
-    assert reason(refused.placed) == (Reason.INSUFFICIENT_BALANCE, None)
-    assert desk.exchange.open_orders("alice") == []
+    canceled = desk.exchange.cancel("alice", 1, 1, cancel_client_order_id="c")
+    assert told(accepted(canceled).events)[0] == "alice: 1 CANCELED CANCELED"
+    placed = desk.exchange.place("alice", other, 1)
+    assert told(accepted(placed).events)[0] == "alice: 2 NEW NEW"
 
 
 def test_rejections_can_be_events() -> None:

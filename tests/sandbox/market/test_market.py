@@ -55,12 +55,13 @@ class Bot:
         elif dice < 13:
             self._hear(floor.market.cancel(account, str(below(9)), floor.now_ms))
         elif dice == 13:
-            self._hear(floor.market.cancel_all(account, floor.now_ms))
+            for order in floor.exchange.open_orders(account):
+                self._hear(floor.market.cancel(account, order.order_id, floor.now_ms))
         elif dice == 14:
-            replaced = floor.market.replace(account, str(below(9)), self._request(), floor.now_ms)
-            self._hear(replaced.canceled)
-            if replaced.placed is not None:
-                self._hear(replaced.placed)
+            canceled = floor.market.cancel(account, str(below(9)), floor.now_ms)
+            self._hear(canceled)
+            if isinstance(canceled, Accepted):
+                self._hear(floor.market.place(account, self._request(), floor.now_ms))
         elif dice < 17:
             floor.settle()
         else:
@@ -193,8 +194,6 @@ def test_cancels_are_those_of_the_exchange() -> None:
     market = one.market
     refused = market.cancel("alice", order.order_id, 5, symbol="ETHBTC")
     assert refused == one.exchange.cancel("alice", order.order_id, 5, symbol="ETHBTC")
-    untried = market.replace("alice", 1, request(quantity="1", price="60000"), 5)
-    assert untried.placed is None
     named = market.cancel("alice", order.order_id, 5, cancel_client_order_id="bye")
     assert isinstance(named, Accepted)
     assert one.exchange.open_orders("alice") == []

@@ -11,9 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-import nats
-from nats.aio.client import Client
-
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
 from userstream.core.rest import Credentials, Identity
@@ -25,11 +22,14 @@ from userstream.server.committer import Committer
 from userstream.server.folder import open_folder
 from userstream.server.keys import ListenKeys
 from userstream.server.keystore import KeyStore
+from userstream.server.nats.address import NatsSettings, read_address
+from userstream.server.nats.link import Link
 from userstream.server.nats.register import Timing
 from userstream.server.nats.shared import Shared
 from userstream.venue import KeyPolicy, Refusal
 from userstream.venues import load, names
 
+_BUCKET_BYTES = 16 << 20
 POLICIES: Mapping[str, KeyPolicy] = {name: load(name).keys for name in names()}
 
 
@@ -160,11 +160,11 @@ class OnNats:
         clocks: Callable[[], Clock] = Clock,
         accounts: tuple[str, ...] = ("alice", "bob"),
     ) -> AsyncIterator[list[Node]]:
-        secret, bucket = secrets.token_bytes(32), f"tests-{secrets.token_hex(6)}"
+        secret, prefix = secrets.token_bytes(32), f"keys-{secrets.token_hex(6)}"
         async with contextlib.AsyncExitStack() as exits:
             nodes = []
             for _ in range(count):
-                shared = await self.join(exits, bucket, secret, policies, clocks())
+                shared = await self.join(exits, prefix, secret, policies, clocks())
                 nodes.append(Node(shared.keys, shared.accounts, shared.register.clock))
             for name in accounts:
                 await nodes[0].accounts.add(name, f"{name}key", None)
@@ -173,33 +173,20 @@ class OnNats:
     async def join(
         self,
         exits: contextlib.AsyncExitStack,
-        bucket: str,
+        prefix: str,
         secret: bytes,
         policies: Mapping[str, KeyPolicy] = POLICIES,
         clock: Clock | None = None,
     ) -> Shared:
         """One more node; it leaves when the stack ends."""
-        client = await connected(exits, self._url)
-        shared = Shared(
-            client, secret, policies, clock or Clock(),
-            bucket=bucket, replicas=self._replicas, timing=self._timing,
-        )  # fmt: skip
+        settings = NatsSettings(prefix=prefix, replicas=self._replicas, max_bytes=_BUCKET_BYTES)
+        link = Link(read_address(self._url, settings))
+        await link.open(10)
+        exits.push_async_callback(link.close)
+        shared = Shared(link, settings, secret, policies, clock or Clock(), timing=self._timing)
         await shared.open()
         exits.push_async_callback(shared.close)
         return shared
-
-
-async def connected(exits: contextlib.AsyncExitStack, url: str) -> Client:
-    """A connection to NATS that stays until the stack ends, whatever becomes of the servers."""
-
-    async def quiet(_: Exception) -> None:
-        pass
-
-    client = await nats.connect(
-        url.split(","), max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=quiet
-    )
-    exits.push_async_callback(client.close)
-    return client
 
 
 async def soon(condition: Callable[[], object], within_s: float) -> float:

@@ -92,13 +92,6 @@ def ledger() -> Ledger:
 
 
 @pytest.fixture
-def rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
-    """How often to repeat: few times, or many where the test was marked slow."""
-    slow = request.node.get_closest_marker("slow") is not None
-    return lambda few, many: many if slow else few
-
-
-@pytest.fixture
 def site(tmp_path: Path) -> Site:
     return Site(tmp_path / "data")
 

@@ -29,6 +29,12 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """How long the old socket lives on beside a new one, for what is still under way in it."""
     check_ms: int = 5_000
     """Between two looks at the clock, so that a suspended machine is noticed within 10 s."""
+    clock_ms: int = 3_600_000
+    """Between two questions for the venue's time: a clock drifts by a second in some hours."""
+    settle_ms: int = 2_000
+    """How long REST may be ahead of the stream, or one frame of another, before that is a hole."""
+    doubt_ms: int = 30_000
+    """Least time between two checks that something in the stream gave rise to."""
     grace_ms: int = 5_000
     """What a socket gets to speak after the program, or the machine, stood still."""
     steady_ms: int = 10_000

@@ -11,10 +11,9 @@ from userstream.core.client.bounds import Bounds
 from userstream.core.client.continuity import Continuity, Place
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import LinkAction, OpenSocket
+from userstream.core.client.mender import Asking, Deliver, Done, Mender
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan, Proof
-from userstream.core.client.repair import Broken, Repair
-from userstream.core.client.reunion import Reunion
 from userstream.core.client.sequencer import Placed, Sequencer, Shown
 from userstream.core.client.stream import Stream
 from userstream.core.client.told import (
@@ -35,12 +34,6 @@ class FrameIn(NamedTuple):
 
     socket: int
     frame: bytes | str
-
-
-class Deliver(NamedTuple):
-    """Hand it to the program. Actions come in order, and so do these."""
-
-    what: Told
 
 
 FeedInput: TypeAlias = inputs.Input | FrameIn | RepairInput
@@ -65,19 +58,12 @@ class Feed:
     ) -> None:
         self._venue = venue
         self._plan = plan
-        self._unit = unit
-        self._bounds = bounds or Bounds()
-        self._symbols = tuple(symbols)
-        self._fills_by = fills_by
+        bounds = bounds or Bounds()
         self._continuity = Continuity(plan.cursor)
-        self.stream = Stream(venue, plan, self._bounds, unit, self._continuity)
-        self.sequencer = Sequencer(venue.stream, self._bounds)
-        self.picture = Picture(venue.stream.fill_key, self._bounds)
-        self._repair: Repair | None = None
-        self._since_ms: int | None = None
-        self._began_ms = 0
-        self._asks = 0
-        self._buffer: list[Told] = []
+        self.stream = Stream(venue, plan, bounds, unit, self._continuity)
+        self.sequencer = Sequencer(venue.stream, bounds)
+        asking = Asking(venue.stream.fill_key, fills_by, tuple(symbols))
+        self._mender = Mender(asking, plan, bounds, unit, self.stream.clock)
         self._head: Mark | None = None
 
     def __repr__(self) -> str:
@@ -88,15 +74,15 @@ class Feed:
         if isinstance(given, FrameIn):
             return self._frame(given, now_ms)
         if isinstance(given, RepairInput):
-            return self._rows(given, now_ms)
+            return self._repaired(self._mender.answered(given, now_ms), now_ms)
         actions = self._stream(given, now_ms)
         if isinstance(given, inputs.Start):
-            self._began_ms = now_ms
+            self._mender.start(now_ms)
         elif isinstance(given, inputs.Tick):
             for placed in self.sequencer.tick(now_ms):
                 actions += self._tell(self._typed(placed, now_ms), now_ms)
-            if self._repair is not None:
-                actions += [*self._repair.tick(now_ms), *self._ended(now_ms)]
+            done = self._mender.tick(now_ms, live=self._is_live)
+            actions += self._repaired(done, now_ms)
         elif isinstance(given, inputs.Closed | inputs.Refused):
             self.sequencer.copies.drop(given.socket)
         if self.stream.state is State.STOPPED:
@@ -108,14 +94,23 @@ class Feed:
         times = [self.stream.deadline()]
         if times[0] is not None:
             times.append(self.sequencer.deadline())
-            times.append(None if self._repair is None else self._repair.deadline())
+            times.append(self._mender.deadline(live=self._is_live))
         return min((t for t in times if t is not None), default=None)
 
     def proof(self, now_ms: int) -> Proof | None:
         """Up to where everything was told, or ``None`` where that is not known now."""
-        if self._buffer or len(self.sequencer):
+        if self._mender.held or len(self.sequencer):
             return None
         return self.stream.proof(now_ms)
+
+    @property
+    def picture(self) -> Picture:
+        """The account as what was told left it."""
+        return self._mender.picture
+
+    @property
+    def _is_live(self) -> bool:
+        return self.stream.state in {State.LIVE, State.DEGRADED}
 
     def _stream(self, given: inputs.Input, now_ms: int) -> list[FeedAction]:
         """Passes an input to the stream, and sees to what is not the shell's to do."""
@@ -123,9 +118,9 @@ class Feed:
         for action in self.stream.handle(given, now_ms):
             match action:
                 case StartRepair(since_ms):
-                    actions += self._start(since_ms, now_ms)
+                    actions += self._mender.repair(since_ms, now_ms)
                 case AbandonRepair():
-                    actions += self._release(now_ms)
+                    actions += self._mender.release(now_ms)
                 case Tell(what):
                     actions.append(Deliver(what))
                 case OpenSocket():
@@ -233,67 +228,24 @@ class Feed:
         )
 
     def _tell(self, event: Told, now_ms: int) -> list[FeedAction]:
-        """Gives an event to the program, or keeps it until a repair is over."""
-        if self._repair is None:
-            self.picture.apply(event)
-            return [Deliver(event)]
-        self._buffer.append(event)
-        if len(self._buffer) < self._bounds.held_events:
-            return []
-        actions = self._release(now_ms)
-        return actions + self._stream(inputs.Unrepaired("too much came meanwhile"), now_ms)
+        return self._mended(self._mender.tell(event, now_ms), now_ms)
 
-    def _start(self, since_ms: int | None, now_ms: int) -> list[FeedAction]:
-        self._since_ms = since_ms
-        self._repair = Repair(
-            self.picture,
-            self._fills_by,
-            self._symbols,
-            since_ms,
-            self._bounds,
-            self._unit,
-            number=self._asks,
-        )
-        return [*self._repair.start(now_ms)]
+    def _repaired(self, done: list[Done], now_ms: int) -> list[FeedAction]:
+        """What REST told, so that frames which come after it are known for late."""
+        for action in done:
+            what = action.what if isinstance(action, Deliver) else None
+            if isinstance(what, OrderEvent) and what.origin is Origin.REST:
+                self.sequencer.learn(what.update)
+        return self._mended(done, now_ms)
 
-    def _release(self, now_ms: int) -> list[FeedAction]:
-        """Ends a repair without a result: what it held back goes out as it is."""
-        if self._repair is not None:
-            self._asks = self._repair.number
-        self._repair = None
-        buffer, self._buffer = self._buffer, []
-        return [action for event in buffer for action in self._tell(event, now_ms)]
+    def _mended(self, done: list[Done], now_ms: int) -> list[FeedAction]:
+        """What the mender did, and what the stream makes of its word."""
+        word = self._mender.word()
+        return [*done] if word is None else [*done, *self._stream(word, now_ms)]
 
     def _flush(self, now_ms: int) -> list[FeedAction]:
         """Nothing comes any more: what waits goes out."""
-        actions = self._release(now_ms)
+        actions: list[FeedAction] = [*self._mender.release(now_ms)]
         for placed in self.sequencer.flush():
             actions += self._tell(self._typed(placed, now_ms), now_ms)
         return actions
-
-    def _rows(self, given: RepairInput, now_ms: int) -> list[FeedAction]:
-        if self._repair is None:
-            return []
-        return [*self._repair.answered(given, now_ms), *self._ended(now_ms)]
-
-    def _ended(self, now_ms: int) -> list[FeedAction]:
-        repair = self._repair
-        if repair is None or repair.outcome is None:
-            return []
-        found = repair.outcome
-        if isinstance(found, Broken):
-            unrepaired = inputs.Unrepaired(found.why, found.retry_after_ms)
-            return self._release(now_ms) + self._stream(unrepaired, now_ms)
-        reunion = Reunion(
-            self.picture,
-            self._venue.stream.fill_key,
-            found,
-            self._buffer,
-            since_ms=self._since_ms,
-            now_ms=self.stream.clock.at(now_ms),
-            memory_ms=self.stream.clock.at(self._began_ms),
-        )
-        self._buffer = reunion.events()
-        for order in found.unknown:
-            self.picture.drop(order.order_id)
-        return self._release(now_ms) + self._stream(inputs.Repaired(), now_ms)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from userstream.core.client import inputs
 from userstream.core.client.actions import AbandonRepair, Action, StartRepair, Tell
 from userstream.core.client.bounds import Bounds, back_off
+from userstream.core.client.clock import VenueClock
 from userstream.core.client.told import Gap
 
 
@@ -16,15 +17,19 @@ class Hole:
     ``why`` is the last reason. ``repairs``: whether it can be repaired over REST.
     """
 
-    def __init__(self, bounds: Bounds, unit: Callable[[], float], *, repairs: bool) -> None:
+    def __init__(
+        self, bounds: Bounds, unit: Callable[[], float], clock: VenueClock, *, repairs: bool
+    ) -> None:
         self._bounds = bounds
         self._unit = unit
+        self._clock = clock
         self._repairs = repairs
+        self._proved_ms: int | None = None
+        self._from_ms: int | None = None
         self._told = False
         self._retry_ms = 0
         self._failures = 0
         self.is_open = False
-        self.since_ms: int | None = None
         self.why = ""
         self.repairing = False
         self.replaying = False
@@ -34,12 +39,26 @@ class Hole:
         """Whether what is missing is on its way."""
         return self.repairing or self.replaying
 
-    def open(self, since_ms: int | None, why: str) -> None:
-        """Events may be missing from then on, in the venue's time; ``None``: nothing was proved."""
+    @property
+    def since_ms(self) -> int | None:
+        """Since when, in the venue's time, as far as its clock is known by now.
+
+        A clock that jumped is measured anew, so this is for the moment of asking and not to keep.
+        """
+        return self._from_ms if self._proved_ms is None else self._clock.at(self._proved_ms)
+
+    def begin(self, from_ms: int | None) -> None:
+        """An earlier run had everything up to then, in the venue's time; ``None``: none had."""
+        self.open(None, "start")
+        self._from_ms = from_ms
+
+    def open(self, proved_ms: int | None, why: str) -> None:
+        """Events may be missing since that moment of ours; ``None``: nothing was proved."""
         self.is_open = True
         self._told = False
         self._retry_ms = 0
-        self.since_ms, self.why = since_ms, why
+        self._from_ms = None
+        self._proved_ms, self.why = proved_ms, why
 
     def close(self) -> None:
         """Nothing is missing, or the program knows what."""
@@ -58,11 +77,11 @@ class Hole:
         else:
             self.replaying = self.is_open
 
-    def refuse(self, why: str, since_ms: int | None) -> None:
+    def refuse(self, why: str, proved_ms: int | None) -> None:
         """Our own server cannot go on from the cursor: something is missing for certain."""
         self.replaying = False
         if not self.is_open:
-            self.open(since_ms, why)
+            self.open(proved_ms, why)
         self.why = why
 
     def mended(self, given: inputs.Input, now_ms: int) -> list[Action]:
@@ -86,7 +105,7 @@ class Hole:
 
     def mend(self, now_ms: int) -> list[Action]:
         """Events come again: fetches what is missing, or tells that nobody can for now."""
-        if not self.is_open or self.mending:
+        if not self.is_open or self.mending or not self._clock.settled:
             return []
         if self._repairs and now_ms >= self._retry_ms:
             self.repairing = True

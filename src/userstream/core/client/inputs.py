@@ -109,6 +109,16 @@ class Unrepaired(NamedTuple):
     retry_after_ms: int | None = None
 
 
+class Missed(NamedTuple):
+    """REST shows what a healthy socket did not bring, of that moment of ours or later."""
+
+    since_ms: int
+
+
+class TimestampRefused(NamedTuple):
+    """The venue refused the timestamp of a question of a repair."""
+
+
 class Stalled(NamedTuple):
     """Whether sockets are left unread, since the program takes nothing."""
 
@@ -136,6 +146,8 @@ Input: TypeAlias = (
     | CaughtUp
     | Repaired
     | Unrepaired
+    | Missed
+    | TimestampRefused
     | Reconciled
     | Stalled
 )

@@ -75,6 +75,8 @@ class KeyLife:
         """Requests that failed in a row."""
         self.proved_ms: int | None = None
         """When the key was last known to be alive."""
+        self.made_ms = 0
+        """When it was asked for."""
         self.lives_until_ms = 0
         self.due_ms = 0
         """When the next request is due."""
@@ -139,6 +141,7 @@ class KeyLife:
     def age(self, slept_ms: int, now_ms: int) -> None:
         """The machine slept: the key is that much older, and is renewed at once."""
         self.lives_until_ms -= slept_ms
+        self.made_ms -= slept_ms
         if self.state is KeyState.HELD:
             self.due_ms = now_ms
 
@@ -157,6 +160,8 @@ class KeyLife:
         return [AskKey(self._number, Call.DELETE, key)] if delete and key is not None else []
 
     def _grant(self, key: str | None, now_ms: int) -> None:
+        if self.state is KeyState.MAKING:
+            self.made_ms = self._asked_ms
         self.state = KEY_TRANSITIONS[self.state, KeyStep.GRANT]
         self.key = key
         self.failures = 0

@@ -10,19 +10,24 @@ import msgspec
 
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.identity import fill_of
-from userstream.core.client.told import AccountEvent, Holding, OrderEvent, Told
+from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, Origin, Scope, Told
 from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import FillKey
 
 
 class _Filled(NamedTuple):
-    """The quantity, and up to when a sum of the venue accounts for it."""
+    """What was filled of an order: as the venue sums it up, and by all that was told.
 
-    quantity: Decimal | None
+    Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
+    """
+
+    shown: Decimal | None
+    told: Decimal | None
     at_ms: int
 
 
-_UNKNOWN = _Filled(None, 0)
+_UNKNOWN = _Filled(None, None, 0)
+_NOTHING = Holding(Decimal(0), Decimal(0))
 
 
 class Picture:
@@ -38,9 +43,13 @@ class Picture:
         self.orders: dict[str, OrderUpdate] = {}
         self.account: dict[str, Holding] = {}
         self._account_ms: dict[str, int] = {}
-        self._fills: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._fills: OrderedDict[tuple[str, str, str], int] = OrderedDict()
         self._filled: OrderedDict[str, _Filled] = OrderedDict()
-        self._finished: OrderedDict[str, None] = OrderedDict()
+        self._finished: OrderedDict[str, int] = OrderedDict()
+        self.doubts: dict[str, bool] = {}
+        """Orders of which a fill seems to be missing; ``True``: nobody told of them before."""
+        self.forgot_ms = 0
+        """What took place up to then may have been told, and is not remembered."""
 
     def apply(self, event: Told) -> None:
         """Takes in what is told."""
@@ -48,58 +57,99 @@ class Picture:
             self._order(event)
         elif isinstance(event, AccountEvent):
             self._account(event)
+        elif isinstance(event, Gap) and event.scope is Scope.ORDER and event.order_id is not None:
+            self.orders.pop(event.order_id, None)
 
     def has_fill(self, fill: tuple[str, str, str]) -> bool:
         """Whether that fill was told."""
         return fill in self._fills
 
     def filled(self, order_id: str) -> Decimal | None:
-        """What was filled of an order by all that was told; ``None`` where it is not known."""
-        return self._filled.get(order_id, _UNKNOWN).quantity
+        """The largest sum that anything told of an order shows; ``None``: nothing did."""
+        shown, told, _ = self._filled.get(order_id, _UNKNOWN)
+        return told if shown is None or self._fill_key is FillKey.NONE else shown
+
+    def told(self, order_id: str) -> Decimal | None:
+        """What was told of an order's fills, one by one or as a gap; ``None``: nobody knows."""
+        return self._filled.get(order_id, _UNKNOWN).told
+
+    def explain(self, order_id: str, quantity: Decimal) -> None:
+        """So much of an order's fills is told as missing."""
+        known = self._filled.get(order_id, _UNKNOWN)
+        if known.told is not None:
+            self._note(order_id, known._replace(told=known.told + quantity))
 
     def finished(self, order_id: str) -> bool:
         """Whether the order was told to be over."""
         return order_id in self._finished
 
-    def drop(self, order_id: str) -> None:
-        """The venue knows nothing of an order that was open."""
-        self.orders.pop(order_id, None)
+    def differs(self, account: AccountSnapshot) -> bool:
+        """Whether an account of REST shows else than what was told, and nothing told is newer."""
+        shown = {b.asset: Holding(Decimal(b.free), Decimal(b.locked)) for b in account.balances}
+        return any(
+            self.account.get(asset, _NOTHING) != shown.get(asset, _NOTHING)
+            for asset in self.account.keys() | shown.keys()
+            if self._account_ms.get(asset, 0) <= account.time_ms
+        )
 
     def _order(self, event: OrderEvent) -> None:
         order = event.update
         fill = fill_of(order, self._fill_key)
+        counts = fill not in self._fills if fill is not None else self._fill_key is FillKey.NONE
         if fill is not None:
-            self._fills[fill] = None
-            _trim(self._fills, self._bounds.copies)
-        self._sum(order, counts=self._fill_key is FillKey.NONE)
+            self._fills[fill] = order.time_ms
+            self._trim(self._fills, self._bounds.copies)
+        self._sum(event, Decimal(order.last_quantity or 0) if counts else Decimal(0))
         if event.late or order.order_id in self._finished:
             return
         known = self.orders.get(order.order_id)
         if order.status in TERMINAL:
             self.orders.pop(order.order_id, None)
-            self._finished[order.order_id] = None
-            _trim(self._finished, self._bounds.orders)
+            self._finished[order.order_id] = order.time_ms
+            self._trim(self._finished, self._bounds.orders)
         elif known is not None or order.status:
             self.orders[order.order_id] = order if known is None else _with(known, order)
 
-    def _sum(self, order: OrderUpdate, *, counts: bool) -> None:
-        """The filled quantity: as the venue sums it up, else our sum since the order was new.
+    def _sum(self, event: OrderEvent, quantity: Decimal) -> None:
+        """The filled quantity: as the venue sums it up, and our sum since the order was known.
 
-        A sum of the venue holds every fill up to its time.
+        A sum of REST, or where nothing tells fills apart any sum, holds every fill up to its time.
         """
-        order_id = order.order_id
-        known, at_ms = self._filled.get(order_id, _UNKNOWN)
-        if order.cumulative_quantity is not None:
-            known = max(known or Decimal(0), Decimal(order.cumulative_quantity))
-            at_ms = max(at_ms, order.time_ms)
-        elif order.status == "NEW" and known is None:
-            known = Decimal(0)
-        elif known is not None and counts and order.time_ms > at_ms:
-            known += Decimal(order.last_quantity or 0)
-        self._filled[order_id] = _Filled(known, at_ms)
+        order = event.update
+        order_id, summed = order.order_id, order.cumulative_quantity
+        counted = self._fill_key is FillKey.NONE
+        from_rest = event.origin is Origin.REST
+        is_strange = order_id not in self._filled and quantity > 0 and not from_rest
+        shown, before, at_ms = self._filled.get(order_id, _UNKNOWN)
+        told = before
+        if before is not None and order.time_ms > at_ms:
+            told = before + quantity
+        if summed is not None:
+            shown = max(shown or Decimal(0), Decimal(summed))
+            if before is None or counted:
+                told = max(before or Decimal(0), Decimal(summed))
+                if counted or (from_rest and order.status):
+                    at_ms = max(at_ms, order.time_ms)
+        elif before is None and order.status == "NEW":
+            told = Decimal(0)
+        if is_strange and told != quantity:
+            self.doubts[order_id] = True
+        self._note(order_id, _Filled(shown, told, at_ms))
+
+    def _note(self, order_id: str, filled: _Filled) -> None:
+        self._filled[order_id] = filled
         self._filled.move_to_end(order_id)
         while len(self._filled) > self._bounds.orders + len(self.orders):
-            self._filled.popitem(last=False)
+            self.doubts.pop(self._filled.popitem(last=False)[0], None)
+        shown, told, _ = filled
+        if shown is not None and told is not None and shown > told:
+            self.doubts.setdefault(order_id, False)
+        elif self.doubts.get(order_id) is False:
+            del self.doubts[order_id]
+
+    def _trim(self, kept: OrderedDict[Any, int], most: int) -> None:
+        while len(kept) > most:
+            self.forgot_ms = max(self.forgot_ms, kept.popitem(last=False)[1])
 
     def _account(self, event: AccountEvent) -> None:
         """The latest time wins for each asset; a whole account clears what it does not list."""
@@ -124,8 +174,3 @@ def _with(known: OrderUpdate, order: OrderUpdate) -> OrderUpdate:
         if value is not None and value != ""
     }
     return msgspec.structs.replace(known, **said)
-
-
-def _trim(kept: OrderedDict[Any, None], most: int) -> None:
-    while len(kept) > most:
-        kept.popitem(last=False)

@@ -21,6 +21,8 @@ class Plan(NamedTuple):
 
     repair: bool = False
     """Whether holes can be repaired over REST: there is a secret, and the venue has the calls."""
+    reconcile_ms: int | None = None
+    """How often REST is compared with what a healthy stream told; ``None``: never."""
     heartbeat_s: int | None = None
     """The extension of our own server, with a heartbeat so often; ``None``: a plain venue."""
     redundant: bool = False

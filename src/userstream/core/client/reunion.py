@@ -71,6 +71,23 @@ class Reunion:
         ahead = {event.order_id for event in orders}
         return told + [self._again(event, ahead) for event in self._buffer]
 
+    def lacks(self, floor_ms: int) -> bool:
+        """Whether REST shows what nobody told; what is older than that may have been told.
+
+        Orders that are known to be open are always compared.
+        """
+        fills = self._fills()
+        account = self._found.account
+        return (
+            any(event.update.time_ms >= floor_ms for event in fills)
+            or any(
+                event.update.time_ms >= floor_ms or event.order_id in self._picture.orders
+                for event in self._orders()
+            )
+            or bool(self._gaps([event.update for event in fills]))
+            or (account is not None and self._picture.differs(account))
+        )
+
     def _fills(self) -> list[OrderEvent]:
         streamed = {fill_of(update, self._fill_key) for update in self._streamed}
         keys = self._keys()
@@ -99,7 +116,8 @@ class Reunion:
         """The stream's key of each row.
 
         Without trade ids in the stream it is the order's sum after the fill: the order's whole
-        sum, less what came after. ``None`` where the order is not known.
+        sum, less what came after. The sum is REST's, or what was told of an order that is over;
+        ``None`` where the order is not known.
         """
         rows = self._found.fills
         if self._fill_key is not FillKey.CUMULATIVE:
@@ -107,14 +125,20 @@ class Reunion:
         keys: list[Fill | None] = []
         after: dict[str, Decimal] = defaultdict(Decimal)
         for row in reversed(rows):
-            order = self._found.orders.get(row.order_id)
-            if order is None or order.cumulative_quantity is None:
+            whole = self._whole(row.order_id)
+            if whole is None:
                 keys.append(None)
                 continue
-            upto = Decimal(order.cumulative_quantity) - after[row.order_id]
+            upto = whole - after[row.order_id]
             after[row.order_id] += Decimal(row.last_quantity or 0)
             keys.append((row.symbol, row.order_id, plain(format(upto, "f"))))
         return keys[::-1]
+
+    def _whole(self, order_id: str) -> Decimal | None:
+        order = self._found.orders.get(order_id)
+        if order is not None and order.cumulative_quantity is not None:
+            return Decimal(order.cumulative_quantity)
+        return self._picture.filled(order_id) if self._picture.finished(order_id) else None
 
     def _orders(self) -> list[OrderEvent]:
         """Orders that REST shows further than all that was told and is about to be."""
@@ -175,7 +199,7 @@ class Reunion:
         """What was told of an order's fills before the break; ``None``: nobody knows."""
         if self._since_ms is None:
             return None
-        known = self._picture.filled(row.order_id)
+        known = self._picture.told(row.order_id)
         began_ms = self._since_ms - OVERLAP_MS
         if known is None and row.created_ms is not None and row.created_ms >= began_ms:
             return Decimal(0)

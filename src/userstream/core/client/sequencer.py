@@ -80,6 +80,10 @@ class Sequencer:
         heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown))
         return self._release(now_ms)
 
+    def learn(self, order: OrderUpdate) -> None:
+        """REST told it: what the stream brings of the order from before that is late."""
+        self._is_behind(order)
+
     def tick(self, now_ms: int) -> list[Placed]:
         """What has waited long enough."""
         return self._release(now_ms)

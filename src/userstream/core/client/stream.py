@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from userstream.core.client import inputs
-from userstream.core.client.actions import Action, Fail, MeasureClock, Tell
+from userstream.core.client.actions import Action, Fail, Tell
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.clock import VenueClock
 from userstream.core.client.continuity import Continuity
@@ -40,18 +40,22 @@ class Stream:
         self._bounds = bounds
         self._continuity = continuity
         self.state = State.CONNECTING
-        self.clock = VenueClock()
+        self.clock = VenueClock(bounds, needed=plan.clock)
         self.keys = KeyLife(venue.keys, bounds, unit)
         self.fleet = Fleet(venue, plan, bounds, unit, continuity)
         self._started = False
         self._check_ms = 0
-        self._measuring = False
         self._stalled = False
-        self._hole = Hole(bounds, unit, repairs=plan.repair)
+        self._hole = Hole(bounds, unit, self.clock, repairs=plan.repair)
         if plan.repair or plan.since_ms is not None or plan.cursor is not None:
-            self._hole.open(plan.since_ms, "start")
+            self._hole.begin(plan.since_ms)
         self._proved_ms: int | None = None
         self._why = "start"
+
+    @property
+    def why(self) -> str:
+        """The reason of its last change."""
+        return self._why
 
     def __repr__(self) -> str:
         return f"<Stream {self._venue.name} {self.state}>"
@@ -65,8 +69,7 @@ class Stream:
             case inputs.Start(wall_ms):
                 self._started = True
                 self._check_ms = now_ms + self._bounds.check_ms
-                self.clock.look(now_ms, wall_ms)
-                actions += self._measure(needed=self._plan.clock)
+                self.clock.start(now_ms, wall_ms)
             case inputs.Tick(wall_ms):
                 actions += self._tick(wall_ms, now_ms)
             case inputs.Stop(delete_key):
@@ -75,13 +78,16 @@ class Stream:
                 self._stalled = stalled
                 self.fleet.doubt(now_ms)
                 self._why = "the program takes nothing" if stalled else "the program goes on"
-            case inputs.KeyAnswered() | inputs.ClockAnswered():
+            case inputs.KeyAnswered() | inputs.ClockAnswered() | inputs.TimestampRefused():
                 actions += self._answered(given, now_ms)
-            case inputs.CaughtUp() | inputs.Repaired() | inputs.Unrepaired() | inputs.Reconciled():
-                self._why = "repaired"
-                actions += self._hole.mended(given, now_ms)
-                if isinstance(given, inputs.Unrepaired):
-                    self._why = given.why
+            case (
+                inputs.CaughtUp()
+                | inputs.Repaired()
+                | inputs.Unrepaired()
+                | inputs.Missed()
+                | inputs.Reconciled()
+            ):
+                actions += self._mended(given, now_ms)
             case _:
                 actions += self._socket(given, now_ms)
         return actions if self._is_over() else actions + self._settle(now_ms)
@@ -97,17 +103,24 @@ class Stream:
         """Up to where nothing is missing, or ``None`` where that is not known now."""
         if self._hole.is_open and not self._hole.replaying:
             return None
-        proved = None if self._hole.is_open else self.fleet.proved_ms(self.keys, now_ms)
+        proved = None
+        if self.clock.sure and not self._hole.is_open:
+            proved = self.fleet.proved_ms(self.keys, now_ms)
         cursor = self._continuity.cursor
         if proved is None and cursor is None:
             return None
-        return Proof(self._venue_ms(proved), cursor)
+        return Proof(None if proved is None else self.clock.at(proved), cursor)
 
     def deadline(self) -> int | None:
         """When ``Tick`` is due next, or ``None``: never started, or stopped."""
         if not self._started or self._is_over():
             return None
-        times = (self._check_ms, self.keys.deadline(), self.fleet.deadline(self.keys.key))
+        times = (
+            self._check_ms,
+            self.clock.deadline(),
+            self.keys.deadline(),
+            self.fleet.deadline(self.keys.key),
+        )
         return min(t for t in times if t is not None)
 
     def _is_over(self) -> bool:
@@ -116,17 +129,12 @@ class Stream:
     def _tick(self, wall_ms: int, now_ms: int) -> list[Action]:
         self._check_ms = now_ms + self._bounds.check_ms
         moved_ms = self.clock.look(now_ms, wall_ms)
-        actions: list[Action] = []
-        if abs(moved_ms) > self._bounds.check_ms // 2:
-            self.clock.doubt()
-        actions += self._measure(needed=self._plan.clock and not self.clock.measured)
         if moved_ms > self._bounds.check_ms:
             self.keys.age(moved_ms, now_ms)
             self.fleet.suspect(now_ms)
         if self._stalled:
             self.fleet.doubt(now_ms)
-        actions += self.fleet.tick(now_ms)
-        return actions
+        return [*self.fleet.tick(now_ms)]
 
     def _socket(self, given: inputs.Input, now_ms: int) -> list[Action]:
         link = self.fleet.find(getattr(given, "socket", 0))
@@ -174,7 +182,7 @@ class Stream:
         elif kind == "us.refused":
             link.resumed(now_ms)
             self._why = f"no replay: {reason}"
-            self._hole.refuse(self._why, self._venue_ms(self._proved_ms))
+            self._hole.refuse(self._why, self._proved_ms)
         elif kind == "us.end":
             return self._ending(link, end_named(reason), now_ms)
         return []
@@ -199,13 +207,28 @@ class Stream:
         if self.keys.key == key:
             self.keys.die(now_ms)
 
+    def _mended(self, given: inputs.Input, now_ms: int) -> list[Action]:
+        """What became of a hole, or that there is one."""
+        self._why = "repaired"
+        if isinstance(given, inputs.Unrepaired):
+            self._why = given.why
+        elif isinstance(given, inputs.Missed):
+            self._why = "REST shows what the stream did not bring"
+            if not self._hole.is_open:
+                self._hole.open(given.since_ms, self._why)
+        return self._hole.mended(given, now_ms)
+
     def _answered(
-        self, given: inputs.KeyAnswered | inputs.ClockAnswered, now_ms: int
+        self,
+        given: inputs.KeyAnswered | inputs.ClockAnswered | inputs.TimestampRefused,
+        now_ms: int,
     ) -> list[Action]:
+        if isinstance(given, inputs.TimestampRefused):
+            self.clock.refused(now_ms)
+            return []
         if isinstance(given, inputs.ClockAnswered):
-            self._measuring = False
-            if given.venue_ms is not None:
-                self.clock.measure(given.sent_ms, now_ms, given.venue_ms)
+            self.clock.answered(given.sent_ms, now_ms, given.venue_ms)
+            if self.clock.measured:
                 self.keys.hurry(now_ms)
             return []
         before = self.keys.key
@@ -217,17 +240,10 @@ class Stream:
             heard = self.fleet.told_ms
             self._proved_ms = proved if heard is None else max(proved or heard, heard)
         if verdict is Verdict.CLOCK:
-            self.clock.doubt()
-            return self._measure(needed=True)
+            self.clock.refused(now_ms)
         if verdict is Verdict.DENIED and self.state is State.CONNECTING:
             return self._fail(f"HTTP {given.answer.status}, code {given.answer.code}")
         return []
-
-    def _measure(self, *, needed: bool) -> list[Action]:
-        if not needed or self._measuring:
-            return []
-        self._measuring = True
-        return [MeasureClock()]
 
     def _stop(self, delete_key: bool | None) -> list[Action]:
         owned = self._venue.keys.on_create is OnCreate.NEW
@@ -237,20 +253,21 @@ class Stream:
         return actions + self._change(Step.END, "stopped")
 
     def _fail(self, why: str) -> list[Action]:
+        self._why = why
         actions: list[Action] = [*self.fleet.close()]
         self.keys.end(delete=False)
         return [*actions, *self._change(Step.END, why), Fail(why)]
 
     def _settle(self, now_ms: int) -> list[Action]:
         """Whatever is missing after an input: a key, a socket, a repair, a word to the program."""
-        actions: list[Action] = [*self.keys.tick(now_ms)]
+        actions: list[Action] = [*self.clock.tick(now_ms), *self.keys.tick(now_ms)]
         actions += self.fleet.dial(self.keys.key, now_ms)
         if self.fleet.vouches(self.keys, now_ms):
             actions += self._hole.mend(now_ms)
         else:
             actions += self._hole.widen()
             if self.state is not State.CONNECTING and not self._hole.is_open:
-                self._hole.open(self._venue_ms(self._proved_ms), self._why)
+                self._hole.open(self._proved_ms, self._why)
         return actions + self._change(self._judge(now_ms), self._why)
 
     def _judge(self, now_ms: int) -> Step:
@@ -268,6 +285,3 @@ class Stream:
         if before is self.state:
             return []
         return [Tell(StateChange(before=before, after=self.state, why=why))]
-
-    def _venue_ms(self, now_ms: int | None) -> int | None:
-        return None if now_ms is None else self.clock.at(now_ms)

@@ -16,7 +16,6 @@ from userstream.orders import (
     Outcome,
     Reason,
     Refused,
-    Replaced,
     Side,
     TimeInForce,
     Trade,
@@ -203,33 +202,6 @@ class Exchange:
         tape = Tape(now_ms)
         self._matcher.cancel(living, self._books[state.symbol], tape, cancel_client_order_id)
         return Accepted(tuple(tape.events), living.state())
-
-    def cancel_all(self, account: str, now_ms: int, *, symbol: str | None = None) -> Outcome:
-        """Cancels all open orders of the account, or those of one symbol, oldest first."""
-        holder = self._holders.get(account)
-        if holder is None:
-            return Refused(Reason.UNKNOWN_ACCOUNT)
-        tape = Tape(now_ms)
-        for order in [o for o in holder.open.values() if symbol in {None, o.listing.symbol}]:
-            self._matcher.cancel(order, self._books[order.listing.symbol], tape)
-        return Accepted(tuple(tape.events))
-
-    def replace(
-        self,
-        account: str,
-        order: int | str,
-        request: OrderRequest,
-        now_ms: int,
-        *,
-        cancel_client_order_id: str | None = None,
-    ) -> Replaced:
-        """Cancels an order and places another; if that is refused, the first stays canceled."""
-        canceled = self.cancel(
-            account, order, now_ms, cancel_client_order_id=cancel_client_order_id
-        )
-        if isinstance(canceled, Refused):
-            return Replaced(canceled)
-        return Replaced(canceled, self.place(account, request, now_ms))
 
     def accounts(self) -> tuple[str, ...]:
         """The accounts, in the order of opening."""

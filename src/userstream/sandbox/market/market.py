@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from userstream.orders import AccountEvent, OrderRequest, Outcome, Refused, Replaced
+from userstream.orders import AccountEvent, OrderRequest, Outcome
 from userstream.sandbox.exchange import Exchange
 from userstream.sandbox.market.maker import Maker, MakerRules
 from userstream.sandbox.market.script import Command, Done, Script
@@ -54,27 +54,6 @@ class Market:
             account, order, now_ms, symbol=symbol, cancel_client_order_id=cancel_client_order_id
         )
         return self._answered(outcome, now_ms)
-
-    def cancel_all(self, account: str, now_ms: int, *, symbol: str | None = None) -> Outcome:
-        """Cancels all open orders of the account, or those of one symbol, oldest first."""
-        return self._answered(self.exchange.cancel_all(account, now_ms, symbol=symbol), now_ms)
-
-    def replace(
-        self,
-        account: str,
-        order: int | str,
-        request: OrderRequest,
-        now_ms: int,
-        *,
-        cancel_client_order_id: str | None = None,
-    ) -> Replaced:
-        """Cancels an order and places another; if that is refused, the first stays canceled."""
-        canceled = self.cancel(
-            account, order, now_ms, cancel_client_order_id=cancel_client_order_id
-        )
-        if isinstance(canceled, Refused):
-            return Replaced(canceled)
-        return Replaced(canceled, self.place(account, request, now_ms))
 
     def due_ms(self) -> int | None:
         """When ``act`` wants to be called; ``None`` while there is nothing to wait for."""

@@ -8,7 +8,8 @@ from contextlib import suppress
 from userstream.core.rest import Credentials, Identity
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.accounts import AccountRecord, AccountTable, ApiKey, Revoked
-from userstream.server.nats.register import Change, Conflict, Register
+from userstream.server.nats.bucket import Change, Conflict
+from userstream.server.nats.register import Register
 from userstream.server.records import decode, encode
 from userstream.venue import Refusal
 

@@ -14,17 +14,18 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from userstream.core.closing import End, end_named
+from userstream.core.closing import End
 from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
 from userstream.core.rest import Identity
 from userstream.core.tokens import ENTROPY_BYTES, Minter
 from userstream.errors import StoreUnavailable
-from userstream.server.clock import Alarm
 from userstream.server.keys import Ended, Place
 from userstream.server.logs import logger
 from userstream.server.nats.places import SocketPlaces
-from userstream.server.nats.register import Change, Conflict, Register
-from userstream.server.records import decode, encode
+from userstream.server.nats.bucket import Conflict
+from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
+from userstream.server.nats.register import Register
+from userstream.server.records import encode
 from userstream.venue import KeyPolicy, OnCreate, Refusal
 
 _log = logger("keys")
@@ -33,23 +34,6 @@ _GRACE_S = 86_400
 _BURIED_S = 120
 _PAID_AT_ONCE = 500
 T = TypeVar("T")
-
-
-class StoredKey(msgspec.Struct, frozen=True):
-    """A listen key as it lies in the register; with an ``end`` it is dead."""
-
-    record: KeyRecord
-    was_ms: int = 0
-    """When it would have expired without this renewal; 0: it is new."""
-    end: str | None = None
-    v: int = 1
-
-
-class Owned(msgspec.Struct, frozen=True):
-    """The keys of an account on a venue, some perhaps dead: the record that caps are held by."""
-
-    randoms: tuple[str, ...]
-    v: int = 1
 
 
 class NatsKeys:
@@ -68,17 +52,12 @@ class NatsKeys:
         self._minter = minter
         self._policies = policies
         self._confirmed = confirmed
-        self._table = KeyTable(minter, policies)
-        self._owned: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._copy = KeyCopy(register, KeyTable(minter, policies), policies)
+        self._table = self._copy.table
         self._places = SocketPlaces(register)
         self._owed: dict[Place, int] = {}
         self._paying: asyncio.Task[None] | None = None
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._ended: list[Ended] = []
-        self._alarm = Alarm(self._clock, self._due)
-        register.on("k", self._key_stored)
-        register.on("o", self._owner_stored)
-        register.on_time(self._expire)
         register.on_tick(self._pay)
 
     def __len__(self) -> int:
@@ -91,14 +70,14 @@ class NatsKeys:
 
     async def stop(self) -> None:
         """Expires no more keys; gives back this node's places."""
-        self._alarm.cancel()
+        self._copy.stop()
         if self._paying is not None:
             self._paying.cancel()
         await self._places.stop()
 
     def on_end(self, ended: Ended) -> None:
         """Calls back when a key expires, is deleted or revoked, by whichever node."""
-        self._ended.append(ended)
+        self._copy.on_end(ended)
 
     def key_of(self, place: Place) -> str:
         """The listen key of a random part."""
@@ -146,7 +125,7 @@ class NatsKeys:
                 return await self._retried(partial(self._create, venue, identity))
             except StoreUnavailable:
                 shared = self._policies[venue].on_create is OnCreate.REUSE
-                for record in self._live(venue, identity.account) if shared else ():
+                for record in self._copy.live(venue, identity.account) if shared else ():
                     if identity.api_key in record.api_keys:
                         return self._owe(record)
                 raise
@@ -201,7 +180,7 @@ class NatsKeys:
 
     async def _create(self, venue: str, identity: Identity, sure: bool) -> Issued | Refusal | None:
         policy = self._policies[venue]
-        live = self._live(venue, identity.account)
+        live = self._copy.live(venue, identity.account)
         if live and policy.on_create is OnCreate.REUSE:
             done = await self._extend(live[0], identity.api_key)
         elif len(live) < policy.max_per_account:
@@ -253,7 +232,7 @@ class NatsKeys:
         return Refusal.LISTEN_KEY_UNKNOWN if unknown else None
 
     async def _end(self, record: KeyRecord, end: End, sure: bool) -> bool | None:
-        current = self._table.at(record.venue, record.random)
+        current = self._copy.at((record.venue, record.random))
         if current is not None:
             await self._bury(current, end)
         return True if current is not None or sure else None
@@ -271,7 +250,7 @@ class NatsKeys:
         extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=expires_ms)
         place = (record.venue, record.random)
         await self._store(StoredKey(extended, was_ms=record.expires_ms))
-        if self._table.at(*place) is None:
+        if self._copy.at(place) is None:
             await self._bury(extended, End.EXPIRED)  # it must not live for nodes that come later
             return None
         return Issued(self.key_of(place), extended)
@@ -284,12 +263,6 @@ class NatsKeys:
 
     async def _bury(self, record: KeyRecord, end: End) -> None:
         await self._store(StoredKey(record, end=end.label))
-
-    def _live(self, venue: str, account: str) -> list[KeyRecord]:
-        """Live keys that count: those that the account's record names."""
-        now_ms = self._register.time.ms
-        records = [self._table.at(venue, r) for r in self._owned.get((venue, account), ())]
-        return [r for r in records if r is not None and r.expires_ms > now_ms]
 
     # ── what is owed ────────────────────────────────────────────────────────────────────────────
 
@@ -318,7 +291,7 @@ class NatsKeys:
                     del self._owed[place]
 
     async def _pay_one(self, place: Place, expires_ms: int, sure: bool) -> bool | None:
-        record = self._table.at(*place)
+        record = self._copy.at(place)
         if record is not None and record.expires_ms >= expires_ms:
             return True
         if record is not None and await self._extend(record, expires_ms=expires_ms) is not None:
@@ -327,46 +300,3 @@ class NatsKeys:
             return None
         _log.warning("a key ended before its renewal of the outage was stored", venue=place[0])
         return True
-
-    # ── what others stored ──────────────────────────────────────────────────────────────────────
-
-    def _key_stored(self, change: Change) -> None:
-        _, venue, random = change.key.split(".")
-        if not change.value or venue not in self._policies:
-            return  # aged out in NATS, whose clock is not ours: the deadline counts
-        stored = decode(change.value, StoredKey)
-        before = self._table.at(venue, random)
-        if stored.end is not None:
-            if before is not None:
-                self._table.forget(before)
-                self._tell(before, end_named(stored.end))
-            return
-        late = 0 < stored.was_ms <= self._register.time.ms
-        if before is not None or self._register.loading or not late:
-            self._table.put(stored.record)
-            self._wait()
-
-    def _owner_stored(self, change: Change) -> None:
-        _, venue, account = change.key.split(".")
-        randoms = decode(change.value, Owned).randoms if change.value else ()
-        self._owned[venue, account] = randoms
-
-    def _expire(self) -> None:
-        for record in self._table.expire(self._register.time.ms):
-            self._tell(record, End.EXPIRED)
-        self._wait()
-
-    def _wait(self) -> None:
-        due_ms = self._table.deadline()
-        if due_ms is not None and due_ms > self._clock.ms():
-            self._alarm.set(due_ms)
-
-    def _due(self) -> None:
-        due_ms = self._table.deadline()
-        if due_ms is not None and self._register.time.ms < due_ms:
-            self._register.hurry()
-
-    def _tell(self, record: KeyRecord, end: End) -> None:
-        if not self._register.loading:
-            for ended in self._ended:
-                ended(record, end)

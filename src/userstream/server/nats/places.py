@@ -9,7 +9,8 @@ import msgspec
 
 from userstream.errors import StoreUnavailable
 from userstream.server.keys import Place
-from userstream.server.nats.register import Change, Conflict, Register
+from userstream.server.nats.bucket import Change, Conflict
+from userstream.server.nats.register import Register
 from userstream.server.records import decode, encode
 
 _LIFE_S = 26 * 3_600

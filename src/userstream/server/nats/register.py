@@ -10,48 +10,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import heapq
-import itertools
 import secrets
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
-import nats.errors
-import nats.js.errors
-from nats.aio.client import Client
-from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, Header, StreamConfig
-
-from userstream.errors import StoreUnavailable
+from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
+from userstream.server.nats.address import NatsSettings
+from userstream.server.nats.bucket import MARKER_S, Bucket, Change, Conflict
+from userstream.server.nats.link import Link
 from userstream.server.nats.streamtime import StreamTime, Tick
 from userstream.server.records import decode, encode
 
 _log = logger("register")
-_WRONG_SEQUENCE = 10071
 _TICK_LIFE_S = 3_600
-_MARKER_S = 60
 _SOON_S = 0.02
 _LOADED_S = 60
-
-
-class Change(NamedTuple):
-    """A record as it was stored; an empty value: it is gone."""
-
-    key: str
-    value: bytes
-    seq: int
-
-
-class Conflict(Exception):
-    """Another node stored that record first; ``last`` is the sequence of what it stored."""
-
-    def __init__(self, last: int) -> None:
-        super().__init__(f"the last sequence is {last}")
-        self.last = last
 
 
 class Timing(NamedTuple):
@@ -70,7 +45,7 @@ class Register:
     """One node's copy of the bucket. ``open`` it after all ``on`` were said."""
 
     def __init__(
-        self, client: Client, bucket: str, clock: Clock, replicas: int, timing: Timing | None = None
+        self, link: Link, settings: NatsSettings, clock: Clock, timing: Timing | None = None
     ) -> None:
         self.node = secrets.token_hex(8)
         self.clock = clock
@@ -80,20 +55,11 @@ class Register:
         self.time = StreamTime(*(int(s * scale) for s in (t.answer_s, t.settle_s, t.lease_s)))
         self.down = False
         """Whether the last tick could not be stored: no quorum, or no connection."""
-        self._client = client
-        self._js = client.jetstream(timeout=t.answer_s)
-        self._stream = f"KV_{bucket}"
-        self._prefix = f"$KV.{bucket}."
-        self._replicas = replicas
+        self._bucket = Bucket(link, settings, t.answer_s)
         self._apply: dict[str, Callable[[Change], None]] = {"n": self._ticked}
         self._on_tick: list[Callable[[], None]] = []
         self._on_time: list[Callable[[], None]] = []
         self._seqs: dict[str, int] = {}
-        self._last = 0
-        self._watching: Subscription | None = None
-        self._watch_number = self._consumed = 0
-        self._sights: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._count = itertools.count()
         self._waiters: list[asyncio.Future[None]] = []
         self._wake = asyncio.Event()
         self._heard: asyncio.Event | None = None
@@ -121,13 +87,11 @@ class Register:
         """Makes the bucket where there is none, copies it, and joins the other nodes.
 
         Raises:
-            StoreUnavailable: NATS does not answer, or has no quorum.
+            InvalidSettings: NATS does not allow the bucket.
+            StoreError: it does not answer, or has no quorum.
         """
-        try:
-            await self._make()
-        except (nats.errors.Error, TimeoutError) as e:
-            raise StoreUnavailable(f"NATS JetStream cannot be used: {_said(e)}") from None
-        await self._watch()
+        await self._bucket.make()
+        await self._bucket.watch(self._take)
         if not await self._tick(_LOADED_S):
             await self.close()
             raise StoreUnavailable("NATS JetStream stores nothing: is there a quorum?")
@@ -149,13 +113,11 @@ class Register:
                 await self._beating
         with contextlib.suppress(StoreUnavailable, Conflict):
             if not self.down:
-                await self._publish(f"n.{self.node}", b"", None, _MARKER_S)
+                await self._bucket.put(f"n.{self.node}", b"", None, MARKER_S)
         self.down = True
         for waiter in self._waiters:
             _settle(waiter, StoreUnavailable("this node stops"))
-        if self._watching is not None:
-            with contextlib.suppress(nats.errors.Error):
-                await self._watching.unsubscribe()
+        self._bucket.unwatch()
 
     def seq(self, key: str) -> int:
         """The sequence of a record in this copy; 0 where there is none."""
@@ -177,17 +139,19 @@ class Register:
             raise StoreUnavailable("NATS has no quorum")
         after = self.seq(key) if after is None else after
         try:
-            seq = await self._publish(key, value, after, life_s)
+            seq = await self._bucket.put(key, value, after, life_s)
         except Conflict as e:
-            if after == self.seq(key) == 0 < e.last <= self._last:  # the rest of one that is gone
-                seq = await self._publish(key, value, e.last, life_s)
+            if (
+                after == self.seq(key) == 0 < e.last <= self._bucket.last
+            ):  # the rest of one that is gone
+                seq = await self._bucket.put(key, value, e.last, life_s)
             else:
                 if e.last == 0:
                     self._seqs.pop(key, None)
                 raise
         try:
             async with asyncio.timeout(self.timing.answer_s):
-                await self._seen(seq)
+                await self._bucket.seen(seq)
         except TimeoutError:
             raise StoreUnavailable("what was stored does not come back") from None
         return seq
@@ -224,10 +188,10 @@ class Register:
         tick = Tick(self.clock.ms() if self._ready else 0, self.time.ms)
         failed: StoreUnavailable | None = None
         try:
-            seq = await self._publish(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
+            seq = await self._bucket.put(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
             self.down = False
             async with asyncio.timeout(within_s):
-                await self._seen(seq)
+                await self._bucket.seen(seq)
         except TimeoutError:
             failed = StoreUnavailable("what other nodes stored cannot be known now")
             _log.warning("the watch of the register is behind, and is made anew")
@@ -263,94 +227,20 @@ class Register:
 
     # ── the copy ────────────────────────────────────────────────────────────────────────────────
 
-    async def _make(self) -> None:
-        try:
-            await self._js.stream_info(self._stream)
-        except nats.js.errors.NotFoundError:
-            await self._js.add_stream(
-                StreamConfig(
-                    name=self._stream,
-                    subjects=[f"{self._prefix}>"],
-                    max_msgs_per_subject=1,
-                    allow_rollup_hdrs=True,
-                    deny_delete=True,
-                    allow_direct=True,
-                    allow_msg_ttl=True,
-                    subject_delete_marker_ttl=_MARKER_S,
-                    num_replicas=self._replicas,
-                )
-            )
-
     async def _watch(self) -> None:
-        """Follows the bucket from where this copy ends."""
-        if self._watching is not None:
-            with contextlib.suppress(nats.errors.Error):
-                await self._watching.unsubscribe()
-        self._watch_number += 1
-        self._consumed = 0
-        inbox = self._client.new_inbox()
-        config = ConsumerConfig(
-            deliver_subject=inbox,
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=self._last + 1,
-            mem_storage=True,
-            num_replicas=1,
-            inactive_threshold=30,
-        )
         try:
-            taken = partial(self._take, self._watch_number)
-            self._watching = await self._client.subscribe(inbox, cb=taken)
-            await self._js.add_consumer(self._stream, config)
-        except (nats.errors.Error, TimeoutError) as e:
-            self._watching = None
-            _log.warning("the register cannot be watched", error=_said(e))
+            await self._bucket.watch(self._take)
+        except StoreError as e:
+            _log.warning("the register cannot be watched", error=str(e))
 
-    async def _take(self, watch: int, msg: Msg) -> None:
-        if watch != self._watch_number:
-            return
-        at = msg.metadata.sequence
-        self._consumed += 1
-        if at.consumer != self._consumed:
-            # Something was lost on the way. The next tick will miss itself, and watch anew.
-            self._consumed = -1
-            return
-        key = msg.subject.removeprefix(self._prefix)
-        if msg.data:
-            self._seqs[key] = at.stream
+    def _take(self, change: Change) -> None:
+        if change.value:
+            self._seqs[change.key] = change.seq
         else:
-            self._seqs.pop(key, None)
-        apply = self._apply.get(key.partition(".")[0])
-        try:
-            if apply is not None:
-                apply(Change(key, msg.data, at.stream))
-        except Exception as e:  # noqa: BLE001 - one bad record must not hold up all others
-            _log.error("a shared record cannot be used", kind=key[:1], exc_info=e)
-        self._last = at.stream
-        while self._sights and self._sights[0][0] <= self._last:
-            _settle(heapq.heappop(self._sights)[2])
-
-    async def _seen(self, seq: int) -> None:
-        if self._last < seq:
-            future = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._sights, (seq, next(self._count), future))
-            await future
-
-    async def _publish(self, key: str, value: bytes, after: int | None, life_s: int | None) -> int:
-        headers = {} if after is None else {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(after)}
-        if not value:
-            headers["KV-Operation"] = "DEL"
-        try:
-            ack = await self._js.publish(
-                self._prefix + key, value, headers=headers or None, msg_ttl=life_s
-            )
-        except nats.js.errors.APIError as e:
-            if e.err_code == _WRONG_SEQUENCE:
-                raise Conflict(int((e.description or "0").rpartition(" ")[2])) from None
-            raise StoreUnavailable(f"NATS refuses: {_said(e)}") from None
-        except (nats.errors.Error, TimeoutError) as e:
-            raise StoreUnavailable(f"NATS does not answer: {_said(e)}") from None
-        return ack.seq
+            self._seqs.pop(change.key, None)
+        apply = self._apply.get(change.key.partition(".")[0])
+        if apply is not None:
+            apply(change)
 
 
 def _settle(waiter: asyncio.Future[None], error: Exception | None = None) -> None:
@@ -360,7 +250,3 @@ def _settle(waiter: asyncio.Future[None], error: Exception | None = None) -> Non
         waiter.set_result(None)
     else:
         waiter.set_exception(error)
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

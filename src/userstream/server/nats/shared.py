@@ -6,16 +6,17 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 
-from nats.aio.client import Client
-
 from userstream.core.rest import Identity
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.server.accounts import AccountTable
 from userstream.server.clock import Clock
 from userstream.server.nats.accounts import NatsAccounts
+from userstream.server.nats.address import NatsSettings
+from userstream.server.nats.bucket import Change, Conflict
 from userstream.server.nats.keys import NatsKeys
-from userstream.server.nats.register import Change, Conflict, Register, Timing
+from userstream.server.nats.link import Link
+from userstream.server.nats.register import Register, Timing
 from userstream.venue import KeyPolicy
 
 _SECRET = "m.secret"  # noqa: S105 - where its fingerprint lies
@@ -31,18 +32,17 @@ class Shared:
 
     def __init__(
         self,
-        client: Client,
+        link: Link,
+        settings: NatsSettings,
         secret: bytes,
         policies: Mapping[str, KeyPolicy],
         clock: Clock,
         *,
-        bucket: str = "userstream",
-        replicas: int = 3,
         reserved: Collection[str] = (),
         own_accounts: bool = True,
         timing: Timing | None = None,
     ) -> None:
-        self.register = Register(client, bucket, clock, replicas, timing)
+        self.register = Register(link, settings, clock, timing)
 
         def confirmed(identity: Identity) -> bool:
             return not own_accounts or self.accounts.confirmed(identity)

@@ -1,0 +1,115 @@
+"""The clients: each alone on a core, fed with a venue's frames as fast as it reads, or paced."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from benches import tools
+from benches.process import LOAD_CORE, SERVER_CORE, Failed, await_port, start, stop
+
+VENUES = ("binance", "bhex", "spacedex", "mexc")
+WITH_CLIENT_ID = ("binance", "mexc")
+"""Where delays are taken: by the time of sending that an order's own id carries."""
+MAX_EVENTS = 300_000
+"""Made ahead, flat out: more than any client reads in the seconds that are usual."""
+_EVENTS_A_S = 60_000
+_WAIT_S = 90.0
+_ports = iter(range(22_000, 22_900, 7))
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """One program under test, at the venues that it knows."""
+
+    name: str
+    text: str
+    program: str
+    venues: tuple[str, ...] = VENUES
+    is_ours: bool = False
+    is_peer: bool = True
+    """Whether it runs in the environment of the peers."""
+
+
+CLIENTS = {
+    c.name: c
+    for c in (
+        Client(
+            name="userstream", text="**UserStream**", program="of_userstream",
+            is_ours=True, is_peer=False,
+        ),
+        Client(
+            name="userstream-blocking", text="**UserStream, blocking**",
+            program="of_userstream_blocking", is_ours=True, is_peer=False,
+        ),
+        Client(
+            name="python-binance", text="python-binance", program="of_python_binance",
+            venues=("binance",),
+        ),
+        Client(name="ccxt", text="ccxt pro", program="of_ccxt", venues=("mexc",)),
+        Client(
+            name="websockets", text="`websockets` and a parser", program="of_websockets",
+            is_peer=False,
+        ),
+        Client(name="picows", text="picows, nothing read", program="of_picows", venues=("binance",)),
+    )
+}  # fmt: skip
+
+
+def measured(client: Client, venue: str, seconds: float, rates: list[int]) -> Iterator[Row]:
+    """Flat out, then at each rate."""
+    events = min(MAX_EVENTS, int(seconds * _EVENTS_A_S) + _EVENTS_A_S)
+    row = _run(client, venue, seconds, events, rate=0)
+    yield {"phase": venue, **row, "per_cpu_s": round(row["events"] / row["cpu_s"])}
+    if venue in WITH_CLIENT_ID:
+        for rate in rates:
+            row = _run(client, venue, seconds, int(rate * seconds), rate)
+            yield {"phase": f"{venue}-paced-{rate}", **row}
+
+
+def _run(client: Client, venue: str, seconds: float, events: int, rate: int) -> Row:
+    port = next(_ports)
+    with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
+        feeder = [sys.executable, str(tools.PROGRAMS / "feeder.py"), venue, str(port), str(events)]
+        feeder += [str(rate)] if rate else []
+        program = tools.PROGRAMS / "clients" / f"{client.program}.py"
+        python = tools.python_peer() if client.is_peer else sys.executable
+        awaited = events if rate else 0
+        command = [python, str(program), venue, str(port), str(seconds), str(awaited)]
+        source = start(SERVER_CORE, feeder, log)
+        try:
+            await_port(port, source, Path(log.name))
+            return _row(client, command, log)
+        finally:
+            source.kill()
+            stop(source)
+
+
+def _row(client: Client, command: list[str], log: IO[bytes]) -> Row:
+    """What the program prints at its end."""
+    with tempfile.TemporaryFile() as out:
+        reader = start(LOAD_CORE, command, out, errors=log)
+        try:
+            reader.wait(_WAIT_S)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{client.name} was not given all: {_tail(log)}") from None
+        finally:
+            reader.kill()
+            stop(reader)
+        out.seek(0)
+        lines = [line for line in out.read().splitlines() if line.startswith(b"{")]
+    if not lines:
+        raise Failed(f"{client.name} ended with {reader.returncode}: {_tail(log)}")
+    row: Row = json.loads(lines[-1])
+    return row
+
+
+def _tail(log: IO[bytes]) -> str:
+    return Path(log.name).read_text(errors="replace")[-600:]

@@ -1,0 +1,1 @@
+"""``userstream watch``: an account's stream, live in a terminal."""

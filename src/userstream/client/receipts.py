@@ -1,0 +1,107 @@
+"""Receipts: which events a program is done with, and so how far it is."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from userstream.client.cursor import CursorFile, Held
+from userstream.core.client.picture import Picture
+from userstream.core.client.plan import Proof
+from userstream.core.client.told import AccountEvent, Gap, OrderEvent, Told
+from userstream.errors import Unacknowledged
+from userstream.events import Balance
+
+MOST_OPEN = 100_000
+
+
+class Slip:
+    """The receipt of one event."""
+
+    __slots__ = ("_receipts", "done", "proof", "what")
+
+    def __init__(self, receipts: Receipts, what: Told | None, proof: Proof | None) -> None:
+        self._receipts = receipts
+        self.what = what
+        self.proof = proof
+        self.done = False
+
+    def __call__(self) -> None:
+        """The program is done with it."""
+        if not self.done:
+            self.done = True
+            self._receipts.advance()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Slip)
+
+    def __hash__(self) -> int:
+        return hash(Slip)
+
+    def __repr__(self) -> str:
+        return f"<Slip {'done' if self.done else 'open'}>"
+
+
+class Receipts:
+    """Saves how far the program is done: up to the first event that it is not done with.
+
+    ``picture`` is the account there; open orders and holdings are saved beside the place, so that
+    a later run knows of which orders to ask how they ended. ``most``: how many events may be open.
+    """
+
+    def __init__(self, file: CursorFile, picture: Picture, most: int = MOST_OPEN) -> None:
+        self._file = file
+        self._picture = picture
+        self._most = most
+        self._slips: deque[Slip] = deque()
+        self._changed: dict[tuple[str, str], None] = {}
+
+    def check(self) -> None:
+        """Whether another receipt may be given.
+
+        Raises:
+            Unacknowledged: too many are open.
+        """
+        if len(self._slips) >= self._most:
+            raise Unacknowledged(
+                f"{self._most} events wait behind one that was never acknowledged: "
+                "await event.ack() of each, or acknowledge='auto'"
+            )
+
+    def give(self, what: Told | None, proof: Proof | None) -> Slip:
+        """A receipt for the next event, in order."""
+        slip = Slip(self, what, proof)
+        self._slips.append(slip)
+        return slip
+
+    def advance(self) -> None:
+        """Saves what is certain now."""
+        proof = None
+        while self._slips and self._slips[0].done:
+            slip = self._slips.popleft()
+            proof = slip.proof or proof
+            if slip.what is not None:
+                self._changed.update(dict.fromkeys(self._names(slip.what)))
+                self._picture.apply(slip.what)
+        if proof is not None:
+            changed, self._changed = self._changed, {}
+            self._file.save(proof, {key: self._held(*key) for key in changed})
+
+    def _held(self, kind: str, name: str) -> Held | None:
+        if kind == "order":
+            return self._picture.orders.get(name)
+        held = self._picture.account.get(name)
+        if held is None:
+            return None
+        return Balance(asset=name, free=str(held.free), locked=str(held.locked))
+
+    def _names(self, what: Told) -> Iterable[tuple[str, str]]:
+        """What an event says something of; a whole account, of what it does not list too."""
+        if isinstance(what, OrderEvent):
+            return [("order", what.order_id)]
+        if isinstance(what, Gap):
+            return [] if what.order_id is None else [("order", what.order_id)]
+        if isinstance(what, AccountEvent):
+            assets = [balance.asset for balance in what.update.balances]
+            return [("asset", a) for a in [*assets, *(self._picture.account if what.whole else ())]]
+        return []

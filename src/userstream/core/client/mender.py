@@ -1,0 +1,276 @@
+"""Mender: what is told goes through here: held back while REST is asked, and compared with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from userstream.core.client import inputs
+from userstream.core.client.bounds import Bounds
+from userstream.core.client.clock import VenueClock
+from userstream.core.client.identity import fill_of
+from userstream.core.client.picture import Picture
+from userstream.core.client.plan import Plan
+from userstream.core.client.reconcile import Reconcile
+from userstream.core.client.repair import Broken, Found, Repair
+from userstream.core.client.reunion import Reunion
+from userstream.core.client.told import Gap, OrderEvent, Origin, Told
+from userstream.events import OrderUpdate
+from userstream.venue import Ask, FillKey, FillsBy, NoRows, RepairInput
+
+
+class Deliver(NamedTuple):
+    """Hand it to the program. Actions come in order, and so do these."""
+
+    what: Told
+
+
+Done: TypeAlias = Ask | Deliver
+
+
+class Asking(NamedTuple):
+    """How a venue is asked: of which symbols, beside those that are known, and how for fills."""
+
+    fill_key: FillKey
+    fills_by: FillsBy = FillsBy.SYMBOL
+    symbols: Sequence[str] = ()
+
+
+class Mender:
+    """A repair holds events back and tells them and what it found as one sequence.
+
+    A check asks the same while events go out as they come. What it finds that is not told within
+    ``settle_ms`` is missing: then the stream has a hole, and that is repaired as any other.
+    """
+
+    def __init__(
+        self,
+        asking: Asking,
+        plan: Plan,
+        bounds: Bounds,
+        unit: Callable[[], float],
+        clock: VenueClock,
+    ) -> None:
+        self._asking = asking
+        self._bounds = bounds
+        self._unit = unit
+        self._clock = clock
+        every_ms = plan.reconcile_ms if plan.repair and plan.heartbeat_s is None else None
+        self._reconcile = Reconcile(every_ms, bounds, unit)
+        self.picture = Picture(asking.fill_key, bounds)
+        self._repair: Repair | None = None
+        self._check: Repair | None = None
+        self._found: Found | None = None
+        self._compare_ms = 0
+        self._since_ms: int | None = None
+        self._asked_ms = 0
+        self._began_ms = 0
+        self._live_ms: int | None = None
+        self._number = 0
+        self._buffer: list[Told] = []
+        self._word: inputs.Input | None = None
+
+    @property
+    def held(self) -> int:
+        """How many events are held back."""
+        return len(self._buffer)
+
+    def start(self, now_ms: int) -> None:
+        """The stream begins: nothing that was told before is remembered."""
+        self._began_ms = now_ms
+
+    def word(self) -> inputs.Input | None:
+        """What the stream has to hear of it, once."""
+        word, self._word = self._word, None
+        return word
+
+    def tell(self, event: Told, now_ms: int) -> list[Done]:
+        """Gives an event to the program, or keeps it until a repair is over."""
+        if self._repair is None:
+            return self._deliver(event, now_ms)
+        self._buffer.append(event)
+        if len(self._buffer) < self._bounds.held_events:
+            return []
+        self._word = inputs.Unrepaired("too much came meanwhile")
+        return self.release(now_ms)
+
+    def repair(self, since_ms: int | None, now_ms: int) -> list[Done]:
+        """Asks what may have been missed since then, in the venue's time."""
+        self.abandon()
+        self._since_ms = since_ms
+        self._asked_ms = now_ms
+        self._repair = self._ask(since_ms)
+        return [*self._repair.start(now_ms)]
+
+    def abandon(self) -> None:
+        """Events may be missing: a check that is under way proves nothing."""
+        if self._check is not None:
+            self._number = self._check.number
+        self._check = self._found = None
+
+    def release(self, now_ms: int) -> list[Done]:
+        """Ends a repair without a result: what it held back goes out as it is."""
+        if self._repair is not None:
+            self._number = self._repair.number
+        self._repair = None
+        buffer, self._buffer = self._buffer, []
+        return [action for event in buffer for action in self._deliver(event, now_ms)]
+
+    def answered(self, given: RepairInput, now_ms: int) -> list[Done]:
+        """The venue's answer, for whoever asked."""
+        asking = self._repair or self._check
+        if asking is None:
+            return []
+        if isinstance(given, NoRows) and given.clock:
+            self._word = inputs.TimestampRefused()
+        return [*asking.answered(given, now_ms), *self._ended(now_ms)]
+
+    def tick(self, now_ms: int, *, live: bool) -> list[Done]:
+        """What is due; ``live``: a healthy stream tells everything, as far as it can know."""
+        if live:
+            self._begin(now_ms)
+        else:
+            self.abandon()
+        asking = self._repair or self._check
+        if asking is not None:
+            if not self._clock.settled:  # a refused timestamp would be refused again
+                return []
+            return [*asking.tick(now_ms), *self._ended(now_ms)]
+        due_ms = self._due_ms(live=live)
+        if due_ms is None or now_ms < due_ms:
+            return []
+        if self._found is not None:
+            self._compare(self._found)
+            return []
+        self._reconcile.start(now_ms)
+        self.picture.doubts.clear()
+        self._asked_ms = now_ms
+        self._check = self._ask(self._clock.at(self._reconcile.since_ms))
+        return [*self._check.start(now_ms)]
+
+    def deadline(self, *, live: bool) -> int | None:
+        """When ``tick`` is due, or ``None``."""
+        if not self._clock.settled:
+            return None
+        asking = self._repair or self._check
+        return self._due_ms(live=live) if asking is None else asking.deadline()
+
+    def _begin(self, now_ms: int) -> None:
+        """For the first time all is told: what is older was never ours to tell."""
+        if self._live_ms is None:
+            self._live_ms = now_ms
+            self._reconcile.begin(now_ms)
+
+    def _due_ms(self, *, live: bool) -> int | None:
+        """When a check is due, or what it found is to be compared."""
+        if not live or not self._clock.settled:
+            return None
+        return self._reconcile.deadline() if self._found is None else self._compare_ms
+
+    def _ask(self, since_ms: int | None) -> Repair:
+        return Repair(
+            self.picture,
+            self._asking.fills_by,
+            self._asking.symbols,
+            since_ms,
+            self._bounds,
+            self._unit,
+            number=self._number,
+        )
+
+    def _ended(self, now_ms: int) -> list[Done]:
+        """What follows once all questions are answered, or were in vain."""
+        if self._check is not None and self._check.outcome is not None:
+            outcome = self._check.outcome
+            self.abandon()
+            if isinstance(outcome, Broken):
+                self._reconcile.failed(now_ms, outcome.retry_after_ms)
+            else:
+                self._found = outcome
+                self._compare_ms = now_ms + self._bounds.settle_ms
+            return []
+        if self._repair is None or self._repair.outcome is None:
+            return []
+        found = self._repair.outcome
+        if isinstance(found, Broken):
+            self._word = inputs.Unrepaired(found.why, found.retry_after_ms)
+            return self.release(now_ms)
+        self._word = inputs.Repaired()
+        return self._reunite(found, now_ms)
+
+    def _reunite(self, found: Found, now_ms: int) -> list[Done]:
+        """Tells what was found and what was held back, each once."""
+        self._buffer = self._reunion(found, self._buffer, self._since_ms, now_ms).events()
+        for event in self._buffer:
+            if isinstance(event, Gap) and event.order_id and event.missing_quantity is not None:
+                self.picture.explain(event.order_id, event.missing_quantity)
+        if self._since_ms is not None and self._since_ms <= self._clock.at(
+            self._reconcile.since_ms
+        ):
+            self._reconcile.passed(self._asked_ms)
+        return self.release(now_ms)
+
+    def _compare(self, found: Found) -> None:
+        """Whether all that a check found was told meanwhile."""
+        self._found = None
+        since_ms = self._reconcile.since_ms
+        unknown = tuple(o for o in found.unknown if o.order_id in self.picture.orders)
+        found = found._replace(unknown=unknown)
+        reunion = self._reunion(found, (), self._clock.at(since_ms), self._asked_ms)
+        floor_ms = max(self._clock.at(self._live_ms or 0), self.picture.forgot_ms + 1)
+        if reunion.lacks(floor_ms):
+            self._word = inputs.Missed(since_ms)
+        else:
+            self._reconcile.passed(self._asked_ms)
+
+    def _reunion(
+        self, found: Found, buffer: Iterable[Told], since_ms: int | None, now_ms: int
+    ) -> Reunion:
+        return Reunion(
+            self.picture,
+            self._asking.fill_key,
+            found,
+            [*buffer],
+            since_ms=since_ms,
+            now_ms=self._clock.at(now_ms),
+            memory_ms=max(self._clock.at(self._began_ms), self.picture.forgot_ms + 1),
+        )
+
+    def _deliver(self, event: Told, now_ms: int) -> list[Done]:
+        if isinstance(event, OrderEvent):
+            news = self._news(event)
+            if news is None:
+                return []
+            event = news
+        self.picture.apply(event)
+        if isinstance(event, OrderEvent):
+            self._reconcile.told(bool(self.picture.doubts), now_ms)
+        return [Deliver(event)]
+
+    def _news(self, event: OrderEvent) -> OrderEvent | None:
+        """A fill that REST told is not told again when the stream brings it at last.
+
+        What its frame says of the order is told without it.
+        """
+        order = event.update
+        fill = None if event.origin is Origin.REST else fill_of(order, self._asking.fill_key)
+        if fill is None or not self.picture.has_fill(fill):
+            return event
+        if not order.status:
+            return None
+        return msgspec.structs.replace(event, update=_without_fill(order))
+
+
+def _without_fill(order: OrderUpdate) -> OrderUpdate:
+    return msgspec.structs.replace(
+        order,
+        last_quantity=None,
+        last_price=None,
+        last_quote=None,
+        commission=None,
+        commission_asset=None,
+        trade_id=None,
+        maker=None,
+    )

@@ -1,0 +1,1 @@
+"""userstream watch."""

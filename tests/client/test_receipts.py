@@ -1,0 +1,96 @@
+"""What a program is done with, and what was open there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.core.client.values import T, account, balance, order, whole
+from userstream.client.cursor import CursorFile
+from userstream.client.receipts import Receipts
+from userstream.core.client.bounds import Bounds
+from userstream.core.client.picture import Picture
+from userstream.core.client.plan import Proof
+from userstream.core.client.told import AccountEvent, Gap, OrderEvent, OtherEvent, Scope, Told
+from userstream.errors import Unacknowledged
+from userstream.events import OrderUpdate
+from userstream.venue import FillKey
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[CursorFile]:
+    it = CursorFile(tmp_path / "cursor", "binance", "a")
+    yield it
+    it.close()
+
+
+def receipts(file: CursorFile, most: int = 100) -> Receipts:
+    return Receipts(file, Picture(FillKey.TRADE_ID, Bounds()), most)
+
+
+def held(file: CursorFile) -> tuple[list[str], dict[str, str]]:
+    rows = file.held()
+    orders = [row.order_id for row in rows if isinstance(row, OrderUpdate)]
+    balances = [b for row in rows if not isinstance(row, OrderUpdate) for b in row.balances]
+    return orders, {b.asset: b.free for b in balances}
+
+
+def test_only_what_has_no_open_event_before_it_is_saved(file: CursorFile) -> None:
+    it = receipts(file)
+    slips = [it.give(None, Proof(n) if n != 2 else None) for n in range(1, 5)]
+    slips[2]()
+    assert file.load() == Proof()
+    slips[0]()
+    assert file.load() == Proof(1)
+    slips[1]()
+    slips[1]()
+    assert file.load() == Proof(3)
+    assert slips[0] == slips[3] != 1
+    assert {slips[0]: 1}[slips[1]] == 1
+    assert (repr(slips[0]), repr(slips[3])) == ("<Slip done>", "<Slip open>")
+
+
+def test_orders_and_holdings_are_those_of_the_place_that_is_saved(file: CursorFile) -> None:
+    it = receipts(file)
+    told: list[Told] = [
+        OrderEvent(update=order("1")),
+        OrderEvent(update=order("2")),
+        AccountEvent(update=account(balance("BTC", "1"), balance("ETH", "2")), venue_ms=T),
+        OtherEvent(kind="new"),
+        OrderEvent(update=order("1", status="CANCELED")),
+        AccountEvent(update=whole(balance("BTC", "3")), venue_ms=T),
+        Gap(why="the venue does not know it", scope=Scope.ORDER, order_id="2"),
+        Gap(why="lost"),
+    ]
+    slips = [it.give(what, Proof(n)) for n, what in enumerate(told, 1)]
+    expected = [
+        (["1"], {}), (["1", "2"], {}), (["1", "2"], {"BTC": "1", "ETH": "2"}),
+        (["1", "2"], {"BTC": "1", "ETH": "2"}), (["2"], {"BTC": "1", "ETH": "2"}),
+        (["2"], {"BTC": "3"}), ([], {"BTC": "3"}), ([], {"BTC": "3"}),
+    ]  # fmt: skip
+    for slip, there in zip(slips, expected, strict=True):
+        slip()
+        assert held(file) == there
+    assert file.load() == Proof(8)
+
+
+def test_what_changed_waits_for_a_proof(file: CursorFile) -> None:
+    it = receipts(file)
+    first = it.give(OrderEvent(update=order("1")), None)
+    second = it.give(None, Proof(1))
+    first()
+    assert held(file) == ([], {})
+    second()
+    assert held(file) == (["1"], {})
+
+
+def test_only_so_many_may_be_open(file: CursorFile) -> None:
+    it = receipts(file, most=2)
+    slips = [it.give(None, Proof(1)), it.give(None, Proof(2))]
+    slips[1]()
+    with pytest.raises(Unacknowledged, match="2 events wait behind one that was never"):
+        it.check()
+    slips[0]()
+    it.check()

@@ -1,0 +1,1 @@
+"""UserStream under faults, and naive clients that do not come through them."""

@@ -1,0 +1,161 @@
+"""A server process that is killed and started again at the same addresses, and its bots."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from tests.cli.command import TOKEN, Process, started
+from tests.reliability.server.exchange import Exchange, open_accounts
+from tests.reliability.server.follower import Follower
+from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.reading import Reading
+from tests.server.running import until
+from userstream.venue import Venue
+from userstream.venues import load
+
+PATHS = {"binance": "/api/v3", "spacedex": "/api/v1", "bhex": "/openapi/v1"}
+STREAMS = {"binance": "/ws/", "spacedex": "/ws/", "bhex": "/openapi/ws/"}
+ROOM = {"connects_per_ip": 1_000_000, "sockets_per_ip": 100_000}
+"""Limits that let everybody in from one address."""
+
+
+class Home:
+    """``userstream serve`` on a folder below ``path``; ``async with`` starts and ends it."""
+
+    def __init__(self, path: Path, *arguments: str, **limits: float) -> None:
+        self.path = path
+        self.data = path / "data"
+        self._arguments = arguments
+        self._limits = ROOM | limits
+        self._ports: tuple[str, ...] = ()
+        self._keys: dict[tuple[str, str], str] = {}
+        self.server: Process
+        self.exchange: Exchange
+        self.followers: list[Follower] = []
+        self.venues: dict[str, Venue] = {name: load(name) for name in PATHS}
+        self._http = httpx.AsyncClient(trust_env=False, timeout=20)
+        self.admin = httpx.AsyncClient(
+            trust_env=False, timeout=20, headers={"authorization": f"Bearer {TOKEN}"}
+        )
+
+    async def __aenter__(self) -> Self:
+        config = self.path / "userstream.toml"
+        lines = [f"{name} = {value}\n" for name, value in self._limits.items()]
+        config.write_text("[limits]\n" + "".join(lines))
+        self._arguments = ("--config", str(config), *self._arguments)
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for follower in self.followers:
+            await follower.stop()
+        if hasattr(self, "exchange"):
+            await self.exchange.close()
+        await self._http.aclose()
+        await self.admin.aclose()
+        self.kill()
+
+    # ── the process ─────────────────────────────────────────────────────────────────────────────
+
+    async def start(self) -> None:
+        """Starts it, at the addresses that it had before."""
+        arguments = ("--bus", f"file:{self.data}", *self._arguments, *self._ports)
+        self.server = await asyncio.to_thread(started, *arguments, log=self.path / "log")
+        self._ports = tuple(
+            f"--{name}={url.partition('//')[2]}" for name, url in self.server.urls.items()
+        )
+        self.admin.base_url = httpx.URL(self.server.urls["admin"])
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        self.server.popen.kill()
+        self.server.popen.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        self.server.popen.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.server.popen.wait, 40)
+
+    def resident_bytes(self) -> int:
+        """Memory of the process."""
+        text = Path(f"/proc/{self.server.popen.pid}/status").read_text()
+        line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric's series."""
+        text = (await self.admin.get("/_metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith(name)]
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+    # ── both sides ──────────────────────────────────────────────────────────────────────────────
+
+    async def open(self, accounts: Sequence[str]) -> Exchange:
+        """Makes accounts, and who publishes for them."""
+        await open_accounts(self.admin, accounts)
+        self.exchange = Exchange(self.server.urls["admin"], TOKEN, accounts)
+        return self.exchange
+
+    async def key(self, venue: str, account: str) -> str:
+        """A listen key, as the venue makes it."""
+        rest = f"{self.server.urls['rest']}/{venue}"
+        clock = await self._http.get(f"{self.server.urls['rest']}/binance/api/v3/time")
+        params = {"timestamp": str(clock.json()["serverTime"])} if venue == "bhex" else {}
+        response = await self._http.post(
+            f"{rest}{PATHS[venue]}/userDataStream",
+            params=params,
+            headers={self.venues[venue].rest.auth.header: f"{account}key"},
+        )
+        assert response.status_code == 200, response.text
+        key: str = response.json()["listenKey"]
+        return key
+
+    async def url(self, venue: str, account: str) -> str:
+        """The account's stream; its listen key is made once."""
+        key = self._keys.get((venue, account))
+        if key is None:
+            key = self._keys[venue, account] = await self.key(venue, account)
+        return f"{self.server.urls['stream']}/{venue}{STREAMS[venue]}{key}"
+
+    def follow(self, account: str, venue: str = "binance", **options: Any) -> Follower:
+        """A bot that follows an account from now to the end of the test."""
+
+        async def dial() -> str:
+            try:
+                return await self.url(venue, account)
+            except httpx.TransportError as e:
+                raise ConnectionError(str(e)) from None
+
+        follower = Follower(account, self.venues[venue], self.server.epoch, dial, **options)
+        self.followers.append(follower.start())
+        return follower
+
+    async def reading(self, account: str, venue: str = "binance", count: int = 1) -> Reading:
+        """Bots of an account in another process, yet to be started."""
+        url = await self.url(venue, account)
+        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", count)
+
+    async def all_live(self, within_s: float = 30) -> None:
+        """Waits until every bot is connected and up to date."""
+        await until(lambda: all(f.live for f in self.followers), within_s)
+
+    async def proven(self, within_s: float = 30) -> None:
+        """Every bot got exactly what was acknowledged to the exchange, in its order."""
+        acked = self.exchange.acked
+        await until(
+            lambda: all(len(f.log) >= len(acked[f.account]) for f in self.followers), within_s
+        )
+        counts = differences(acked, [(f.account, f.log) for f in self.followers])
+        assert counts == NONE, counts
+        assert all(not f.refusals for f in self.followers)
+
+
+def names(count: int) -> list[str]:
+    """Names of accounts."""
+    return [f"a{n}" for n in range(count)]

@@ -1,0 +1,35 @@
+"""Paired runs: whether something becomes slower, and how much of it may be the run's own noise."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+# Student's t, two-sided, for 99 of 100 intervals; by degrees of freedom.
+_T99 = {4: 4.604, 5: 4.032, 6: 3.707, 7: 3.499, 8: 3.355, 9: 3.250, 10: 3.169, 11: 3.106, 12: 3.055}
+
+
+class Rise(NamedTuple):
+    """By which factor the second of each pair is above the first: the 99 % interval."""
+
+    low: float
+    middle: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.middle:.2f}-fold (99 %: {self.low:.2f} to {self.high:.2f})"
+
+
+def rise(before: Sequence[float], after: Sequence[float]) -> Rise:
+    """The geometric mean of the pairs' ratios, and its interval from their scatter."""
+    logs = [math.log(b / a) for a, b in zip(before, after, strict=True)]
+    middle = statistics.fmean(logs)
+    off = _T99[len(logs) - 1] * statistics.stdev(logs) / math.sqrt(len(logs))
+    return Rise(math.exp(middle - off), math.exp(middle), math.exp(middle + off))
+
+
+def p99(values: Sequence[float]) -> float:
+    """The 99th percentile."""
+    return sorted(values)[len(values) * 99 // 100]

@@ -1,0 +1,90 @@
+"""Followers in a process of their own, so that it can be stopped, and takes no time from a test's.
+
+``python -m tests.reliability.server.reading VENUE EPOCH COUNT URL FILE``: each follows that stream
+and writes the order ids that it gets into FILE.0, FILE.1 …; a line of output for each that is live.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Self
+
+from tests.reliability.server.follower import Follower
+from userstream.venues import load
+
+
+class Reading:
+    """Such a process; ``with`` starts and ends it."""
+
+    def __init__(self, venue: str, epoch: str, url: str, file: Path, count: int = 1) -> None:
+        self._command = (venue, epoch, str(count), url, str(file))
+        self._files = [Path(f"{file}.{n}") for n in range(count)]
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.reliability.server.reading", *self._command]
+        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._popen.kill()
+        self._popen.wait()
+        assert self._popen.stdout is not None
+        self._popen.stdout.close()
+
+    async def live(self, times: int = 1) -> None:
+        """Waits until followers were live so many times more."""
+        assert self._popen.stdout is not None
+        for _ in range(times):
+            async with asyncio.timeout(50):
+                assert await asyncio.to_thread(self._popen.stdout.readline) == b"live\n"
+
+    def stop(self) -> None:
+        """SIGSTOP."""
+        self._popen.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self._popen.send_signal(signal.SIGCONT)
+
+    def logs(self) -> list[list[int]]:
+        """What each follower got so far."""
+        return [[int(line) for line in file.read_text().split()] for file in self._files]
+
+    def sizes(self) -> list[int]:
+        """How many events each follower got so far."""
+        return [file.read_bytes().count(b"\n") for file in self._files]
+
+
+_ROOT = Path(__file__).parents[3]
+
+
+async def main(venue: str, epoch: str, count: int, url: str, file: str) -> None:
+    async def dial() -> str:
+        return url
+
+    followers = [Follower("", load(venue), epoch, dial).start() for _ in range(count)]
+    written = [0] * count
+    told = 0
+    files = [Path(f"{file}.{n}").open("a") for n in range(count)]
+    while True:
+        for n, follower in enumerate(followers):
+            new = follower.log[written[n] :]
+            files[n].writelines(f"{number}\n" for number in new)
+            files[n].flush()
+            written[n] += len(new)
+        lives = sum(len(f.live_s) for f in followers)
+        for _ in range(lives - told):
+            print("live", flush=True)
+        told = lives
+        await asyncio.sleep(0.02)
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    venue, epoch, count, url, file = sys.argv[1:]
+    uvloop.run(main(venue, epoch, int(count), url, file))

@@ -1,0 +1,61 @@
+"""K7: 2,000 streams that were opened together reach their greatest age."""
+
+from __future__ import annotations
+
+import time
+
+from tests.reliability.server.exchange import Exchange
+from tests.reliability.server.follower import Follower
+from tests.reliability.server.manykeys import make
+from tests.reliability.server.proof import NONE, differences
+from tests.server.running import TOKEN, running, until
+from userstream.core.limits import Limits
+
+DAY_MS = 86_400_000
+CLIENTS, ACCOUNTS = 2_000, 100
+SPEED = 20
+EARLY_MS = DAY_MS // 200
+ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000)
+
+
+async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_nothing() -> None:
+    async with running(limits=ROOM, accounts=()) as server:
+        clock = server.service.clock
+        made = await make(server, ACCOUNTS, clock.ms() + 2 * DAY_MS, spread_ms=1)
+        keys = {record.account: key for key, record in made.items()}
+        exchange = Exchange(server.service.urls["admin"], TOKEN, [*keys])
+        epoch = server.service.bus.epoch
+        opened_ms = clock.ms()
+        followers = []
+        for n in range(CLIENTS):
+            account = exchange.accounts[n % ACCOUNTS]
+
+            async def dial(account: str = account) -> str:
+                return server.url("binance", keys[account])
+
+            venue = server.venues["binance"]
+            followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
+            if n % 50 == 49:
+                await until(lambda: all(f.live for f in followers))  # noqa: B023 - awaited
+        all_opened_ms = clock.ms()
+        async with exchange.load(50):
+            began = time.monotonic()
+            start_ms = opened_ms + DAY_MS - EARLY_MS - 2_000
+            clock.change(advance_ms=start_ms - clock.ms(), speed=SPEED)
+            assert not any(f.ends for f in followers)
+            await until(lambda: all(f.ends for f in followers), within_s=50)
+            clock.change(speed=1)
+            await until(lambda: all(f.live for f in followers))
+        await until(lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers))
+        counts = differences(exchange.acked, [(f.account, f.log) for f in followers])
+        for follower in followers:
+            await follower.stop()
+        await exchange.close()
+    assert counts == NONE, counts
+    assert {(e.code, e.reason) for f in followers for e in f.ends} == {(1001, "max_age")}
+    cut_s = sorted((f.ends[0].at_s - began) * SPEED for f in followers)
+    late_s = SPEED * 1  # a second of real time, for a busy machine
+    assert cut_s[0] >= 1
+    assert cut_s[-1] <= (2_000 + EARLY_MS + all_opened_ms - opened_ms) / 1_000 + late_s
+    most = max(sum(at <= other < at + 1 for other in cut_s) for at in cut_s)
+    assert most <= CLIENTS * 0.05, f"{most} of {CLIENTS} were cut within a second"

@@ -1,0 +1,39 @@
+"""R11: SIGTERM under load. One process, so clients wait for the next one at the same address."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from tests.reliability.server.home import Home, names
+
+CLIENTS = 200
+PER_S = 18
+"""Less than a tenth of the clients a second, so that the figure holds on a busy machine too."""
+
+
+async def test_r11_a_stop_under_load_ends_200_streams_in_turn_and_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    async with Home(tmp_path, closes_per_s=PER_S, drain_s=15) as home:
+        exchange = await home.open(names(CLIENTS))
+        for name in exchange.accounts:
+            home.follow(name, "spacedex")
+        await home.all_live()
+        async with exchange.load(500):
+            await asyncio.sleep(0.5)
+            stopping, began = asyncio.create_task(home.stop()), time.monotonic()
+            await asyncio.sleep(0.1)
+            assert (await home.admin.get("/_health/ready")).status_code == 503
+            assert await stopping == 0
+            took_s = time.monotonic() - began
+            await home.start()
+            await home.all_live()
+        await home.proven()
+    assert took_s <= 30, f"the stop took {took_s:.1f} s"
+    ends = sorted((f.ends[0] for f in home.followers), key=lambda end: end.at_s)
+    assert {(end.code, end.reason) for end in ends} == {(1001, "shutdown")}
+    most = CLIENTS // 10
+    for first, later in zip(ends, ends[most + 1 :], strict=False):
+        assert later.at_s - first.at_s >= 0.95, f"more than {most} closes in a second"
