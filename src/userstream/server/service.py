@@ -13,14 +13,10 @@ from typing import Self
 
 from starlette.types import ASGIApp
 
-from userstream.core.listenkeys import KeyTable
 from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
-from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
-from userstream.server.accounts import AccountTable
-from userstream.server.accountstore import Accounts
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
 from userstream.server.clock import Clock
@@ -28,7 +24,7 @@ from userstream.server.committer import Committer
 from userstream.server.edge import Edge
 from userstream.server.folder import open_folder
 from userstream.server.http import HttpListener
-from userstream.server.keystore import KeyStore
+from userstream.server.kept import kept_in
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
@@ -93,10 +89,8 @@ class Service:
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
         policies = {v.name: v.keys for v in self.venues.values()}
-        table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
-        self.keys = KeyStore(table, committer, clock)
-        known = AccountTable(folder.secret, folder.accounts(), parts.reserved)
-        self.accounts = Accounts(known, committer, self.keys.revoke)
+        kept = kept_in(folder, committer, policies, clock, parts.reserved)
+        self.keys, self.accounts = exits.enter_context(kept)
         self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
         exits.push_async_callback(self.bus.close)
         self.bus.start()
@@ -139,8 +133,6 @@ class Service:
         await self._listen(self._admin.app, sockets["admin"], whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
-        self.keys.start()
-        exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
 
     async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:

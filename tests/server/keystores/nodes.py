@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from userstream.core.closing import End
-from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
+from userstream.core.listenkeys import Issued, KeyRecord
 from userstream.core.rest import Credentials, Identity
-from userstream.core.tokens import Minter
-from userstream.server.accounts import AccountTable, Registry
-from userstream.server.accountstore import Accounts
+from userstream.server.accounts import Registry
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.folder import open_folder
+from userstream.server.kept import kept_in
 from userstream.server.keys import ListenKeys
-from userstream.server.keystore import KeyStore
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.link import Link
 from userstream.server.nats.register import Timing
@@ -128,16 +126,12 @@ class Embedded:
         folder = open_folder(self._folder, synced=False)
         committer = Committer(folder.store)
         clock = clocks()
-        keys = KeyStore(KeyTable(Minter(folder.secret), policies), committer, clock)
-        registry = Accounts(AccountTable(folder.secret), committer, keys.revoke)
-        keys.start()
-        node = Node(keys, registry, clock)
         try:
-            for name in accounts:
-                await registry.add(name, f"{name}key", None)
-            yield [node] * count
+            with kept_in(folder, committer, policies, clock) as kept:
+                for name in accounts:
+                    await kept.accounts.add(name, f"{name}key", None)
+                yield [Node(*kept, clock)] * count
         finally:
-            keys.stop()
             await committer.close()
             folder.close()
 
@@ -184,8 +178,7 @@ class OnNats:
         await link.open(10)
         exits.push_async_callback(link.close)
         shared = Shared(link, settings, secret, policies, clock or Clock(), timing=self._timing)
-        await shared.open()
-        exits.push_async_callback(shared.close)
+        await exits.enter_async_context(shared)
         return shared
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
-from tests.server.keystores.nodes import Backend, refused, soon
+from tests.server.keystores.nodes import Backend, Node, refused, soon
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
 from userstream.core.rest import Credentials
@@ -55,6 +56,10 @@ async def test_revoking_ends_every_listen_key_that_the_api_key_was_given(backend
         assert (await b.create("binance")).key != both.key
 
 
+def told_by(issued: Issued, *nodes: Node) -> bool:
+    return all(node.told(issued) for node in nodes)
+
+
 @pytest.mark.parametrize("venue", names())
 async def test_no_key_outlives_a_revocation_that_it_races_with(
     backend: Backend, venue: str
@@ -67,7 +72,7 @@ async def test_no_key_outlives_a_revocation_that_it_races_with(
                 b.keys.create(venue, identity), a.accounts.revoke("alice", identity.api_key)
             )
             if isinstance(made, Issued):
-                await soon(lambda m=made: b.told(m) and a.told(m), 1)
+                await soon(partial(told_by, made, a, b), 1)
             else:
                 assert made is REJECTED
             assert await b.keys.owned_by(venue, "alice") == []

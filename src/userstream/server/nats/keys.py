@@ -21,9 +21,9 @@ from userstream.core.tokens import ENTROPY_BYTES, Minter
 from userstream.errors import StoreUnavailable
 from userstream.server.keys import Ended, Place
 from userstream.server.logs import logger
-from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.bucket import Conflict
 from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
+from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.register import Register
 from userstream.server.records import encode
 from userstream.venue import KeyPolicy, OnCreate, Refusal
@@ -166,11 +166,15 @@ class NatsKeys:
         return len(ended)
 
     async def _retried(self, act: Callable[[bool], Awaitable[T | None]]) -> T:
-        """Acts until another node was not first. ``act`` is told whether the copy is complete."""
+        """Acts until it is stored and nobody was first; ``act`` hears if the copy is complete.
+
+        Raises:
+            StoreUnavailable: there is an outage, or no end to it.
+        """
         last = time.monotonic() + 2 * self._register.timing.answer_s
         sure = False
         while time.monotonic() < last:
-            with suppress(Conflict):
+            with suppress(Conflict, StoreUnavailable):
                 done = await act(sure)
                 if done is not None:
                     return done
@@ -267,7 +271,13 @@ class NatsKeys:
     # ── what is owed ────────────────────────────────────────────────────────────────────────────
 
     def _owe(self, record: KeyRecord) -> Issued:
-        """A renewal in an outage: the stream's time stands still, so nothing expires meanwhile."""
+        """A renewal in an outage: the stream's time stands still, so nothing expires meanwhile.
+
+        Raises:
+            StoreUnavailable: it is no outage, and the key could expire before it is stored.
+        """
+        if not self._register.down:
+            raise StoreUnavailable("the renewal could not be stored")
         expires_ms = self._clock.ms() + self._policies[record.venue].life_ms
         place = (record.venue, record.random)
         self._owed[place] = expires_ms

@@ -35,8 +35,9 @@ class Timing(NamedTuple):
     tick_s: float = 0.25
     answer_s: float = 2.0
     """How long a write may take; also how long time may leap without standing still."""
-    settle_s: float = 5.0
-    """How long nodes have after an outage to store what they promised in it."""
+    settle_s: float = 6.0
+    """How long nodes have after an outage to store what they promised in it; more than twice
+    ``answer_s``, or a node may not know yet that it is over."""
     lease_s: float = 5.0
     """After which a node that says nothing counts as dead."""
 
@@ -185,7 +186,8 @@ class Register:
 
     async def _tick(self, within_s: float = 1.0) -> bool:
         waiters, self._waiters = self._waiters, []
-        tick = Tick(self.clock.ms() if self._ready else 0, self.time.ms)
+        # In an outage the time is left out: such ticks may wait in a socket and be stored late.
+        tick = Tick(self.clock.ms() if self._ready and not self.down else 0, self.time.ms)
         failed: StoreUnavailable | None = None
         try:
             seq = await self._bucket.put(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
@@ -200,6 +202,8 @@ class Register:
             failed, self.down = e, True
             _log.warning("nothing can be stored", error=str(e))
             await asyncio.sleep(self.timing.tick_s)
+        if failed is not None:  # whoever waits for the next tick need not
+            waiters, self._waiters = waiters + self._waiters, []
         for waiter in waiters:
             _settle(waiter, failed)
         if failed is None:

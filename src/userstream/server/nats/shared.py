@@ -11,6 +11,7 @@ from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.server.accounts import AccountTable
 from userstream.server.clock import Clock
+from userstream.server.kept import Kept
 from userstream.server.nats.accounts import NatsAccounts
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bucket import Change, Conflict
@@ -23,7 +24,11 @@ _SECRET = "m.secret"  # noqa: S105 - where its fingerprint lies
 
 
 class Shared:
-    """One node's share. ``open`` it before anything is served, ``close`` it after the edge.
+    """One node's share. ``async with`` opens it; what it serves must have stopped at the end.
+
+    Raises:
+        StoreUnavailable: on entry, where NATS does not answer, or has no quorum.
+        InvalidSettings: on entry, where the secret is not that of the other nodes.
 
     ``secret`` is the same 32 bytes on every node. The clock is set to the other nodes' time.
     With ``own_accounts`` API keys are those of the register; else an exchange's own verifier
@@ -54,14 +59,19 @@ class Shared:
         self._known = b""
         self.register.on("m", self._met)
 
-    async def open(self) -> None:
-        """Copies what is shared and joins the other nodes.
-
-        Raises:
-            StoreUnavailable: NATS does not answer, or has no quorum.
-            InvalidSettings: the secret is not that of the other nodes.
-        """
+    async def __aenter__(self) -> Kept:
         await self.register.open()
+        try:
+            await self._check()
+        except BaseException:
+            await self._close()
+            raise
+        return Kept(self.keys, self.accounts)
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._close()
+
+    async def _check(self) -> None:
         ours = self._fingerprint.hex().encode()
         if not self._known:
             try:
@@ -69,14 +79,12 @@ class Shared:
             except Conflict:
                 await self.register.catch_up()
         if self._known != ours:
-            await self.close()
             raise InvalidSettings(
                 f"the key secret differs from that of the other nodes: its fingerprint is "
                 f"{ours.decode()}, theirs {self._known.decode()}; copy the file of one of them"
             )
 
-    async def close(self) -> None:
-        """Leaves the other nodes."""
+    async def _close(self) -> None:
         await self.keys.stop()
         await self.register.close()
 

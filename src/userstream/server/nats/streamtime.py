@@ -9,7 +9,7 @@ class Tick(msgspec.Struct, frozen=True):
     """What a node says several times a second, and whenever it must know what others stored."""
 
     ms: int = 0
-    """Its server time; 0 from a node that has yet to learn it."""
+    """Its server time; 0 from a node that does not know it, or that could not store."""
     time_ms: int = 0
     """The stream's time as it knew that."""
     v: int = 1

@@ -1,0 +1,249 @@
+"""What only nodes that share a NATS can suffer: outages, lost messages, clocks, other secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, refused, soon
+from tests.server.nats.servers import Nodes, one_node, running
+from userstream.core.closing import End
+from userstream.core.listenkeys import Issued
+from userstream.core.rest import Credentials
+from userstream.errors import InvalidSettings, StoreUnavailable
+from userstream.server.clock import Clock
+from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.register import Timing
+from userstream.server.nats.shared import Shared
+from userstream.venue import Refusal
+
+HASTY = Timing(tick_s=0.1, answer_s=1.0, settle_s=2.5, lease_s=1.5)
+UNKNOWN = Refusal.LISTEN_KEY_UNKNOWN
+
+
+@contextlib.asynccontextmanager
+async def joined(nodes: Nodes, count: int, life_ms: int = 3_600_000) -> AsyncIterator[list[Shared]]:
+    """Nodes in a hurry, and an account."""
+    on_nats = OnNats(nodes.url, nodes.replicas, HASTY)
+    secret, prefix = secrets.token_bytes(32), f"keys-{secrets.token_hex(6)}"
+    async with contextlib.AsyncExitStack() as exits:
+        shares = [await on_nats.join(exits, prefix, secret, lasting(life_ms)) for _ in range(count)]
+        await shares[0].accounts.add("alice", "alicekey", "alicesecret")
+        yield shares
+
+
+def node(shared: Shared) -> Node:
+    return Node(shared.keys, shared.accounts, shared.register.clock)
+
+
+async def stored(shared: Shared) -> dict[str, bytes]:
+    """What lies in the bucket, by key."""
+    bucket = shared.register._bucket
+    js = JetStream(bucket._link)
+    info = await js.info(bucket._stream)
+    found = {}
+    for seq in range(info.state.first_seq, info.state.last_seq + 1):
+        kept = await js.get(bucket._stream, seq=seq)
+        if kept is not None:
+            found[kept.subject.removeprefix(bucket._prefix)] = kept.data
+    return found
+
+
+async def test_nodes_with_different_secrets_do_not_start_together(nats_node: Nodes) -> None:
+    on_nats, prefix = OnNats(nats_node.url, 1, HASTY), f"keys-{secrets.token_hex(6)}"
+    async with contextlib.AsyncExitStack() as exits:
+        await on_nats.join(exits, prefix, b"s" * 32)
+        await on_nats.join(exits, prefix, b"s" * 32)
+        with pytest.raises(InvalidSettings, match=r"secret differs .* fingerprint is [0-9a-f]{16}"):
+            await on_nats.join(exits, prefix, b"t" * 32)
+
+
+async def test_no_secret_lies_in_the_bucket(nats_node: Nodes) -> None:
+    async with joined(nats_node, 1) as (shared,):
+        made = [await node(shared).create(venue) for venue in POLICIES]
+        await shared.keys.take_place(made[0].record, 5)
+        found = await stored(shared)
+        everything = b"\n".join([*found.values(), *(k.encode() for k in found)])
+        for issued in made:
+            assert issued.record.random.encode() in everything
+            assert issued.key.encode() not in everything
+            assert issued.key[len(issued.record.random) :].encode() not in everything
+        for secret in (b"alicekey", b"alicesecret"):
+            assert secret not in everything
+
+
+async def test_a_node_whose_clock_is_minutes_off_takes_the_time_of_the_others(
+    nats_node: Nodes,
+) -> None:
+    on_nats, prefix = OnNats(nats_node.url, 1, HASTY), f"keys-{secrets.token_hex(6)}"
+    secret, policies = secrets.token_bytes(32), lasting(1_500)
+    async with contextlib.AsyncExitStack() as exits:
+        clocks = [Clock(), Clock(), Clock()]
+        for clock, skew_s in zip(clocks, (0, 300, -300), strict=True):
+            clock.follow(clock.ms() + skew_s * 1_000)
+        shares = [await on_nats.join(exits, prefix, secret, policies, c) for c in clocks]
+        times = [clock.ms() for clock in clocks]
+        assert max(times) - min(times) < 200
+        await shares[0].accounts.add("alice", "alicekey", None)
+        began = time.monotonic()
+        nodes = [node(shared) for shared in shares]
+        made = [await n.create("mexc") for n in nodes]
+        await soon(lambda: all(n.told(i) for n in nodes for i in made), 4)
+        assert 1.5 <= time.monotonic() - began < 3.5
+        for n in nodes:
+            assert all(0 <= n.ended_ms(i) - i.record.expires_ms < 1_000 for i in made)
+
+
+async def test_in_an_outage_renewals_are_granted_and_no_key_dies(tmp_path: Path) -> None:
+    """S-7, R4."""
+    life_ms = 4_000
+    with running(one_node(tmp_path)) as nodes:
+        async with joined(nodes, 2, life_ms) as shares:
+            a, b = (node(shared) for shared in shares)
+            kept, left, binance = (
+                await a.create("mexc"),
+                await a.create("mexc"),
+                await a.create("binance"),
+            )
+            await soon(lambda: len(b.keys) == 3, 2)
+            nodes.nodes[0].pause()
+            began = time.monotonic()
+            identity = await a.identity("alicekey")
+            renewed = [await b.renewed(kept)]
+            assert (await a.create("binance")).key == binance.key  # POST renews, too
+            await soon(lambda: shares[1].register.down, 5)
+            asked = time.monotonic()
+            assert isinstance(await b.keys.renew("mexc", kept.key, "alice"), Issued)
+            assert refused(await b.keys.renew("mexc", kept.key, "bob")) is UNKNOWN
+            assert time.monotonic() - asked < 0.2
+            unknown = b.keys.key_of(("mexc", "0" * 32))
+            for asks in (
+                b.keys.create("mexc", identity),
+                b.keys.delete("mexc", left.key, "alice"),
+                shares[1].keys.seek("mexc", unknown),
+                shares[1].keys.take_place(kept.record, 0),
+            ):
+                with pytest.raises(StoreUnavailable):
+                    await asks
+            with pytest.raises(StoreUnavailable):
+                await b.accounts.add("alice", "another", None)
+            assert await b.accounts.verify(Credentials("another")) is Refusal.UNAVAILABLE
+            await asyncio.sleep(max(0, began + 4.5 - time.monotonic()))
+            due_ms = kept.record.expires_ms
+            assert b.clock.ms() > due_ms
+            renewed.append(await b.renewed(kept))
+            for n in (a, b):
+                for issued in (kept, left, binance):
+                    assert n.keys.find(issued.record.venue, issued.key) is not None
+            nodes.nodes[0].resume()
+            await soon(lambda: a.told(left) and b.told(left), 10)
+            for n in (a, b):
+                assert n.told(left) == [End.EXPIRED]
+                found = n.keys.find("mexc", kept.key)
+                assert found is not None
+                assert found.expires_ms >= renewed[-1].record.expires_ms
+            await soon(lambda: a.told(kept) and b.told(kept), 6)
+            for n in (a, b):
+                assert n.ended_ms(kept) >= renewed[-1].record.expires_ms
+
+
+async def test_what_got_lost_on_the_way_is_read_again(nats_node: Nodes) -> None:
+    async with joined(nats_node, 2) as shares:
+        a, b = (node(shared) for shared in shares)
+        made = [await a.create("mexc")]
+        await soon(lambda: len(b.keys) == 1, 2)
+        bucket = shares[1].register._bucket
+        for harm in ("subscription", "message"):
+            if harm == "subscription":
+                assert bucket._sid is not None
+                bucket._link.send(b"UNSUB %d\r\n" % bucket._sid)
+            else:
+                bucket._consumed -= 1
+            gone = await a.keys.delete("mexc", made[-1].key, "alice")
+            assert isinstance(gone, Issued)
+            made.append(await a.create("mexc"))
+            await soon(lambda: len(b.keys) == 1 and b.keys.find("mexc", made[-1].key), 4)
+        assert sum(len(told) for told in b.ends.values()) == 2
+
+
+async def test_a_renewal_behind_the_end_is_refused_and_buried(nats_node: Nodes) -> None:
+    async with joined(nats_node, 2, 700) as shares:
+        a, b = (node(shared) for shared in shares)
+        made = await a.create("mexc")
+        await soon(lambda: a.told(made) and b.told(made), 3)
+        assert await shares[0].keys._extend(made.record) is None
+        late = f"k.mexc.{made.record.random}"
+        assert b'"end":"expired"' in (await stored(shares[0]))[late]
+        await shares[1].register.catch_up()
+        assert b.keys.find("mexc", made.key) is None
+        assert len(a.told(made)) == len(b.told(made)) == 1
+
+
+async def test_a_record_that_aged_out_in_nats_does_not_end_its_key(nats_node: Nodes) -> None:
+    """The clock of a NATS server may step."""
+    async with joined(nats_node, 2) as shares:
+        a, b = (node(shared) for shared in shares)
+        made = await a.create("mexc")
+        bucket = shares[0].register._bucket
+        body = {"filter": f"{bucket._prefix}k.mexc.{made.record.random}"}
+        await JetStream(bucket._link).ask(f"STREAM.PURGE.{bucket._stream}", body)
+        assert (await b.renewed(made)).key == made.key
+        await shares[0].register.catch_up()
+        found = a.keys.find("mexc", made.key)
+        assert found is not None
+        assert found.expires_ms >= made.record.expires_ms
+
+
+async def test_a_key_has_five_sockets_on_all_nodes_and_the_dead_give_theirs_back(
+    nats_node: Nodes,
+) -> None:
+    async with joined(nats_node, 3) as shares:
+        made = await node(shares[0]).create("mexc")
+        await shares[2].register.catch_up()
+        record, place = made.record, ("mexc", made.record.random)
+        taken = await asyncio.gather(*(s.keys.take_place(record, 5) for s in shares * 3))
+        assert sum(taken) == 5
+        holder = shares[taken.index(True) % 3]
+        holder.keys.leave_place(place)
+        deadline = time.monotonic() + 3
+        while not await shares[0].keys.take_place(record, 5):
+            assert time.monotonic() < deadline
+        assert not await shares[1].keys.take_place(record, 5)
+        dead = shares[2]
+        count = dead.keys._places._sockets[place].get(dead.register.node, 0)
+        dead.register._beating.cancel()  # type: ignore[union-attr]
+        while sum([await shares[0].keys.take_place(record, 5) for _ in range(5)]) < count:
+            assert time.monotonic() < deadline + 10
+        again = await node(shares[1]).create("mexc")
+        assert await shares[1].keys.take_place(again.record, 5)
+
+
+async def test_a_node_that_stops_gives_its_places_back_at_once(nats_node: Nodes) -> None:
+    on_nats, prefix = OnNats(nats_node.url, 1), f"keys-{secrets.token_hex(6)}"
+    secret = secrets.token_bytes(32)
+    async with contextlib.AsyncExitStack() as exits:
+        a = await on_nats.join(exits, prefix, secret)
+        await a.accounts.add("alice", "alicekey", None)
+        made = await node(a).create("mexc")
+        async with contextlib.AsyncExitStack() as until_it_stops:
+            b = await on_nats.join(until_it_stops, prefix, secret)
+            assert await b.keys.take_place(made.record, 1)
+            assert not await a.keys.take_place(made.record, 1)
+        assert await a.keys.take_place(made.record, 1)
+
+
+async def test_a_nats_that_stores_nothing_is_an_error_at_the_start(tmp_path: Path) -> None:
+    with running(one_node(tmp_path)) as nodes:
+        async with joined(nodes, 1) as (a,):
+            nodes.nodes[0].pause()
+            bucket = a.register._bucket
+            late = Shared(bucket._link, bucket._settings, b"s" * 32, POLICIES, Clock())
+            with pytest.raises(StoreUnavailable, match="does not answer"):
+                await late.__aenter__()
+            nodes.nodes[0].resume()
