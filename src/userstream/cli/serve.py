@@ -44,7 +44,10 @@ def serve(  # noqa: PLR0917 - options, all by name
     venue: RootVenue = None,
     bus: Annotated[
         str | None,
-        typer.Option(help="file:DIR (default file:userstream-data) or memory:", show_default=False),
+        typer.Option(
+            help="file:DIR (default file:userstream-data), memory: or nats://HOST[,HOST…].",
+            show_default=False,
+        ),
     ] = None,
     durability: Annotated[
         str | None,

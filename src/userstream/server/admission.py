@@ -89,23 +89,27 @@ class Admission:
         decided = await self._settled(target, address, fanout)
         self._count(decided, address)
         if not later(decided) and isinstance(decided, Opened):
-            for _, record in decided.records:
-                self.left(decided.venue, (record.venue, record.random))
+            self.release(decided)
 
     async def _settled(self, target: Target, address: str, fanout: Fanout) -> Opened | Refused:
         """As ``_known``, with what other nodes know; an opened stream holds its places."""
         taken: list[Place] = []
-        decided: Opened | Refused = _refused(target, Refusal.SOCKETS_EXHAUSTED)
+        decided: Opened | Refused = _refused(target.venue, Refusal.SOCKETS_EXHAUSTED)
         try:
             if await self._ask(target, taken):
                 decided = self._known(target, address, fanout)
         except StoreError:
-            decided = _refused(target, Refusal.UNAVAILABLE)._replace(retry_after_s=_RETRY_S)
+            decided = _refused(target.venue, Refusal.UNAVAILABLE)._replace(retry_after_s=_RETRY_S)
         finally:
             if isinstance(decided, Refused) or not decided.records:
                 for place in taken:
                     self.left(target.venue, place)
         return decided
+
+    def release(self, opened: Opened) -> None:
+        """Gives back the places of a stream that could not begin."""
+        for _, record in opened.records:
+            self.left(opened.venue, (record.venue, record.random))
 
     def left(self, venue: Venue, place: Place) -> None:
         """A socket uses a listen key no more."""
@@ -133,10 +137,19 @@ class Admission:
             return broken(target.venue)
         return self._keyed(target, address, fanout)
 
+    def again(self, opened: Opened, fanout: Fanout) -> Refused | None:
+        """Whether a handshake that had to wait may go on: ``None``, it may."""
+        for key, record in opened.records:
+            if self._keys.find(opened.venue.name, key) is None:
+                return _refused(opened.venue, Refusal.LISTEN_KEY_UNKNOWN)
+            if not self.has_room(opened.venue, record, fanout):
+                return _refused(opened.venue, Refusal.SOCKETS_EXHAUSTED)
+        return None
+
     def _keyed(self, target: Target, address: str, fanout: Fanout) -> Opened | Refused | Target:
         if len(target.keys) > self._limits.max_parameters:
             most_keys = self._limits.max_parameters
-            return _refused(target, Refusal.PARAMETER_SURPLUS, most_keys, len(target.keys))
+            return _refused(target.venue, Refusal.PARAMETER_SURPLUS, most_keys, len(target.keys))
         others = self._keys.others
         if others is not None and self._must_ask(target, others):
             return target
@@ -150,7 +163,7 @@ class Admission:
             if record is None:
                 return self._unknown(target, key, address)
             if not self.has_room(venue, record, fanout):
-                return _refused(target, Refusal.SOCKETS_EXHAUSTED)
+                return _refused(target.venue, Refusal.SOCKETS_EXHAUSTED)
             records.append((key, record))
         return Opened(venue, tuple(records), target.wrapped, target.wishes)
 
@@ -188,13 +201,18 @@ class Admission:
             return _limited(target, verdict.refusal, verdict)
         if self._lets_in(target.venue, key):
             return Opened(target.venue, (), target.wrapped, target.wishes)
-        return _refused(target, Refusal.LISTEN_KEY_UNKNOWN)
+        return _refused(target.venue, Refusal.LISTEN_KEY_UNKNOWN)
+
+
+def unavailable(opened: Opened) -> Refused:
+    """The log cannot be read now."""
+    return _refused(opened.venue, Refusal.UNAVAILABLE)
 
 
 def _limited(target: Target, refusal: Refusal, verdict: Verdict) -> Refused:
-    refused = _refused(target, refusal, verdict.detail)
+    refused = _refused(target.venue, refusal, verdict.detail)
     return refused._replace(retry_after_s=verdict.retry_after_s)
 
 
-def _refused(target: Target, refusal: Refusal, *details: object) -> Refused:
-    return Refused(target.venue.errors[refusal], target.venue, refusal, details)
+def _refused(venue: Venue, refusal: Refusal, *details: object) -> Refused:
+    return Refused(venue.errors[refusal], venue, refusal, details)

@@ -79,6 +79,10 @@ class Fanout:
         """Every socket on a listen key."""
         return self._by_key.get(key, ())
 
+    def of_account(self, account: str) -> tuple[Binding, ...]:
+        """Every socket on an account that shows events as they come."""
+        return self._by_account.get(account, ())
+
     def deliver(self, events: Sequence[Appended]) -> None:
         """Hands committed events to their sockets."""
         if self._reading:

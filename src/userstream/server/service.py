@@ -5,36 +5,52 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import secrets
 import signal
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Self
 
 from starlette.types import ASGIApp
 
 from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
+from userstream.core.tokens import ENTROPY_BYTES
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
+from userstream.server.bus import Bus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
-from userstream.server.folder import open_folder
+from userstream.server.folder import Folder, key_secret, open_folder
 from userstream.server.http import HttpListener
-from userstream.server.kept import kept_in
+from userstream.server.kept import Kept, kept_in
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.nats.address import read_address
+from userstream.server.nats.bus import NatsBus
+from userstream.server.nats.link import Link
+from userstream.server.nats.shared import Shared
 from userstream.server.parts import Parts
 from userstream.server.rest import RestApp
-from userstream.server.settings import Settings, address_of, admin_token_of, bus_of
+from userstream.server.settings import (
+    Settings,
+    address_of,
+    admin_token_of,
+    folder_of,
+    key_secret_file,
+    on_nats,
+)
 from userstream.venue import Venue
 
 _log = logger("service")
 _PORTS = ("rest", "stream", "admin")
+_OPEN_S = 10.0
 
 
 class Service:
@@ -84,16 +100,13 @@ class Service:
         parts = self._parts
         tls = _tls(settings)
         sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
-        folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
+        folder = open_folder(folder_of(settings), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
-        policies = {v.name: v.keys for v in self.venues.values()}
-        kept = kept_in(folder, committer, policies, clock, parts.reserved)
-        self.keys, self.accounts = exits.enter_context(kept)
-        self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+        self.keys, self.accounts = await self._keep(exits, folder, committer)
+        self.bus = await self._open_bus(folder, committer, sockets["rest"])
         exits.push_async_callback(self.bus.close)
-        self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in, self.metrics)
         self.edge = Edge(
@@ -108,6 +121,7 @@ class Service:
         )
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
+        self.bus.on_gap(self.edge.lost)
         gates = {v.name: RestGate(v, limits) for v in self.venues.values()}
         rest = RestApp(
             self.mounts,
@@ -135,6 +149,38 @@ class Service:
         exits.push_async_callback(self.edge.stop)
         self._ready(sockets, secure=tls is not None)
 
+    async def _keep(
+        self, exits: contextlib.AsyncExitStack, folder: Folder, committer: Committer
+    ) -> Kept:
+        settings, parts, clock = self.settings, self._parts, self.clock
+        policies = {v.name: v.keys for v in self.venues.values()}
+        file = key_secret_file(settings)
+        if file is None:
+            return exits.enter_context(kept_in(folder, committer, policies, clock, parts.reserved))
+        secret = _shared_secret(file)
+        link = Link(read_address(settings.bus, settings.nats))
+        await link.open(_OPEN_S)
+        exits.push_async_callback(link.close)
+        own = parts.verifier is None
+        return await exits.enter_async_context(
+            Shared(
+                link, settings.nats, secret, policies, clock,
+                reserved=parts.reserved, own_accounts=own,
+            )
+        )  # fmt: skip
+
+    async def _open_bus(self, folder: Folder, committer: Committer, rest: socket.socket) -> Bus:
+        settings, limits = self.settings, self.settings.limits
+        if not on_nats(settings):
+            bus = LocalBus(folder.store, committer, folder.run.epoch, self.clock, limits)
+            bus.start()
+            return bus
+        # Whoever comes after this process at its place need not wait until its lease is over.
+        owner = f"{socket.gethostname()}:{rest.getsockname()[1]}"
+        address = read_address(settings.bus, settings.nats)
+        entropy = secrets.token_bytes(ENTROPY_BYTES)
+        return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
+
     async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
         settings = self.settings
         tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
@@ -155,7 +201,7 @@ class Service:
         _log.info(
             "serving",
             epoch=self.bus.epoch,
-            bus=self.settings.bus,
+            bus=self.settings.bus.rpartition("@")[2],  # without a password
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
@@ -172,6 +218,15 @@ def until_signalled() -> Callable[[], Awaitable[object]]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop.wait
+
+
+def _shared_secret(file: Path) -> bytes:
+    if not file.exists():
+        raise InvalidSettings(
+            f"keys names {file}, which does not exist; make it once, with openssl rand -hex 32 "
+            "and mode 0600, and copy it to every node"
+        )
+    return key_secret(file, fresh=False)
 
 
 def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:

@@ -30,6 +30,7 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     cert: str = ""
     """The certificate of this process, where NATS asks for one; with ``key``."""
     key: str = ""
+    """Its private key."""
     prefix: str = "userstream"
     """The first word of every subject and stream, so that one NATS can serve several systems."""
     shards: int = 16

@@ -1,0 +1,133 @@
+"""A whole server whose events lie on a NATS; bots see no difference."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+from websockets.exceptions import InvalidStatus
+
+from tests.server.nats.servers import Nodes
+from tests.server.running import JSON_VENUES, Running, running, take, until
+from tests.venues.orders import order
+from userstream.client.publisher import line
+from userstream.core.limits import Limits
+from userstream.server.nats.address import NatsSettings
+from userstream.server.nats.bus import NatsBus
+from userstream.venue import Refusal
+
+LIMITS = Limits(append_wait_s=1.0)
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    nodes: Nodes, prefix: str = "", keys: str = "memory:", **options: Any
+) -> AsyncIterator[Running]:
+    """A server on these nodes."""
+    settings = NatsSettings(
+        prefix=prefix or f"s{secrets.token_hex(4)}",
+        shards=2,
+        replicas=nodes.replicas,
+        max_bytes=16_000_000,
+    )
+    async with running(bus=nodes.url, nats=settings, limits=LIMITS, keys=keys, **options) as server:
+        yield server
+
+
+async def test_every_dialect_gets_its_frames(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server, contextlib.AsyncExitStack() as exits:
+        venues = (*JSON_VENUES, "mexc")
+        sockets = {v: await exits.enter_async_context(server.stream(v)) for v in venues}
+        answers = [await server.publish() for _ in range(3)]
+        assert [a.seq for a in answers] == [1, 2, 3]
+        await until(lambda: ("alice", 3) in server.seen)
+        for venue, socket in sockets.items():
+            expected = [f for a in answers for f in server.frames(venue, "alice", a)]
+            assert await take(socket, len(expected)) == expected
+
+
+async def test_a_cursor_goes_on_where_another_process_left(nats_node: Nodes) -> None:
+    prefix = f"s{secrets.token_hex(4)}"
+    async with serving(nats_node, prefix) as server:
+        key = await server.key()
+        async with server.open(server.url("binance", key) + "?us=1") as socket:
+            await publish_some(server, 1, 300)
+            frames = [json.loads(f) for f in await take(socket, 300)]
+            mark = frames[99]["us"]
+    async with serving(nats_node, prefix) as server:
+        key = await server.key()
+        cursor = f"{mark['epoch']}:{mark['seq']}:{mark['part']}"
+        async with server.open(server.url("binance", key) + f"?us=1&us_resume={cursor}") as socket:
+            await publish_some(server, 301, 310)
+            resumed = [json.loads(f) for f in await take(socket, 1 + 210)]
+            assert resumed[0]["e"] == "us.resumed"
+            assert resumed[1:201] == frames[100:]
+            assert [f["us"]["seq"] for f in resumed[201:]] == [*range(301, 311)]
+
+
+async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        key = await server.key()
+        url = server.url("binance", key) + "?us=1&us_heartbeat=1"
+        async with server.open(url) as socket:
+            await publish_some(server, 1, 3)
+            seen = [json.loads(f) for f in await take(socket, 4)]
+            assert seen[3]["e"] == "us.heartbeat"
+            assert seen[3]["us"] == {"epoch": server.service.bus.epoch, "seq": 3, "prev": 3}
+            nats_node.nodes[0].pause()
+            try:
+                await _beats(socket, "degraded")
+            finally:
+                nats_node.nodes[0].resume()
+            await _beats(socket, None)
+
+
+async def _beats(socket: Any, reason: str | None) -> None:
+    async with asyncio.timeout(20):
+        while json.loads(await socket.recv())["us"].get("reason") != reason:
+            pass
+
+
+async def test_a_stream_opens_on_the_account_it_follows_and_leaves_it(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        bus = server.service.bus
+        assert isinstance(bus, NatsBus)
+        async with server.stream("binance"), server.stream("bhex"):
+            assert len(bus._follower) == 1
+        await until(lambda: len(bus._follower) == 0)
+
+
+async def test_a_stream_is_refused_while_its_account_cannot_be_followed(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        key = await server.key()
+        await asyncio.to_thread(nats_node.nodes[0].kill)
+        try:
+            response = await _refused(server, server.url("binance", key))
+        finally:
+            await asyncio.to_thread(nats_node.start)
+        assert response == server.venues["binance"].errors[Refusal.UNAVAILABLE].status
+        async with asyncio.timeout(20):
+            while await _refused(server, server.url("binance", key)):
+                pass
+
+
+async def _refused(server: Running, url: str) -> int:
+    """The status of a handshake; 0 where it is accepted."""
+    try:
+        async with server.open(url):
+            return 0
+    except InvalidStatus as e:
+        return e.response.status_code
+
+
+async def publish_some(server: Running, first: int, last: int) -> None:
+    """Orders of alice with these numbers."""
+    lines = [
+        line("alice", order(order_id=str(n)), source="core", n=n) for n in range(first, last + 1)
+    ]
+    answers = await server.publisher.send(lines)
+    assert [a.seq for a in answers] == [*range(first, last + 1)]
