@@ -106,7 +106,7 @@ class RestGate:
         self.venue = venue
         self._rest = venue.rest
         self._limits = limits
-        self._limiter = RateLimiter(
+        self.limiter = RateLimiter(
             limits, weight=self._rest.weight_per_window, window_s=self._rest.window_s
         )
         self._routes = {(r.method, r.path): r for r in self._rest.routes}
@@ -118,7 +118,7 @@ class RestGate:
         # Whatever is no route shares a pool: a made-up path must not open a window of its own.
         pool = f"{route.method} {route.path}" if route and self._rest.per_endpoint else ""
         weight = _weight(route, request)
-        verdict = self._limiter.take(request.address, weight, now_ms, pool)
+        verdict = self.limiter.take(request.address, weight, now_ms, pool)
         if verdict.refusal is not None:
             return self._limited(verdict.refusal, verdict)
         if route is None:

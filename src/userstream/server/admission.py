@@ -61,6 +61,10 @@ class Admission:
         )
         self._bad_keys = RateLimiter(limits, weight=limits.bad_keys_per_ip, window_s=60)
 
+    def limiters(self) -> dict[str, RateLimiter]:
+        """What is counted by address, by name; no venue has one of these."""
+        return {"/connects": self._connects, "/bad_keys": self._bad_keys}
+
     def decide(
         self, address: str, handshake: Handshake, fanout: Fanout, later: Later
     ) -> Opened | Refused | None:

@@ -74,6 +74,7 @@ class Service:
         self.urls: dict[str, str] = {}
         """Of the three listeners, with the ports that they got."""
         self._listeners: list[HttpListener] = []
+        self._shared: Shared | None = None
         self._exits = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -123,6 +124,9 @@ class Service:
             self.bus.subscribe(deliver)
         self.bus.on_gap(self.edge.lost)
         gates = {v.name: RestGate(v, limits) for v in self.venues.values()}
+        if self._shared is not None:
+            limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
+            await exits.enter_async_context(self._shared.rates(limiters))
         rest = RestApp(
             self.mounts,
             gates,
@@ -161,13 +165,11 @@ class Service:
         link = Link(read_address(settings.bus, settings.nats))
         await link.open(_OPEN_S)
         exits.push_async_callback(link.close)
-        own = parts.verifier is None
-        return await exits.enter_async_context(
-            Shared(
-                link, settings.nats, secret, policies, clock,
-                reserved=parts.reserved, own_accounts=own,
-            )
+        self._shared = Shared(
+            link, settings.nats, secret, policies, clock,
+            reserved=parts.reserved, own_accounts=parts.verifier is None,
         )  # fmt: skip
+        return await exits.enter_async_context(self._shared)
 
     async def _open_bus(self, folder: Folder, committer: Committer, rest: socket.socket) -> Bus:
         settings, limits = self.settings, self.settings.limits

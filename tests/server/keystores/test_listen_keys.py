@@ -133,7 +133,8 @@ async def test_many_keys_of_one_second_end_within_it_and_hold_nobody_up(backend:
             assert a.clock.ms() < last_ms + 3_000
         for node in (a, b):
             assert all(node.told(i) == [End.EXPIRED] for i in made)
-            assert all(0 <= node.ended_ms(i) - i.record.expires_ms < 1_000 for i in made)
+            late_ms = [node.ended_ms(i) - i.record.expires_ms for i in made]
+            assert 0 <= min(late_ms) <= max(late_ms) < 1_000
         assert longest_s < 1.0
 
 
@@ -147,7 +148,7 @@ async def test_a_renewal_that_was_granted_is_a_whole_life_more(backend: Backend)
         async def race(i: int, issued: Issued) -> None:
             nonlocal granted
             node, record = (a, b)[i % 2], issued.record
-            due_ms = record.expires_ms - 20 + i % 40
+            due_ms = record.expires_ms - 60 + i * 7 % 200
             await asyncio.sleep((due_ms - node.clock.ms()) / 1_000)
             asked_ms = node.clock.ms()
             done = await node.keys.renew("mexc", issued.key, record.account)

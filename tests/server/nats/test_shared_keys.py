@@ -116,6 +116,21 @@ async def test_an_unknown_key_is_refused_and_a_made_up_one_asks_nobody(
             assert refused.value.response.status_code == 400
 
 
+async def test_weights_of_an_address_add_up_over_the_nodes(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    async with pair(nats_node, tmp_path) as (a, b):
+        for _ in range(5):
+            await a.call("binance", Call.CREATE)
+        for own in range(1, 101):
+            answer = await b.rest.get("/binance/api/v1/ping")
+            if int(answer.headers["x-mbx-used-weight-1m"]) == own + 5:
+                break
+            await asyncio.sleep(0.02)
+        else:
+            pytest.fail("what the other node let through does not count")
+
+
 async def test_the_key_secret_must_be_there_and_private(nats_node: Nodes, tmp_path: Path) -> None:
     with pytest.raises(InvalidSettings, match=r"missing, which does not exist; make it once"):
         async with serving(nats_node, keys=f"nats:{tmp_path / 'missing'}"):

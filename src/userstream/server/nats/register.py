@@ -217,17 +217,20 @@ class Register:
             self.time.leave(node)
             return
         tick = decode(change.value, Tick)
+        if node != self.node and tick.ms:
+            self._follow(tick.ms)  # before the stream's time: no key ends early by our own clock
         self.time.hear(node, tick)
         for told in self._on_time:
             told()
-        if node == self.node or not tick.ms:
-            return
-        ahead_ms = tick.ms - self.clock.ms()
+
+    def _follow(self, ms: int) -> None:
+        """Clocks drift: all go with the fastest. A node that joins takes the others' time."""
+        ahead_ms = ms - self.clock.ms()
         if self._heard is not None and not self._ready:
-            self.clock.follow(tick.ms)
+            self.clock.follow(ms)
             self._heard.set()
         elif self._ready and 0 < ahead_ms < self.timing.answer_s * 1_000 * self.clock.speed:
-            self.clock.follow(tick.ms)  # clocks drift: all go with the fastest
+            self.clock.follow(ms)
 
     # ── the copy ────────────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Collection, Mapping
 
+from userstream.core.ratelimit import RateLimiter
 from userstream.core.rest import Identity
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
@@ -17,6 +18,7 @@ from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bucket import Change, Conflict
 from userstream.server.nats.keys import NatsKeys
 from userstream.server.nats.link import Link
+from userstream.server.nats.rates import SharedRates
 from userstream.server.nats.register import Register, Timing
 from userstream.venue import KeyPolicy
 
@@ -47,6 +49,8 @@ class Shared:
         own_accounts: bool = True,
         timing: Timing | None = None,
     ) -> None:
+        self._link = link
+        self._prefix = settings.prefix
         self.register = Register(link, settings, clock, timing)
 
         def confirmed(identity: Identity) -> bool:
@@ -70,6 +74,10 @@ class Shared:
 
     async def __aexit__(self, *_: object) -> None:
         await self._close()
+
+    def rates(self, limiters: Mapping[str, RateLimiter]) -> SharedRates:
+        """Limits by address of all nodes together; ``async with`` begins to share them."""
+        return SharedRates(self._link, self._prefix, self.register.node, limiters)
 
     async def _check(self) -> None:
         ours = self._fingerprint.hex().encode()
