@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.server.conftest import nats_cluster as nats_cluster
+from tests.server.conftest import nats_cluster
 from tests.server.keystores.nodes import Backend, OnNats
 from tests.server.nats.servers import Nodes
+
+__all__ = ["nats_cluster"]
 
 
 @pytest.fixture

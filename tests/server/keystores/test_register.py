@@ -6,40 +6,18 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, refused, soon
+from tests.server.keystores.joined import HASTY, joined, node
+from tests.server.keystores.nodes import POLICIES, OnNats, lasting, soon
 from tests.server.nats.servers import Nodes, one_node, running
-from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
-from userstream.core.rest import Credentials
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.clock import Clock
 from userstream.server.nats.jetstream import JetStream
-from userstream.server.nats.register import Timing
 from userstream.server.nats.shared import Shared
-from userstream.venue import Refusal
-
-HASTY = Timing(tick_s=0.1, answer_s=1.0, settle_s=2.5, lease_s=1.5)
-UNKNOWN = Refusal.LISTEN_KEY_UNKNOWN
-
-
-@contextlib.asynccontextmanager
-async def joined(nodes: Nodes, count: int, life_ms: int = 3_600_000) -> AsyncIterator[list[Shared]]:
-    """Nodes in a hurry, and an account."""
-    on_nats = OnNats(nodes.url, nodes.replicas, HASTY)
-    secret, prefix = secrets.token_bytes(32), f"keys-{secrets.token_hex(6)}"
-    async with contextlib.AsyncExitStack() as exits:
-        shares = [await on_nats.join(exits, prefix, secret, lasting(life_ms)) for _ in range(count)]
-        await shares[0].accounts.add("alice", "alicekey", "alicesecret")
-        yield shares
-
-
-def node(shared: Shared) -> Node:
-    return Node(shared.keys, shared.accounts, shared.register.clock)
 
 
 async def stored(shared: Shared) -> dict[str, bytes]:
@@ -98,59 +76,6 @@ async def test_a_node_whose_clock_is_minutes_off_takes_the_time_of_the_others(
         assert 1.5 <= time.monotonic() - began < 3.5
         for n in nodes:
             assert all(0 <= n.ended_ms(i) - i.record.expires_ms < 1_000 for i in made)
-
-
-async def test_in_an_outage_renewals_are_granted_and_no_key_dies(tmp_path: Path) -> None:
-    """S-7, R4."""
-    life_ms = 4_000
-    with running(one_node(tmp_path)) as nodes:
-        async with joined(nodes, 2, life_ms) as shares:
-            a, b = (node(shared) for shared in shares)
-            kept, left, binance = (
-                await a.create("mexc"),
-                await a.create("mexc"),
-                await a.create("binance"),
-            )
-            await soon(lambda: len(b.keys) == 3, 2)
-            nodes.nodes[0].pause()
-            began = time.monotonic()
-            identity = await a.identity("alicekey")
-            renewed = [await b.renewed(kept)]
-            assert (await a.create("binance")).key == binance.key  # POST renews, too
-            await soon(lambda: shares[1].register.down, 5)
-            asked = time.monotonic()
-            assert isinstance(await b.keys.renew("mexc", kept.key, "alice"), Issued)
-            assert refused(await b.keys.renew("mexc", kept.key, "bob")) is UNKNOWN
-            assert time.monotonic() - asked < 0.2
-            unknown = b.keys.key_of(("mexc", "0" * 32))
-            for asks in (
-                b.keys.create("mexc", identity),
-                b.keys.delete("mexc", left.key, "alice"),
-                shares[1].keys.seek("mexc", unknown),
-                shares[1].keys.take_place(kept.record, 0),
-            ):
-                with pytest.raises(StoreUnavailable):
-                    await asks
-            with pytest.raises(StoreUnavailable):
-                await b.accounts.add("alice", "another", None)
-            assert await b.accounts.verify(Credentials("another")) is Refusal.UNAVAILABLE
-            await asyncio.sleep(max(0, began + 4.5 - time.monotonic()))
-            due_ms = kept.record.expires_ms
-            assert b.clock.ms() > due_ms
-            renewed.append(await b.renewed(kept))
-            for n in (a, b):
-                for issued in (kept, left, binance):
-                    assert n.keys.find(issued.record.venue, issued.key) is not None
-            nodes.nodes[0].resume()
-            await soon(lambda: a.told(left) and b.told(left), 10)
-            for n in (a, b):
-                assert n.told(left) == [End.EXPIRED]
-                found = n.keys.find("mexc", kept.key)
-                assert found is not None
-                assert found.expires_ms >= renewed[-1].record.expires_ms
-            await soon(lambda: a.told(kept) and b.told(kept), 6)
-            for n in (a, b):
-                assert n.ended_ms(kept) >= renewed[-1].record.expires_ms
 
 
 async def test_what_got_lost_on_the_way_is_read_again(nats_node: Nodes) -> None:
