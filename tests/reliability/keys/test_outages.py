@@ -73,6 +73,7 @@ async def _outage(nodes: Nodes, shares: list[Shared], within_s: float) -> None:
 
 
 async def _while_down(b: Node, shared: Shared, kept: Issued, left: Issued) -> None:
+    await soon(lambda: shared.register.still, 5)
     asked = time.monotonic()
     assert isinstance(await b.keys.renew("mexc", kept.key, "alice"), Issued)
     assert refused(await b.keys.renew("mexc", kept.key, "bob")) is UNKNOWN
@@ -112,14 +113,14 @@ async def test_what_was_granted_outlives_the_leader_of_the_keys(nats_cluster: No
 
         users = [asyncio.create_task(use(venue)) for venue in names()]
         for _ in range(2):
-            await soon(lambda: len(granted) == 3, 20)
+            await soon(lambda: len(granted) == 3 and not any(s.register.down for s in shares), 20)
             info = await JetStream(bucket._link).info(bucket._stream)
             leader = nats_cluster.named(info.cluster.leader)
             await asyncio.to_thread(leader.kill)
             await asyncio.sleep(1)
             await asyncio.to_thread(leader.start)
             granted.clear()
-        await soon(lambda: len(granted) == 3, 20)
+        await soon(lambda: len(granted) == 3 and not any(s.register.down for s in shares), 20)
         stop = True
         await asyncio.gather(*users)
         for n, shared in ((a, shares[0]), (b, shares[1])):

@@ -45,7 +45,7 @@ class KeyCopy:
 
     def __init__(self, register: Register, table: KeyTable, venues: Collection[str]) -> None:
         self.table = table
-        self._register = register
+        self.register = register
         self._venues = venues
         self._owned: dict[tuple[str, str], tuple[str, ...]] = {}
         self._ended: list[Ended] = []
@@ -66,7 +66,7 @@ class KeyCopy:
     def at(self, place: Place) -> KeyRecord | None:
         """The record of a key that lives in the stream's time."""
         record = self.table.at(*place)
-        return record if record is not None and record.expires_ms > self._register.time.ms else None
+        return record if record is not None and record.expires_ms > self.register.time.ms else None
 
     def live(self, venue: str, account: str) -> list[KeyRecord]:
         """Live keys that count: those that the account's record names."""
@@ -84,9 +84,9 @@ class KeyCopy:
                 self.table.forget(before)
                 self._tell(before, end_named(stored.end))
             return
-        now_ms = self._register.time.ms
+        now_ms = self.register.time.ms
         if before is None:  # new, or not seen before: its deadline was to come, or it is too late
-            good = self._register.loading or not 0 < stored.was_ms <= now_ms
+            good = self.register.loading or not 0 < stored.was_ms <= now_ms
         else:
             good = before.expires_ms > now_ms
         if good:
@@ -102,7 +102,7 @@ class KeyCopy:
             self._expire_some()
 
     def _expire_some(self) -> None:
-        records = self.table.expire(self._register.time.ms, _AT_ONCE)
+        records = self.table.expire(self.register.time.ms, _AT_ONCE)
         self._ending = len(records) == _AT_ONCE
         for record in records:
             self._tell(record, End.EXPIRED)
@@ -113,15 +113,15 @@ class KeyCopy:
 
     def _wait(self) -> None:
         due_ms = self.table.deadline()
-        if due_ms is not None and due_ms > self._register.clock.ms():
+        if due_ms is not None and due_ms > self.register.clock.ms():
             self._alarm.set(due_ms)
 
     def _due(self) -> None:
         due_ms = self.table.deadline()
-        if due_ms is not None and self._register.time.ms < due_ms:
-            self._register.hurry()
+        if due_ms is not None and self.register.time.ms < due_ms:
+            self.register.hurry()
 
     def _tell(self, record: KeyRecord, end: End) -> None:
-        if not self._register.loading:
+        if not self.register.loading:
             for ended in self._ended:
                 ended(record, end)

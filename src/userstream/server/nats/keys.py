@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -20,20 +18,17 @@ from userstream.core.rest import Identity
 from userstream.core.tokens import ENTROPY_BYTES, Minter
 from userstream.errors import StoreUnavailable
 from userstream.server.keys import Ended, Place
-from userstream.server.logs import logger
 from userstream.server.nats.bucket import Conflict
+from userstream.server.nats.debts import Debts
 from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
 from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.register import Register
 from userstream.server.records import encode
 from userstream.venue import KeyPolicy, OnCreate, Refusal
 
-_log = logger("keys")
 _GRACE_S = 86_400
 """How long NATS keeps a record beyond the key's life: an outage may take that long."""
 _BURIED_S = 120
-_PAID_AT_ONCE = 500
-T = TypeVar("T")
 
 
 class NatsKeys:
@@ -55,10 +50,8 @@ class NatsKeys:
         self._copy = KeyCopy(register, KeyTable(minter, policies), policies)
         self._table = self._copy.table
         self._places = SocketPlaces(register)
-        self._owed: dict[Place, int] = {}
-        self._paying: asyncio.Task[None] | None = None
+        self._debts = Debts(self._copy, policies, self._extend_to)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        register.on_tick(self._pay)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -71,8 +64,7 @@ class NatsKeys:
     async def stop(self) -> None:
         """Expires no more keys; gives back this node's places."""
         self._copy.stop()
-        if self._paying is not None:
-            self._paying.cancel()
+        self._debts.stop()
         await self._places.stop()
 
     def on_end(self, ended: Ended) -> None:
@@ -122,31 +114,39 @@ class NatsKeys:
         at = (venue, identity.account)
         async with self._locks.setdefault(at, asyncio.Lock()):
             try:
-                return await self._retried(partial(self._create, venue, identity))
+                return await self._register.retried(partial(self._create, venue, identity))
             except StoreUnavailable:
                 shared = self._policies[venue].on_create is OnCreate.REUSE
-                for record in self._copy.live(venue, identity.account) if shared else ():
-                    if identity.api_key in record.api_keys:
-                        return self._owe(record)
-                raise
+                live = self._copy.live(venue, identity.account) if shared else []
+                if not live or identity.api_key not in live[0].api_keys:
+                    raise
+                owed = await self._debts.owe(live[0])
+                if owed is not None:
+                    return owed
+                return await self._register.retried(partial(self._create, venue, identity))
 
     async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
         """A whole life from now on. Where it cannot be stored it is owed, and stored later."""
         try:
-            return await self._retried(partial(self._renew, venue, key, account))
+            return await self._register.retried(partial(self._renew, venue, key, account))
         except StoreUnavailable:
             record = self.find(venue, key)
             if record is None:
                 raise
-            return Refusal.LISTEN_KEY_UNKNOWN if record.account != account else self._owe(record)
+            if record.account != account:
+                return Refusal.LISTEN_KEY_UNKNOWN
+            owed = await self._debts.owe(record)
+            if owed is not None:
+                return owed
+            return await self._register.retried(partial(self._renew, venue, key, account))
 
     async def delete(self, venue: str, key: str, account: str) -> Issued | Refusal:
         """Ends a live key of that account, on every node."""
-        return await self._retried(partial(self._delete, venue, key, account))
+        return await self._register.retried(partial(self._delete, venue, key, account))
 
     async def end(self, records: Sequence[KeyRecord], end: End) -> None:
         """Ends live keys for that reason."""
-        await asyncio.gather(*(self._retried(partial(self._end, r, end)) for r in records))
+        await asyncio.gather(*(self._register.retried(partial(self._end, r, end)) for r in records))
 
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every listen key that these API keys of the account were given.
@@ -164,23 +164,6 @@ class NatsKeys:
         ]
         await self.end(ended, End.REVOKED)
         return len(ended)
-
-    async def _retried(self, act: Callable[[bool], Awaitable[T | None]]) -> T:
-        """Acts until it is stored and nobody was first; ``act`` hears if the copy is complete.
-
-        Raises:
-            StoreUnavailable: there is an outage, or no end to it.
-        """
-        last = time.monotonic() + 2 * self._register.timing.answer_s
-        sure = False
-        while time.monotonic() < last:
-            with suppress(Conflict, StoreUnavailable):
-                done = await act(sure)
-                if done is not None:
-                    return done
-            await self._register.catch_up()
-            sure = True
-        raise StoreUnavailable("other nodes change the same record all the time")
 
     async def _create(self, venue: str, identity: Identity, sure: bool) -> Issued | Refusal | None:
         policy = self._policies[venue]
@@ -241,16 +224,19 @@ class NatsKeys:
             await self._bury(current, end)
         return True if current is not None or sure else None
 
-    async def _extend(
-        self, record: KeyRecord, api_key: str | None = None, expires_ms: int = 0
+    async def _extend(self, record: KeyRecord, api_key: str | None = None) -> Issued | None:
+        expires_ms = self._clock.ms() + self._policies[record.venue].life_ms
+        return await self._extend_to(record, expires_ms, api_key)
+
+    async def _extend_to(
+        self, record: KeyRecord, expires_ms: int, api_key: str | None = None
     ) -> Issued | None:
         """``None``: the stream's time passed the deadline before the renewal was stored."""
-        life_ms = self._policies[record.venue].life_ms
         api_keys = record.api_keys
         if api_key is not None and api_key not in api_keys:
             api_keys = (*api_keys, api_key)
         # Clocks of nodes differ by milliseconds: none takes from what another one granted.
-        expires_ms = max(expires_ms or self._clock.ms() + life_ms, record.expires_ms)
+        expires_ms = max(expires_ms, record.expires_ms)
         extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=expires_ms)
         place = (record.venue, record.random)
         await self._store(StoredKey(extended, was_ms=record.expires_ms))
@@ -267,46 +253,3 @@ class NatsKeys:
 
     async def _bury(self, record: KeyRecord, end: End) -> None:
         await self._store(StoredKey(record, end=end.label))
-
-    # ── what is owed ────────────────────────────────────────────────────────────────────────────
-
-    def _owe(self, record: KeyRecord) -> Issued:
-        """A renewal in an outage: the stream's time stands still, so nothing expires meanwhile.
-
-        Raises:
-            StoreUnavailable: it is no outage, and the key could expire before it is stored.
-        """
-        if not self._register.down:
-            raise StoreUnavailable("the renewal could not be stored")
-        expires_ms = self._clock.ms() + self._policies[record.venue].life_ms
-        place = (record.venue, record.random)
-        self._owed[place] = expires_ms
-        return Issued(self.key_of(place), msgspec.structs.replace(record, expires_ms=expires_ms))
-
-    def _pay(self) -> None:
-        if self._owed and (self._paying is None or self._paying.done()):
-            self._paying = asyncio.create_task(self._pay_all())
-
-    async def _pay_all(self) -> None:
-        while self._owed:
-            some = list(self._owed.items())[:_PAID_AT_ONCE]
-            try:
-                await asyncio.gather(
-                    *(self._retried(partial(self._pay_one, *owed)) for owed in some)
-                )
-            except StoreUnavailable:
-                return  # at the next tick
-            for place, expires_ms in some:
-                if self._owed.get(place) == expires_ms:
-                    del self._owed[place]
-
-    async def _pay_one(self, place: Place, expires_ms: int, sure: bool) -> bool | None:
-        record = self._copy.at(place)
-        if record is not None and record.expires_ms >= expires_ms:
-            return True
-        if record is not None and await self._extend(record, expires_ms=expires_ms) is not None:
-            return True
-        if not sure:
-            return None
-        _log.warning("a key ended before its renewal of the outage was stored", venue=place[0])
-        return True

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable
-from typing import NamedTuple
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.clock import Clock
@@ -27,6 +28,7 @@ _log = logger("register")
 _TICK_LIFE_S = 3_600
 _SOON_S = 0.02
 _LOADED_S = 60
+T = TypeVar("T")
 
 
 class Timing(NamedTuple):
@@ -65,6 +67,7 @@ class Register:
         self._wake = asyncio.Event()
         self._heard: asyncio.Event | None = None
         self._ready = self._closing = False
+        self._good_s = 0.0
         self._beating: asyncio.Task[None] | None = None
 
     def on(self, kind: str, apply: Callable[[Change], None]) -> None:
@@ -83,6 +86,12 @@ class Register:
     def loading(self) -> bool:
         """Whether records come that were stored before this node began."""
         return not self._ready
+
+    @property
+    def still(self) -> bool:
+        """Whether time stands still in an outage, for all nodes that have it, and will settle."""
+        t = self.timing
+        return self.down and time.monotonic() - self._good_s > t.answer_s + 2 * t.tick_s
 
     async def open(self) -> None:
         """Makes the bucket where there is none, copies it, and joins the other nodes.
@@ -170,6 +179,23 @@ class Register:
         self._wake.set()
         await waiter
 
+    async def retried(self, act: Callable[[bool], Awaitable[T | None]]) -> T:
+        """Acts until it is stored and nobody was first; ``act`` hears if the copy is complete.
+
+        Raises:
+            StoreUnavailable: there is an outage, or no end to it.
+        """
+        last = time.monotonic() + 2 * self.timing.answer_s
+        sure = False
+        while time.monotonic() < last:
+            with contextlib.suppress(Conflict, StoreUnavailable):
+                done = await act(sure)
+                if done is not None:
+                    return done
+            await self.catch_up()
+            sure = True
+        raise StoreUnavailable("other nodes change the same record all the time")
+
     def hurry(self) -> None:
         """Ticks soon: the stream's time is due to pass a deadline."""
         asyncio.get_running_loop().call_later(_SOON_S, self._wake.set)
@@ -188,10 +214,10 @@ class Register:
         waiters, self._waiters = self._waiters, []
         # In an outage the time is left out: such ticks may wait in a socket and be stored late.
         tick = Tick(self.clock.ms() if self._ready and not self.down else 0, self.time.ms)
-        failed: StoreUnavailable | None = None
+        began_s, failed = time.monotonic(), None
         try:
             seq = await self._bucket.put(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
-            self.down = False
+            self._up(began_s)
             async with asyncio.timeout(within_s):
                 await self._bucket.seen(seq)
         except TimeoutError:
@@ -199,8 +225,9 @@ class Register:
             _log.warning("the watch of the register is behind, and is made anew")
             await self._watch()
         except StoreUnavailable as e:
+            if not self.down:
+                _log.warning("nothing can be stored", error=str(e))
             failed, self.down = e, True
-            _log.warning("nothing can be stored", error=str(e))
             await asyncio.sleep(self.timing.tick_s)
         if failed is not None:  # whoever waits for the next tick need not
             waiters, self._waiters = waiters + self._waiters, []
@@ -210,6 +237,13 @@ class Register:
             for told in self._on_tick:
                 told()
         return failed is None
+
+    def _up(self, began_s: float) -> None:
+        if self.down:
+            _log.info("records can be stored again")
+        else:  # what was sent in an outage had no time in it
+            self._good_s = began_s
+        self.down = False
 
     def _ticked(self, change: Change) -> None:
         node = change.key.partition(".")[2]
