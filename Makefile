@@ -34,6 +34,9 @@ endif
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
 	$(BIN)/python -m pytest -n 2 -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability $(ARGS)
 
+soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
+	@$(BIN)/python -m tests.reliability.soak $(ARGS)
+
 test-pure: $(STAMP) ## Run the tests of what the compiled helper does, without it
 	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not slow' tests/core tests/server tests/venues tests/test_plain.py $(ARGS)
 
@@ -57,7 +60,7 @@ proto: $(STAMP) ## Write the protobuf code of MEXC anew
 		-Isrc --python_out=src --plugin=protoc-gen-mypy=$(BIN)/protoc-gen-mypy --mypy_out=quiet:src \
 		src/userstream/venues/mexc/push.proto
 
-.PHONY: help setup sandbox test reliability test-pure lint lock package proto
+.PHONY: help setup sandbox test reliability soak test-pure lint lock package proto
 
 # Clients that we did not write, locked by files that name no registry. They have a venv and a
 # node_modules of their own: their dependencies are not ours.

@@ -17,9 +17,8 @@ from benches.process import LOAD_CORE, SERVER_CORE, Failed, await_port, start, s
 VENUES = ("binance", "bhex", "spacedex", "mexc")
 WITH_CLIENT_ID = ("binance", "mexc")
 """Where delays are taken: by the time of sending that an order's own id carries."""
-MAX_EVENTS = 300_000
-"""Made ahead, flat out: more than any client reads in the seconds that are usual."""
-_EVENTS_A_S = 60_000
+_EVENTS_A_S = 100_000
+"""Made ahead, flat out: more than all but bare picows read."""
 _WAIT_S = 90.0
 _ports = iter(range(22_000, 22_900, 7))
 Row = dict[str, Any]
@@ -58,15 +57,16 @@ CLIENTS = {
             name="websockets", text="`websockets` and a parser", program="of_websockets",
             is_peer=False,
         ),
-        Client(name="picows", text="picows, nothing read", program="of_picows", venues=("binance",)),
+        Client(
+            name="picows", text="picows, nothing read", program="of_picows", venues=("binance",)
+        ),
     )
 }  # fmt: skip
 
 
 def measured(client: Client, venue: str, seconds: float, rates: list[int]) -> Iterator[Row]:
     """Flat out, then at each rate."""
-    events = min(MAX_EVENTS, int(seconds * _EVENTS_A_S) + _EVENTS_A_S)
-    row = _run(client, venue, seconds, events, rate=0)
+    row = _run(client, venue, seconds, int(seconds * _EVENTS_A_S), rate=0)
     yield {"phase": venue, **row, "per_cpu_s": round(row["events"] / row["cpu_s"])}
     if venue in WITH_CLIENT_ID:
         for rate in rates:
@@ -81,8 +81,9 @@ def _run(client: Client, venue: str, seconds: float, events: int, rate: int) -> 
         feeder += [str(rate)] if rate else []
         program = tools.PROGRAMS / "clients" / f"{client.program}.py"
         python = tools.python_peer() if client.is_peer else sys.executable
-        awaited = events if rate else 0
-        command = [python, str(program), venue, str(port), str(seconds), str(awaited)]
+        frames = 2 * events if venue == "mexc" and not rate else events  # an order, and its fill
+        command = [python, str(program), venue, str(port), str(seconds), str(frames)]
+        command += ["timed" if rate else "counted"]
         source = start(SERVER_CORE, feeder, log)
         try:
             await_port(port, source, Path(log.name))

@@ -42,13 +42,13 @@ class Figures:
     def get(self, peer: str, phase: str, name: str) -> Range | None:
         """The range of a figure, or ``None`` where it was not measured."""
         found = self._rows.get((peer, phase), {})
-        return _range([r[name] for r in found.values() if name in r])
+        return range_of([r[name] for r in found.values() if name in r])
 
     def ratio(self, peer: str, phase: str, name: str) -> Range | None:
         """The range of a figure's ratios to the C program's in the same repetition."""
         limit = self._rows.get((LIMIT, phase), {})
         found = self._rows.get((peer, phase), {})
-        return _range(
+        return range_of(
             [r[name] / limit[i][name] for i, r in found.items() if i in limit and name in r]
         )
 
@@ -58,7 +58,8 @@ class Figures:
         return sorted(int(phase.removeprefix("paced-")) for phase in phases)
 
 
-def _range(values: list[float]) -> Range | None:
+def range_of(values: list[float]) -> Range | None:
+    """The range of some values, ``None`` of none."""
     if not values:
         return None
     return Range(statistics.median(values), min(values), max(values))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.server.keystores.nodes import Backend, Embedded, Node, OnNats
 from tests.server.nats.servers import cluster, one_node, running
+
 from userstream.core.listenkeys import Issued
 
 ACCOUNTS = 100

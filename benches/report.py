@@ -10,7 +10,6 @@ from benches.figures import Figures, Range
 from benches.peers import PEERS
 
 DOCS = Path(__file__).parent.parent / "docs"
-_BEGIN, _END = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
 Row = dict[str, Any]
 
 
@@ -30,8 +29,8 @@ def _throughput(f: Figures) -> str:
         "|---|--:|--:|--:|",
     ]
     for peer in sorted(f.peers, key=lambda p: -_median(f.get(p, "flat-out", "per_cpu_s"))):
-        per_cpu = _span(f.get(peer, "flat-out", "per_cpu_s"))
-        ratio = _span(f.ratio(peer, "flat-out", "per_cpu_s"), 2)
+        per_cpu = span(f.get(peer, "flat-out", "per_cpu_s"))
+        ratio = span(f.ratio(peer, "flat-out", "per_cpu_s"), 2)
         lines.append(
             f"| {PEERS[peer].text} | {per_cpu} | {ratio} | "
             f"{_one(f.get(peer, 'flat-out', 'per_s'))} |"
@@ -56,7 +55,7 @@ def _latency(f: Figures) -> str:
                 continue
             tail = " | ".join(_one(f.get(peer, phase, name)) for name in ("p99", "p999", "max"))
             lines.append(
-                f"| {PEERS[peer].text} | {_span(p50)} | {tail} | {1e6 / per_cpu.median:.0f} |"
+                f"| {PEERS[peer].text} | {span(p50)} | {tail} | {1e6 / per_cpu.median:.0f} |"
             )
         tables.append("\n".join(lines))
     return "\n\n".join(tables)
@@ -73,7 +72,7 @@ def _connections(f: Figures) -> str:
         whole = f.get(peer, "idle", "kib_with_account_and_key") if PEERS[peer].is_ours else None
         lines.append(
             f"| {PEERS[peer].text} | {_one(f.get(peer, 'idle', 'kib_per_connection'), 1)} | "
-            f"{_one(whole, 1)} | {_span(f.get(peer, 'setup', 'handshakes_per_s'))} | "
+            f"{_one(whole, 1)} | {span(f.get(peer, 'setup', 'handshakes_per_s'))} | "
             f"{_one(f.get(peer, 'setup', 'handshake_cpu_us'))} |"
         )
     return "\n".join(lines)
@@ -90,7 +89,7 @@ def _append(f: Figures) -> str:
         "|---|--:|--:|",
     ]
     lines += [
-        f"| {PEERS[p].text} | {_span(f.get(p, 'append', 'per_s'))} | "
+        f"| {PEERS[p].text} | {span(f.get(p, 'append', 'per_s'))} | "
         f"{_one(f.get(p, 'append', 'per_cpu_s'))} |"
         for p in ours
     ]
@@ -107,13 +106,19 @@ def write_report(rows: list[Row]) -> None:
     ours = [PEERS[p].is_ours for p in order]
     chart = DOCS / "img" / "performance.svg"
     chart.write_text(bars(title, labels, [found[p] for p in order], ours))
+    replace_block("bench", f"{machine(f.machine)}\n\n{table(rows)}")
+
+
+def replace_block(name: str, text: str) -> None:
+    """Puts figures between the marks of that name in docs/performance.md."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->\n"
     page = DOCS / "performance.md"
-    head, rest = page.read_text().split(_BEGIN)
-    tail = rest.split(_END)[1]
-    page.write_text(f"{head}{_BEGIN}{_machine(f.machine)}\n\n{table(rows)}\n{_END}{tail}")
+    head, rest = page.read_text().split(begin)
+    page.write_text(f"{head}{begin}{text}\n{end}{rest.split(end)[1]}")
 
 
-def _machine(m: Row) -> str:
+def machine(m: Row) -> str:
+    """Where and with what it was measured."""
     versions = "; ".join(text.replace("\n", ", ") for text in m["versions"].values())
     return (
         f"{m['date']}, {m['cpu']}, {m['cores']} virtual cores, Linux {m['kernel']}, durable folder "
@@ -130,7 +135,8 @@ def _one(found: Range | None, places: int = 0) -> str:
     return "–" if found is None else f"{found.median:,.{places}f}"
 
 
-def _span(found: Range | None, places: int = 0) -> str:
+def span(found: Range | None, places: int = 0) -> str:
+    """The median, and the least and the most."""
     if found is None:
         return "–"
     least, most = f"{found.least:,.{places}f}", f"{found.most:,.{places}f}"

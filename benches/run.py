@@ -10,9 +10,12 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from benches import tools
+from benches.clientreport import client_tables, write_client_report
+from benches.clients import CLIENTS, measured
 from benches.peers import PEERS
 from benches.process import Failed
 from benches.report import table, write_report
@@ -26,8 +29,9 @@ def main() -> int:
     asked = _arguments()
     try:
         _check_machine()
-        for name in ("load", "publish", "limit"):
-            tools.program(name)
+        if not asked.clients:
+            for name in ("load", "publish", "limit"):
+                tools.program(name)
         rows = _run(asked)
     except Failed as e:
         print(f"bench: {e}", file=sys.stderr)
@@ -35,32 +39,37 @@ def main() -> int:
     if asked.json:
         print("\n".join(json.dumps(row) for row in rows))
     else:
-        print(table(rows))
+        print(client_tables(rows) if asked.clients else table(rows))
     if asked.report:
-        write_report(rows)
+        (write_client_report if asked.clients else write_report)(rows)
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("peers", nargs="*", help=f"of {', '.join(PEERS)}")
+    shown = f"of {', '.join(PEERS)}; with --clients of {', '.join(CLIENTS)}"
+    parser.add_argument("peers", nargs="*", help=shown)
+    parser.add_argument("--clients", action="store_true", help="clients instead of servers")
     parser.add_argument("--quick", action="store_true", help="one short repetition, no idle round")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
     parser.add_argument("--connections", type=int, default=1000)
-    parser.add_argument("--rates", type=int, nargs="*", default=[5_000, 20_000])
+    parser.add_argument("--rates", type=int, nargs="*", help="events a second")
     parser.add_argument("--no-idle", action="store_true", help="leave out memory after pings")
     parser.add_argument("--data", type=Path, default=tools.BUILD, help="folder of the durable bus")
     parser.add_argument("--json", action="store_true", help="rows as JSON lines, no table")
     parser.add_argument("--no-store", action="store_true", help="keep no results file")
     parser.add_argument("--report", action="store_true", help="write docs/performance.md anew")
     asked = parser.parse_args()
-    unknown = set(asked.peers) - set(PEERS)
+    known = list(CLIENTS if asked.clients else PEERS)
+    unknown = set(asked.peers) - set(known)
     if unknown:
-        parser.error(f"unknown: {', '.join(sorted(unknown))}; peers are {', '.join(PEERS)}")
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; peers are {', '.join(known)}")
+    if asked.rates is None:
+        asked.rates = [1_000, 5_000] if asked.clients else [5_000, 20_000]
     if asked.quick:
         asked.repetitions, asked.seconds, asked.no_idle = 1, 1.0, True
-    asked.peers = asked.peers or list(PEERS)
+    asked.peers = asked.peers or known
     return asked
 
 
@@ -90,17 +99,26 @@ def _run(asked: argparse.Namespace) -> list[Row]:
 
 
 def _trial(name: str, repetition: int, asked: argparse.Namespace, *, idle: bool) -> list[Row]:
-    place = {"peer": name, "repetition": repetition, "connections": asked.connections}
+    place = {"peer": name, "repetition": repetition}
     rows: list[Row] = []
     try:
-        with Trial(PEERS[name], asked.connections, asked.data) as trial:
-            for row in phases(trial, asked.seconds, asked.rates, idle=idle):
-                rows.append(place | row)
-                _say("  " + ", ".join(f"{k} {v}" for k, v in row.items()))
+        for row in _phases(name, asked, idle=idle):
+            rows.append(place | row)
+            _say("  " + ", ".join(f"{k} {v}" for k, v in row.items()))
     except (Failed, OSError, subprocess.CalledProcessError) as e:
         _say(f"  {name} failed: {e}")
         rows.append({**place, "phase": "failed", "error": str(e)})
     return rows
+
+
+def _phases(name: str, asked: argparse.Namespace, *, idle: bool) -> Iterator[Row]:
+    if asked.clients:
+        for venue in CLIENTS[name].venues:
+            yield from measured(CLIENTS[name], venue, asked.seconds, asked.rates)
+        return
+    with Trial(PEERS[name], asked.connections, asked.data) as trial:
+        for row in phases(trial, asked.seconds, asked.rates, idle=idle):
+            yield {"connections": asked.connections} | row
 
 
 def _machine(asked: argparse.Namespace) -> Row:

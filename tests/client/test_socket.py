@@ -11,7 +11,7 @@ import pytest
 from websockets.utils import accept_key
 
 from tests.server.running import until
-from userstream.client.socket import MAX_BYTES, Socket, dialer
+from userstream.client.socket import MAX_BYTES, Socket, Wire, dialer
 
 PIECES = b"\x81\x02hi" + b"\x82\x01\x00" + b"\x89\x01p" + b"\x01\x01a" + b"\x80\x01b"
 WHOLE: list[Any] = ["hi", b"\x00", "pong", "ab"]
@@ -43,8 +43,8 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
-async def talking(talk: Talk, *, accept: bool = True) -> AsyncIterator[Ear]:
-    ear = Ear()
+async def talking(talk: Talk, *, accept: bool = True, ear: Ear | None = None) -> AsyncIterator[Ear]:
+    ear = ear or Ear()
     over = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,13 +113,52 @@ async def test_a_close_frame_is_handed_over_with_its_code() -> None:
         b"\x80\x01a",  # the end of nothing
     ],
 )
-async def test_what_is_no_websocket_ends_the_socket(data: bytes) -> None:
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_is_no_websocket_ends_the_socket(data: bytes, at_once: bool) -> None:
+    heard = asyncio.Event()
+
     async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"\x81\x01a" + data)
+        writer.write(b"\x81\x01a")
+        if not at_once:
+            await heard.wait()
+        writer.write(data)
 
     async with talking(talk) as ear:
+        await until(lambda: ear.heard)
+        heard.set()
         await until(lambda: len(ear.heard) == 2)
         assert ear.heard == ["a", (None, "")]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_after_its_end_nothing_more_is_heard(at_once: bool) -> None:
+    heard, over = asyncio.Event(), asyncio.Event()
+
+    class Leaving(Ear):
+        def frame(self, frame: bytes | str) -> None:
+            super().frame(frame)
+            if frame == "b":
+                assert self.socket is not None
+                self.socket.close()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x81\x01b\x81\x01c" if at_once else b"\x81\x01a")
+        if not at_once:
+            await heard.wait()
+            writer.write(b"\x81\x01b\x81\x01c\x89\x01p")
+        await reader.read()
+        over.set()
+
+    async with talking(talk, ear=Leaving()) as ear:
+        await until(lambda: ear.heard)
+        heard.set()
+        await asyncio.wait_for(over.wait(), 10)
+        assert ear.heard == (["b"] if at_once else ["a", "b"])
+        wire = ear.socket
+        assert isinstance(wire, Wire)
+        wire.data_received(b"\x81\x01d")
+        wire.eof_received()
+        assert ear.heard[-1] == "b"
 
 
 async def test_text_that_is_none_is_handed_over_as_bytes() -> None:

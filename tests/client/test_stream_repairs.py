@@ -145,7 +145,7 @@ async def test_a_refused_timestamp_measures_the_clock_and_is_tried_again() -> No
         async with venue.stream(secret=SECRET) as stream:
             await stream.live(10)
         times = [url for _, url in venue.http.asked if url.endswith("/time")]
-        assert len(times) == 2
+        assert len(times) > 2  # those of the begin
         assert desk.asked == {"openOrders": 3, "account": 1}
 
 

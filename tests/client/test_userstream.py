@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 import time
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,7 @@ from userstream import (
 )
 from userstream.client import userstream
 from userstream.client.http import Reply
+from userstream.client.options import Options
 
 
 async def test_events_come_typed_and_in_order() -> None:
@@ -340,6 +342,7 @@ async def test_a_stream_is_begun_once_and_used_while_it_is_open() -> None:
         ({"stream_url": "ws://x/?y=1"}, "y=1"),
         ({"redundancy": 3}, "redundancy"),
         ({"queue": 0}, "queue"),
+        ({"reconcile_s": 9}, "reconcile_s is 9; from 10 to 86400, or None"),
         ({"venue": "bhex"}, "bhex"),
     ],
 )
@@ -347,6 +350,16 @@ def test_wrong_arguments_are_named(wrong: dict[str, Any], named: str) -> None:
     given = {"venue": "binance", "key": "k"} | wrong
     with pytest.raises(InvalidSettings, match=named):
         UserStream(given.pop("venue"), **given)
+
+
+def test_whom_to_trust_is_a_file_a_context_the_system_or_anyone() -> None:
+    urls: dict[str, Any] = {"rest_url": "https://x", "stream_url": "wss://x"}
+    mine = ssl.create_default_context()
+    assert Options(key="k", **urls, verify=mine).tls is mine
+    assert Options(key="k", **urls).tls.verify_mode is ssl.CERT_REQUIRED
+    assert Options(key="k", **urls, verify=False).tls.verify_mode is ssl.CERT_NONE
+    with pytest.raises(InvalidSettings, match=r"verify: 'none\.pem'"):
+        _ = Options(key="k", **urls, verify="none.pem").tls
 
 
 def test_addresses_of_the_real_venues_are_known() -> None:

@@ -424,3 +424,21 @@ def test_on_a_fast_clock_heartbeats_come_in_real_time() -> None:
     assert it.deadline() == T + 100_000
     it.rebase(T + 50_000, T + 50_000, 1)
     assert it.deadline() == T + 50_500
+
+
+def test_what_a_dead_client_is_sent_does_not_keep_its_mexc_stream_open() -> None:
+    """A proxy may acknowledge for it; nobody pings on MEXC, and the heartbeats go on."""
+    it = Session(load("mexc"), Limits(), T, bound=True, heartbeat_s=10)
+    it.handle(text(PING, ORDERS), T + 5_000)
+    for beat in range(10_000, 65_000, 10_000):
+        assert it.handle(Tick(), T + beat) == [Beat()]
+        it.sent_ms = T + beat
+    assert it.deadline() == T + 65_000
+    assert it.handle(Tick(), T + 65_000) == [Close(End.IDLE)]
+
+
+def test_a_client_with_heartbeats_that_says_anything_lives() -> None:
+    it = Session(load("mexc"), Limits(), T, bound=True, heartbeat_s=60)
+    it.handle(ControlIn(pong=True), T + 50_000)
+    assert it.handle(Tick(), T + 60_000) == [Beat()]
+    assert it.deadline() == T + 110_000

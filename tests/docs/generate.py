@@ -14,6 +14,7 @@ import msgspec
 
 from tests.docs import machines, marks, pictures, publishing_schema
 from tests.docs.fields import Field, fields_of, options_of, order_options_of, plain
+from tests.reliability.client.cases import rows
 from userstream.cli.watch.records import RECORDS
 from userstream.core.client.bounds import Bounds
 from userstream.core.closing import End
@@ -36,7 +37,8 @@ _PAGES = ("settings", "publishing", "close-codes", "stream", "extension", "watch
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = REFERENCE / "publishing.schema.json"
-PAGES = tuple(REFERENCE / f"{name}.md" for name in _PAGES)
+FAULTS = ROOT / "docs" / "explanation" / "faults.md"
+PAGES = (*(REFERENCE / f"{name}.md" for name in _PAGES), FAULTS)
 _SECTION = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _TABLES = {"hosts", "venues", "symbols", "coin_ids", "limits", "nats"}
 """Settings that only a file can hold."""
@@ -298,6 +300,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "events": events,
     "words": words,
     "codes": codes,
+    "faults": lambda: table("fault | a bot that | gets | `UserStream`", rows()),
     "states": machines.session_states,
     "stream-states": machines.stream_states,
     "stream-meanings": lambda: table("state | meaning", machines.stream_meanings()),

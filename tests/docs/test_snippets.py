@@ -26,7 +26,10 @@ CLIENT = DOCS / "how-to" / "use-the-client.md"
 WATCHING = DOCS / "how-to" / "watch-a-stream.md"
 TRADING = DOCS / "how-to" / "trade-in-the-sandbox.md"
 MOVED = DOCS / "how-to" / "move-a-bot.md"  # needs other libraries: tests/interop
-WITH_OWN_SERVER = (DOCS / "how-to" / "run-a-server.md", DOCS / "how-to" / "verify-api-keys.md")
+WITH_OWN_SERVER = tuple(
+    DOCS / "how-to" / f"{name}.md"
+    for name in ("run-a-server", "verify-api-keys", "back-up-a-server")
+)
 
 AT_LEAST = """
 <!-- test: shows 7 stored, 0 stored before, 0 refused -->

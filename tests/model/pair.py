@@ -40,8 +40,8 @@ class World:
 
     def __init__(self, name: str, seed: int = 0, *, extension: bool = False) -> None:
         venue = load(name)
-        # A day of two hours: the same cut, and fewer ticks on the way to it.
-        self.venue = replace(venue, stream=replace(venue.stream, max_age_ms=2 * HOUR_MS))
+        # A day of an hour: the same cut, and fewer ticks on the way to it.
+        self.venue = replace(venue, stream=replace(venue.stream, max_age_ms=HOUR_MS))
         self.random = random.Random(seed)
         self.truth = Truth()
         self.served = Served(self.venue, self, self.truth, self.random)

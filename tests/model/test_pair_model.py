@@ -130,7 +130,7 @@ class PairModel(RuleBasedStateMachine):
 
     @rule()
     def a_day(self) -> None:
-        self.world.advance(130 * MINUTE)
+        self.world.advance(70 * MINUTE)
 
     @invariant()
     def it_never_vouches_on_a_dead_key_or_without_a_socket(self) -> None:
@@ -160,7 +160,7 @@ class PairModel(RuleBasedStateMachine):
             return
         world = self.world
         world.rest_fails, world.lag_ms = 0, 0
-        world.advance(25 * MINUTE)
+        world.advance((5 if self.extension else 25) * MINUTE)
         assert world.state is State.LIVE
         self._every_fill_was_told()
         self._no_order_came_back()
@@ -230,9 +230,21 @@ class PairModel(RuleBasedStateMachine):
         assert not [t for t in self.world.told if isinstance(t, Gap)]
 
 
+def run(name: str, *, extension: bool, examples: int, steps: int) -> None:
+    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name, "extension": extension})
+    lengths = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
+    run_state_machine_as_test(model, settings=lengths)
+
+
 @pytest.mark.parametrize("extension", [False, True], ids=["venue", "ours"])
 @pytest.mark.parametrize("name", names())
 def test_the_pair(name: str, extension: bool) -> None:
-    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name, "extension": extension})
-    steps = settings(max_examples=8, stateful_step_count=25, deadline=None)
-    run_state_machine_as_test(model, settings=steps)
+    run(name, extension=extension, examples=4, steps=20)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("extension", [False, True], ids=["venue", "ours"])
+@pytest.mark.parametrize("name", names())
+def test_the_pair_at_length(name: str, extension: bool) -> None:
+    run(name, extension=extension, examples=100, steps=25)

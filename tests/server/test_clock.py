@@ -56,7 +56,7 @@ async def test_an_alarm_waits_on_where_the_loop_wakes_it_too_early() -> None:
 async def test_deadlines_come_at_once_when_the_clock_jumps_over_them() -> None:
     clock = Clock()
     handed: list[str] = []
-    deadlines = Deadlines(clock, handed.append)
+    deadlines = Deadlines(clock, handed.append, lambda _: True)
     deadlines.add(clock.ms() + 86_400_000, "tomorrow")
     deadlines.add(clock.ms() + 60_000, "soon")
     clock.change(advance_ms=60_000)
@@ -68,6 +68,21 @@ async def test_deadlines_come_at_once_when_the_clock_jumps_over_them() -> None:
     clock.change(speed=100_000)
     await asyncio.sleep(0.01)
     assert len(handed) == 2
+
+
+async def test_deadlines_let_go_of_what_waits_no_more() -> None:
+    clock = Clock()
+    waiting = set(range(0, 1_000, 7))
+    handed: list[int] = []
+    deadlines = Deadlines(clock, handed.append, waiting.__contains__)
+    for n in range(1_000):
+        deadlines.add(clock.ms() + 60_000 + n, n)
+        if n not in waiting:
+            deadlines.forget_one()
+    assert len(deadlines._heap) < 2 * len(waiting) + 200
+    clock.change(advance_ms=120_000)
+    await until(lambda: waiting <= {*handed}, within_s=2)
+    assert [n for n in handed if n in waiting] == sorted(waiting)
 
 
 async def test_an_hour_passes_in_a_second_and_only_the_key_notices() -> None:

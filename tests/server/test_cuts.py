@@ -137,27 +137,6 @@ async def test_from_a_folder_over_pages_while_others_are_committed(
             resumed.close()
 
 
-async def test_a_herd_reads_each_page_about_once(tmp_path: Path) -> None:
-    venue = load("binance")
-    async with rig(tmp_path / "data") as rigged:
-        uncut = rigged.stream(venue)
-        await rigged.publish([*mixed(200)])
-        reads = 0
-        load_page = rigged.bus._pages._load
-
-        def counted(account: str, number: int) -> Any:
-            nonlocal reads
-            reads += 1
-            return load_page(account, number)
-
-        rigged.bus._pages._load = counted  # type: ignore[method-assign]
-        herd = [rigged.stream(venue, resume=uncut.cursor(uncut.frames[0])) for _ in range(20)]
-        for stream in herd:
-            await stream.settled()
-            assert stream.frames == uncut.frames[1:]
-        assert reads < 30  # four pages; the last one is never kept
-
-
 async def test_whole_events_hold_in_every_dialect() -> None:
     async with rig() as rigged:
         streams = [rigged.stream(venue) for venue in VENUES]
@@ -315,16 +294,3 @@ async def test_a_hole_in_the_log_is_never_passed_over(tmp_path: Path) -> None:
         assert [stream.mark(f).seq for f in stream.frames] == [3]  # 4 gives no frame there
         assert stream.outlet.ended is not None
         assert stream.outlet.ended.label == "internal"
-
-
-async def test_pages_are_kept_within_their_bytes(tmp_path: Path) -> None:
-    async with rig(tmp_path / "data", Limits(replay_cache_bytes=1_000_000)) as rigged:
-        uncut = rigged.stream(load("spacedex"))
-        await rigged.publish([*mixed(500)])
-        for _ in range(2):
-            resumed = rigged.stream(load("spacedex"), resume=Cursor(rigged.bus.epoch, 0, 9_999))
-            await resumed.settled()
-            assert uncut.said_of(resumed.frames) == uncut.said_of(uncut.frames)
-        pages = rigged.bus._pages
-        assert 0 < sum(size for _, size in pages._kept.values()) == pages._size <= 1_000_000
-        assert len(pages._kept) < 2_125 // 256

@@ -234,5 +234,5 @@ async def test_what_is_sent_after_the_servers_close_is_not_obeyed() -> None:
 
 
 def test_the_sending_half_alone_is_no_connection() -> None:
-    with pytest.raises(TypeError, match="abstract method '?end"):
+    with pytest.raises(TypeError, match=r"abstract method '?end"):
         Outgoing(None)  # type: ignore[abstract, arg-type]

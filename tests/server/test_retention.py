@@ -115,7 +115,7 @@ async def test_a_short_window_is_in_the_metrics(tmp_path: Path) -> None:
 
 async def test_a_log_without_checkpoints_has_its_pictures_all_the_same(tmp_path: Path) -> None:
     venue = load("binance")
-    async with rig(tmp_path / "data") as rigged:
+    async with rig(tmp_path / "data", Limits(replay_cache_bytes=1)) as rigged:
         uncut = rigged.stream(venue)
         await publish_many(rigged, 6)
         store = rigged.bus._store

@@ -14,7 +14,7 @@ def parser():
     """Text to a dict, or bytes to a message."""
     if VENUE != "mexc":
         return json.loads
-    from userstream.venues.mexc.push_pb2 import Push
+    from userstream.venues.mexc.push_pb2 import Push  # noqa: PLC0415 - MEXC's alone
 
     return Push.FromString
 

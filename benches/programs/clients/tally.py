@@ -7,17 +7,18 @@ import time
 
 _EVERY = 256
 VENUE, PORT = sys.argv[1], int(sys.argv[2])
-_SECONDS, _EVENTS = float(sys.argv[3]), int(sys.argv[4])
+_SECONDS, _EVENTS, _TIMED = float(sys.argv[3]), int(sys.argv[4]), sys.argv[5] == "timed"
 REST, STREAM = f"http://127.0.0.1:{PORT}", f"ws://127.0.0.1:{PORT}"
-TIMED = _EVENTS > 0
-"""Whether so many events are awaited, each with the time of its sending; else: seconds."""
+TIMED = _TIMED
+"""Whether all events are awaited, each with the time of its sending; else they are counted for
+some seconds, or until there are no more."""
 
 
 class Tally:
     """Counts events, or takes their delays; prints a row and ends the process when it is time."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self._count = self._first = 0
         self._began_s = self._cpu_s = 0.0
         self._look = 1
         self._delays_ns: list[int] = []
@@ -30,11 +31,11 @@ class Tally:
             return
         now_s = time.monotonic()
         if not self._began_s:
-            self._began_s, self._cpu_s, self._count = now_s, time.process_time(), 0
-        elif now_s - self._began_s >= _SECONDS:
+            self._began_s, self._cpu_s, self._first = now_s, time.process_time(), self._count
+        elif now_s - self._began_s >= _SECONDS or self._count >= _EVENTS:
             took_s, used_s = now_s - self._began_s, time.process_time() - self._cpu_s
-            _end(events=self._count, took_s=took_s, cpu_s=used_s)
-        self._look = self._count + _EVERY
+            _end(events=self._count - self._first, took_s=round(took_s, 3), cpu_s=round(used_s, 4))
+        self._look = min(self._count + _EVERY, _EVENTS)
 
     def timed(self, sent_ns: int) -> None:
         """An event came to the handler that was sent at that time."""

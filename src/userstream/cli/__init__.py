@@ -7,6 +7,7 @@ import sys
 import typer
 
 from userstream.cli.accounts import accounts
+from userstream.cli.backup import backup, restore
 from userstream.cli.publish import publish
 from userstream.cli.sandbox import sandbox
 from userstream.cli.serve import serve
@@ -26,6 +27,8 @@ app.add_typer(sandbox, name="sandbox")
 app.command()(serve)
 app.command()(publish)
 app.command()(watch)
+app.command()(backup)
+app.command()(restore)
 app.command()(verify)
 app.add_typer(accounts, name="accounts")
 

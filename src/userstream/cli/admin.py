@@ -23,6 +23,10 @@ Token = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DEFAULT_URL = "http://127.0.0.1:8081"
 DEFAULT_TOKEN = "sandbox"  # noqa: S105 - a sandbox has no secrets
+SANDBOX_REST = "http://127.0.0.1:8080"
+SANDBOX_STREAM = "ws://127.0.0.1:9443"
+ALICE = ("alicekey", "alicesecret")
+"""API key and secret of the sandbox's first account, unless it is run with others."""
 SandboxToken = Annotated[
     str, typer.Option("--token", help="Admin token.", envvar="USERSTREAM_ADMIN_TOKEN")
 ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from userstream.cli.admin import AsJson
+from userstream.cli.admin import ALICE, SANDBOX_REST, SANDBOX_STREAM, AsJson
 from userstream.errors import InvalidSettings
 from userstream.venues import names
 
@@ -21,32 +21,37 @@ if TYPE_CHECKING:
 _AMOUNT = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
+Venue = Annotated[str, typer.Argument(help=f"Through which venue: {', '.join(names())}.")]
+Side = Annotated[str, typer.Argument(help="buy or sell.")]
+Symbol = Annotated[str, typer.Argument(help="A pair, such as BTCUSDT.")]
+Quantity = Annotated[
+    str | None, typer.Argument(help="Base quantity, such as 0.01.", show_default=False)
+]
+Price = Annotated[
+    str | None, typer.Argument(help="Limit price; without it, a market order.", show_default=False)
+]
+Quote = Annotated[
+    str | None, typer.Option(help="Amount of quote asset for a market order.", show_default=False)
+]
+Rest = Annotated[str, typer.Option(help="REST port of the sandbox.", envvar="USERSTREAM_REST_URL")]
+Stream = Annotated[str, typer.Option(help="Its stream port.", envvar="USERSTREAM_STREAM_URL")]
+ApiKey = Annotated[str, typer.Option(help="API key of the account.")]
+ApiSecret = Annotated[str, typer.Option(help="Its secret.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the next event.", min=0, max=3600)]
+
+
 def order(  # noqa: PLR0917 - options, all by name
-    venue: Annotated[str, typer.Argument(help=f"Through which venue: {', '.join(names())}.")],
-    side: Annotated[str, typer.Argument(help="buy or sell.")],
-    symbol: Annotated[str, typer.Argument(help="A pair, such as BTCUSDT.")],
-    quantity: Annotated[
-        str | None, typer.Argument(help="Base quantity, such as 0.01.", show_default=False)
-    ] = None,
-    price: Annotated[
-        str | None,
-        typer.Argument(help="Limit price; without it, a market order.", show_default=False),
-    ] = None,
-    quote: Annotated[
-        str | None,
-        typer.Option(help="Amount of quote asset for a market order.", show_default=False),
-    ] = None,
-    rest: Annotated[
-        str, typer.Option(help="REST port of the sandbox.", envvar="USERSTREAM_REST_URL")
-    ] = "http://127.0.0.1:8080",
-    stream: Annotated[
-        str, typer.Option(help="Its stream port.", envvar="USERSTREAM_STREAM_URL")
-    ] = "ws://127.0.0.1:9443",
-    api_key: Annotated[str, typer.Option(help="API key of the account.")] = "alicekey",
-    api_secret: Annotated[str, typer.Option(help="Its secret.")] = "alicesecret",  # noqa: S107
-    wait: Annotated[
-        float, typer.Option(help="Seconds to wait for the next event.", min=0, max=3600)
-    ] = 2.0,
+    venue: Venue,
+    side: Side,
+    symbol: Symbol,
+    quantity: Quantity = None,
+    price: Price = None,
+    quote: Quote = None,
+    rest: Rest = SANDBOX_REST,
+    stream: Stream = SANDBOX_STREAM,
+    api_key: ApiKey = ALICE[0],
+    api_secret: ApiSecret = ALICE[1],
+    wait: Wait = 2.0,
     as_json: AsJson = False,
 ) -> None:
     """Place an order as a bot would, and print what its stream tells of it.
@@ -56,23 +61,29 @@ def order(  # noqa: PLR0917 - options, all by name
     """
     from userstream.sandbox.order import OrderAsked  # noqa: PLC0415 - an extra
 
-    if venue not in names():
-        raise InvalidSettings(f"venue is {venue[:40]!r}; allowed are {', '.join(names())}")
-    if side.upper() not in {"BUY", "SELL"}:
-        raise InvalidSettings(f"side is {side[:40]!r}; allowed are buy and sell")
-    if (quantity is None) == (quote is None):
+    asked = OrderAsked(
+        venue, side, symbol, quantity, quote, price, rest, stream, api_key, api_secret, wait
+    )
+    _check(asked)
+    asyncio.run(_place(asked, as_json=as_json))
+
+
+def _check(asked: OrderAsked) -> None:
+    """Raises what is wrong with an argument, and what is allowed."""
+    if asked.venue not in names():
+        raise InvalidSettings(f"venue is {asked.venue[:40]!r}; allowed are {', '.join(names())}")
+    if asked.side.upper() not in {"BUY", "SELL"}:
+        raise InvalidSettings(f"side is {asked.side[:40]!r}; allowed are buy and sell")
+    if (asked.quantity is None) == (asked.quote is None):
         raise InvalidSettings("an order has a QUANTITY, or --quote AMOUNT in its place")
-    for name, amount in (("quantity", quantity), ("price", price), ("--quote", quote)):
+    amounts = {"quantity": asked.quantity, "price": asked.price, "--quote": asked.quote}
+    for name, amount in amounts.items():
         if amount is not None and not _AMOUNT.fullmatch(amount):
             raise InvalidSettings(
                 f"{name} is {amount[:40]!r}; allowed is a plain decimal such as 0.01"
             )
-    if not (api_key.isascii() and api_key.isprintable()):
+    if not (asked.api_key.isascii() and asked.api_key.isprintable()):
         raise InvalidSettings("--api-key is not printable ASCII, and no API key is anything else")
-    asked = OrderAsked(
-        venue, side, symbol, quantity, quote, price, rest, stream, api_key, api_secret, wait
-    )
-    asyncio.run(_place(asked, as_json=as_json))
 
 
 async def _place(asked: OrderAsked, *, as_json: bool) -> None:

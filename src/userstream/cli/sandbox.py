@@ -27,6 +27,29 @@ from userstream.cli.serve import AdminPort, Rest, RootVenue, Stream, run_loop
 from userstream.cli.traders import account, desk
 from userstream.venues import DEFAULT
 
+NewToken = Annotated[str, typer.Option(help="Admin token.")]
+Data = Annotated[
+    str, typer.Option(help="Folder for the data; without it, memory.", show_default=False)
+]
+Traders = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME:API_KEY:API_SECRET, repeatable; the key works in every venue.",
+        show_default="alice and bob",
+    ),
+]
+SandboxConfig = Annotated[
+    Path | None, typer.Option(help="TOML file with symbols, venues, limits.", show_default=False)
+]
+Seed = Annotated[int, typer.Option(help="Same seed and orders, same events.", min=0)]
+MarketMaker = Annotated[bool, typer.Option(help="Whether a market maker trades against everybody.")]
+ClockSpeed = Annotated[
+    float, typer.Option(help="Seconds that pass in one second.", min=0.001, max=100_000)
+]
+PageAsJson = Annotated[
+    bool, typer.Option("--json", help="Print URLs and accounts as one line of JSON.")
+]
+
 
 class _RunByDefault(TyperGroup):
     """``userstream sandbox --venue mexc`` means ``userstream sandbox run --venue mexc``."""
@@ -51,32 +74,15 @@ def run(  # noqa: PLR0917 - options, all by name
     rest: Rest = "127.0.0.1:8080",
     stream: Stream = "127.0.0.1:9443",
     admin: AdminPort = "127.0.0.1:8081",
-    admin_token: Annotated[str, typer.Option(help="Admin token.")] = "sandbox",  # noqa: S107
+    admin_token: NewToken = DEFAULT_TOKEN,
     venue: RootVenue = DEFAULT,
-    data: Annotated[
-        str, typer.Option(help="Folder for the data; without it, memory.", show_default=False)
-    ] = "",
-    account: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="NAME:API_KEY:API_SECRET, repeatable; the key works in every venue.",
-            show_default="alice and bob",
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="TOML file with symbols, venues, limits.", show_default=False),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Same seed and orders, same events.", min=0)] = 1,
-    maker: Annotated[
-        bool, typer.Option(help="Whether a market maker trades against everybody.")
-    ] = True,
-    clock_speed: Annotated[
-        float, typer.Option(help="Seconds that pass in one second.", min=0.001, max=100_000)
-    ] = 1.0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print URLs and accounts as one line of JSON.")
-    ] = False,
+    data: Data = "",
+    account: Traders = None,
+    config: SandboxConfig = None,
+    seed: Seed = 1,
+    maker: MarketMaker = True,
+    clock_speed: ClockSpeed = 1.0,
+    as_json: PageAsJson = False,
 ) -> None:
     """Run a sandbox exchange: prints its URLs, accounts and keys, and lines to paste."""
     from userstream.sandbox.options import SandboxOptions  # noqa: PLC0415 - an extra

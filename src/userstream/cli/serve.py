@@ -33,29 +33,31 @@ CertificateKey = Annotated[
     str | None, typer.Option("--tls-key", help="Private key (PEM).", show_default=False)
 ]
 
+Config = Annotated[Path | None, typer.Option(help="TOML file with settings.", show_default=False)]
+Bus = Annotated[
+    str | None,
+    typer.Option(
+        help="file:DIR (default file:userstream-data), memory: or nats://HOST[,HOST…].",
+        show_default=False,
+    ),
+]
+Durability = Annotated[
+    str | None,
+    typer.Option(
+        help="What an acknowledged event survives: power-cut (default) or process-kill.",
+        show_default=False,
+    ),
+]
+
 
 def serve(  # noqa: PLR0917 - options, all by name
-    config: Annotated[
-        Path | None, typer.Option(help="TOML file with settings.", show_default=False)
-    ] = None,
+    config: Config = None,
     rest: Rest = None,
     stream: Stream = None,
     admin: AdminPort = None,
     venue: RootVenue = None,
-    bus: Annotated[
-        str | None,
-        typer.Option(
-            help="file:DIR (default file:userstream-data), memory: or nats://HOST[,HOST…].",
-            show_default=False,
-        ),
-    ] = None,
-    durability: Annotated[
-        str | None,
-        typer.Option(
-            help="What an acknowledged event survives: power-cut (default) or process-kill.",
-            show_default=False,
-        ),
-    ] = None,
+    bus: Bus = None,
+    durability: Durability = None,
     tls_cert: Certificate = None,
     tls_key: CertificateKey = None,
 ) -> None:
@@ -69,15 +71,9 @@ def serve(  # noqa: PLR0917 - options, all by name
     from userstream.server.settings import load_settings, markets_of  # noqa: PLC0415
 
     arguments = {
-        "rest": rest,
-        "stream": stream,
-        "admin": admin,
-        "venue": venue,
-        "bus": bus,
-        "durability": durability,
-        "tls_cert": tls_cert,
-        "tls_key": tls_key,
-    }
+        "rest": rest, "stream": stream, "admin": admin, "venue": venue, "bus": bus,
+        "durability": durability, "tls_cert": tls_cert, "tls_key": tls_key,
+    }  # fmt: skip
     settings = load_settings(config, os.environ, arguments)
     if not settings.venue:
         settings = msgspec.structs.replace(settings, venue=DEFAULT)

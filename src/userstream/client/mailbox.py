@@ -61,6 +61,9 @@ class Mailbox:
 
     def take(self) -> Item | None:
         """The next item, or ``None`` where there is none now."""
+        if self._spill is None and not self._stopped:
+            with contextlib.suppress(IndexError):  # the other thread only adds: no lock is needed
+                return self._items.popleft()
         with self._lock:
             if not self._items and self._spill is not None:
                 self._items.extend(self._spill.read(self._most))

@@ -68,8 +68,8 @@ class Options:
             if not least <= getattr(self, name) <= most:
                 raise InvalidSettings(f"{name} is {getattr(self, name)}; from {least} to {most}")
         every_s = self.reconcile_s
-        if every_s is not None and not 60 <= every_s <= 86_400:
-            raise InvalidSettings(f"reconcile_s is {every_s}; from 60 to 86400, or None: never")
+        if every_s is not None and not 10 <= every_s <= 86_400:
+            raise InvalidSettings(f"reconcile_s is {every_s}; from 10 to 86400, or None: never")
 
     @property
     def access(self) -> Access:
@@ -78,12 +78,18 @@ class Options:
 
     @property
     def tls(self) -> ssl.SSLContext:
-        """Whom to trust. Takes some 20 ms to make."""
+        """Whom to trust. Takes some 20 ms to make.
+
+        Raises:
+            InvalidSettings: the file of authorities is none.
+        """
         if isinstance(self.verify, ssl.SSLContext):
             return self.verify
-        context = ssl.create_default_context(
-            cafile=self.verify if isinstance(self.verify, str) else None
-        )
+        file = self.verify if isinstance(self.verify, str) else None
+        try:
+            context = ssl.create_default_context(cafile=file)
+        except OSError as e:
+            raise InvalidSettings(f"verify: {file!r} is no file of authorities: {e}") from None
         if self.verify is False:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE

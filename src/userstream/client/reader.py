@@ -25,6 +25,8 @@ from userstream.venue import Ask, Call, Venue
 
 _DELETE_S = 3.0
 _PROVE_MS = 5_000
+_BATCH = 256
+"""Events that go to the program at once; a turn of the loop can read megabytes."""
 
 
 class Ways(NamedTuple):
@@ -55,6 +57,9 @@ class Reader:
         self._timer: asyncio.TimerHandle | None = None
         self._arming = False
         self._stalled = False
+        self._turning = False
+        self._told: list[Item] = []
+        self._changes: list[StateChange] = []
         self._over = asyncio.Event()
 
     async def run(self) -> None:
@@ -65,6 +70,7 @@ class Reader:
             if self._deleting:
                 await asyncio.wait(self._deleting, timeout=_DELETE_S)
         finally:
+            self._post()
             if self._timer is not None:
                 self._timer.cancel()
             for listener in self._sockets.values():
@@ -84,6 +90,7 @@ class Reader:
                 self._do(action)
         if told:
             self._tell(told, now_ms)
+        self._deliver(in_turn=isinstance(given, FrameIn))
         if self._feed.stream.state is State.STOPPED:
             self._over.set()
         elif not self._arming:
@@ -151,16 +158,38 @@ class Reader:
                 self._mailbox.end(StreamRefused(f"{self._venue.name}: {why}"))
 
     def _tell(self, told: list[Told], now_ms: int) -> None:
-        proof = self._feed.proof(now_ms) if self._proofs else None
-        items = [Item(what) for what in told]
-        items[-1] = Item(told[-1], proof)
-        changes = [what for what in told if isinstance(what, StateChange)]
-        stalled = self._mailbox.put(items)
+        self._told += [Item(what) for what in told]
+        if self._proofs:
+            self._told[-1] = Item(told[-1], self._feed.proof(now_ms))
+        self._changes += [what for what in told if isinstance(what, StateChange)]
+
+    def _deliver(self, *, in_turn: bool) -> None:
+        """Posts what is told; of frames not each by itself, for a read has many."""
+        if in_turn and len(self._told) < _BATCH:
+            if self._told and not self._turning:
+                self._turning = True
+                self._loop.call_soon(self._turn)
+        elif self._post():
+            if in_turn:
+                self._hold()
+            else:
+                self._loop.call_soon(self._hold)
+
+    def _turn(self) -> None:
+        """Posts what the frames of one turn of the loop told."""
+        self._turning = False
+        if self._post():
+            self._hold()
+
+    def _post(self) -> bool:
+        """Puts what is told into the mailbox; whether the reader has to stop, from now on."""
+        items, self._told = self._told, []
+        changes, self._changes = self._changes, []
+        stalled = bool(items) and self._mailbox.put(items) and not self._stalled
         for change in changes:
             self._mailbox.change(change.after, change.why)
-        if stalled and not self._stalled:
-            self._stalled = True
-            self._loop.call_soon(self._hold)
+        self._stalled |= stalled
+        return stalled
 
     def _hold(self) -> None:
         """The program takes nothing: what comes is left to the kernel, and then to the venue."""

@@ -55,7 +55,7 @@ class UserStream:
             ``spill``: they go on to a temporary file, up to ``spill_bytes``, and then it blocks.
         spill_bytes: the most that is on disk.
         hold_ms: how long an event waits for an earlier one, in ms; 0: late ones are marked.
-        reconcile_s: how often, in seconds from 60 on, a healthy stream is compared with REST, so
+        reconcile_s: how often, in seconds from 10 on, a healthy stream is compared with REST, so
             that a frame that the venue lost is found; ``None``: never. Needs the secret; with the
             extension nothing has to be asked.
         states: whether changes of the state are given as events too.

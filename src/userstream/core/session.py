@@ -102,8 +102,8 @@ class Session:
     A network does not become faster because a clock does: ``pace`` is how many milliseconds of the
     server pass in a real one, and pings, heartbeats and idle rules wait that many times longer.
 
-    ``early_ms`` is how much sooner it ends than at the venue's greatest age: streams that were opened
-    together, after a restart, would all be opened anew together a day later.
+    ``early_ms`` is how much sooner it ends than at the venue's greatest age: streams that were
+    opened together, after a restart, would all be opened anew together a day later.
 
     The hot path does not pass through ``handle``: the shell writes frames itself and tells the
     time of the last one by setting ``sent_ms``.
@@ -177,7 +177,6 @@ class Session:
         """When ``Tick`` is due next, or ``None``."""
         if self.state is State.ENDED:
             return None
-        stream = self._stream
         due = self._ends_ms
         for at in (self._ping_ms, self._json_ping_ms, self._beat_ms, self._silence_ends()):
             if at is not None and at < due:
@@ -208,7 +207,9 @@ class Session:
         stream = self._stream
         if self.state is State.UNBOUND:
             return self._after(self._since_ms, stream.subscribe_within_ms)
-        return self._after(max(self.sent_ms, self._since_ms), stream.idle_after_ms)
+        # Heartbeats are sent for ever: with them only what comes back shows that somebody is there.
+        last_ms = self.sent_ms if self._beat_every_ms is None else self._life_ms
+        return self._after(max(last_ms, self._since_ms), stream.idle_after_ms)
 
     def _dies(self) -> int:
         return self._life_ms + round(self._stream.dead_after_ms * self._pace)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -17,6 +19,7 @@ from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
 from userstream.server.accounts import AccountRecord, Registry
+from userstream.server.backup import Backups
 from userstream.server.bus import Bus, Stored
 from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
@@ -26,6 +29,7 @@ from userstream.server.publish import Publishing
 _log = logger("admin")
 _JSON = "application/json"
 _PAGE = 1_000
+T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -35,6 +39,13 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     account: str
     api_key: str
     api_secret: str | None = None
+
+
+class Target(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of ``POST /_backup``."""
+
+    folder: str
+    """On the server's machine."""
 
 
 class AdminApp:
@@ -48,6 +59,7 @@ class AdminApp:
         metrics: Metrics,
         limits: Limits,
         token: str,
+        backups: Backups,
         more_routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._bus = bus
@@ -55,6 +67,7 @@ class AdminApp:
         self._keys = keys
         self._metrics = metrics
         self._limits = limits
+        self._backups = backups
         self._token = f"Bearer {token}".encode()
         self.ready = False
         guarded = self._guarded
@@ -68,6 +81,7 @@ class AdminApp:
                 Route("/_events", guarded(self._history)),
                 Route("/_accounts", guarded(self._list)),
                 Route("/_accounts", guarded(self._add), methods=["POST"]),
+                Route("/_backup", guarded(self._backup), methods=["POST"]),
                 Route("/_accounts/{name}", guarded(self._revoke), methods=["DELETE"]),
                 *(_GuardedRoute(route, self._token) for route in more_routes),
             ],
@@ -99,6 +113,7 @@ class AdminApp:
     async def _metrics_text(self, _: Request) -> Response:
         self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
+        self._metrics.refusing.set(self._bus.refusing)
         self._metrics.window.clear()
         for account, seconds in self._bus.short_windows().items():
             self._metrics.window.labels(account).set(round(seconds, 3))
@@ -120,11 +135,7 @@ class AdminApp:
         return _json([_shown(r) for r in self._accounts.listed()])
 
     async def _add(self, request: Request) -> Response:
-        body = await request.body()
-        try:
-            new = msgspec.json.decode(body[: self._limits.event_bytes], type=NewKey)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
-            raise InvalidSettings(f'{e}; a body is {{"account":…,"api_key":…}}') from None
+        new = await self._read(request, NewKey, '{"account":…,"api_key":…}')
         key = await self._accounts.add(new.account, new.api_key, new.api_secret)
         return _json({"account": new.account, "api_key": key.fingerprint}, 201)
 
@@ -134,6 +145,18 @@ class AdminApp:
         gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
+
+    async def _backup(self, request: Request) -> Response:
+        target = await self._read(request, Target, '{"folder":…}')
+        label = await self._backups.make(Path(target.folder), time.time_ns() // 1_000_000)
+        return _json({"folder": target.folder, "bytes": label.bytes, "epoch": label.epoch})
+
+    async def _read(self, request: Request, kind: type[T], form: str) -> T:
+        body = await request.body()
+        try:
+            return msgspec.json.decode(body[: self._limits.event_bytes], type=kind)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
+            raise InvalidSettings(f"{e}; a body is {form}") from None
 
 
 class _GuardedRoute(BaseRoute):

@@ -61,6 +61,11 @@ class Bus(Log, Protocol):
         """Accepted and not yet committed."""
         ...
 
+    @property
+    def refusing(self) -> bool:
+        """Whether the last commit was refused."""
+        ...
+
     def submission(self) -> Submission:
         """A publishing request, whose lines are handed to ``append`` in order."""
         ...

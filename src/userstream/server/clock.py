@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_FEW = 64
+"""Items that wait no more, which are not worth a clean-up."""
 Changed = Callable[[int, int], None]
 
 
@@ -106,11 +108,16 @@ class Alarm:
 
 
 class Deadlines(Generic[T]):
-    """Many deadlines behind one alarm. What is due is handed to ``due``, the earliest first."""
+    """Many deadlines behind one alarm. What is due is handed to ``due``, the earliest first.
 
-    def __init__(self, clock: Clock, due: Callable[[T], None]) -> None:
+    ``waits`` says whether an item still is to be handed over.
+    """
+
+    def __init__(self, clock: Clock, due: Callable[[T], None], waits: Callable[[T], bool]) -> None:
         self._clock = clock
         self._due = due
+        self._waits = waits
+        self._gone = 0
         self._heap: list[tuple[int, int, T]] = []
         self._count = itertools.count()  # breaks ties, so that items are never compared
         self._alarm = Alarm(clock, self._ring)
@@ -119,6 +126,14 @@ class Deadlines(Generic[T]):
         """Hands an item over at that time."""
         heapq.heappush(self._heap, (due_ms, next(self._count), item))
         self._alarm.set(due_ms)
+
+    def forget_one(self) -> None:
+        """An item waits no more. Those go once they may be the greater part of all."""
+        self._gone += 1
+        if self._gone > len(self._heap) // 2 + _FEW:
+            self._gone = 0
+            self._heap = [entry for entry in self._heap if self._waits(entry[2])]
+            heapq.heapify(self._heap)
 
     def cancel(self) -> None:
         """Hands over nothing more."""

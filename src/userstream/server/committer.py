@@ -12,6 +12,8 @@ from userstream.server.logs import logger
 from userstream.server.store import Batch, Store, Survives
 
 _log = logger("committer")
+_GROUP_BYTES = 1 << 20
+"""Of one group, but for a single larger write: it is shown in one turn of the loop, some 10 ms."""
 
 
 class Write(NamedTuple):
@@ -38,6 +40,8 @@ class Committer:
         self._idle.set()
         self._thread = ThreadPoolExecutor(1, "userstream-store")
         self.pending_bytes = 0
+        self.refusing = False
+        """Whether the last group was refused."""
 
     def put(
         self,
@@ -72,13 +76,27 @@ class Committer:
         if error is not None:
             raise error
 
+    async def between(self, work: Callable[[], None]) -> None:
+        """Runs something on the store's thread, between two commits. Cancellation does not stop it.
+
+        Raises:
+            Exception: whatever it raises.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def close(self) -> None:
         """Waits for what is on its way."""
         await self._idle.wait()
         self._thread.shutdown()
 
     def _start(self) -> None:
-        group, self._waiting = self._waiting, []
+        count, size = 0, 0
+        for write in self._waiting:
+            size += write.size
+            if count and size > _GROUP_BYTES:
+                break
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
         batch = Batch(
             [put for write in group for put in write.batch.puts],
             [key for write in group for key in write.batch.deletes],
@@ -89,6 +107,7 @@ class Committer:
 
     def _finished(self, group: list[Write], future: asyncio.Future[None]) -> None:
         error = future.exception()
+        self.refusing = error is not None
         if error is not None:
             # Whatever was put meanwhile was built on the writes that failed.
             group += self._waiting

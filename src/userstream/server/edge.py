@@ -62,10 +62,11 @@ class Edge:
         self._repeats = Repeats(self._replays, self._fanout) if repeats else None
         self._connections: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
-        self._deadlines = Deadlines(clock, Connection.tick)
+        self._deadlines = Deadlines(clock, Connection.tick, self._connections.__contains__)
         self._dirty: list[Outgoing] = []
         self._server: asyncio.Server | None = None
         self._empty = asyncio.Event()  # looked at once no more connections are taken
+        metrics.outbox.set_function(lambda: sum(c.queued for c in self._connections))
         keys.on_end(self._key_ended)
         clock.on_change(self._rebased)
 
@@ -121,6 +122,7 @@ class Edge:
         if not self._per_address[connection.address]:
             del self._per_address[connection.address]
         self._metrics.sockets.set(len(self._connections))
+        self._deadlines.forget_one()
         self.ended(connection, End.LOST)
         if not self._connections:
             self._empty.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,11 @@ from userstream.server.stores.rocks import RocksStore
 T = TypeVar("T")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ALL = (1 << 63) - 1
+LOG, SECRET = "log", "key.secret"
+CHECKPOINT = "checkpoint"
+"""Where a backup begins; what one that was cut short left there goes at the next start."""
+BACKUP = "BACKUP"
+"""The file that makes a folder a backup, from which a data folder can be made."""
 
 
 @dataclass(slots=True)
@@ -69,10 +75,15 @@ def open_folder(path: Path | None, *, synced: bool) -> Folder:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as e:
         raise InvalidSettings(f"the data folder {path} cannot be made: {e.strerror}") from None
-    log, secret = path / "log", path / "key.secret"
+    if (path / BACKUP).exists():
+        raise InvalidSettings(
+            f"{path} is a backup: make a data folder from it with `userstream restore`"
+        )
+    log, secret = path / LOG, path / SECRET
     if secret.exists() and not log.exists():
         raise StoreDamaged(f"{log} is missing beside {secret}: restore it, or take another folder")
     store = RocksStore(log, synced=synced)
+    shutil.rmtree(path / CHECKPOINT, ignore_errors=True)
     try:
         return _begin(store, key_secret(secret, fresh=store.get(RUN_KEY) is None))
     except BaseException:

@@ -78,6 +78,11 @@ class LocalBus:
         """Accepted and not yet committed."""
         return self._committer.pending_bytes
 
+    @property
+    def refusing(self) -> bool:
+        """Whether the store refused the last commit."""
+        return self._committer.refusing
+
     def submission(self) -> Submission:
         """A publishing request."""
         return Submission(self._ledger)

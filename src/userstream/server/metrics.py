@@ -47,6 +47,13 @@ class Metrics:
         self.pending = Gauge(
             "userstream_append_queue_bytes", "Accepted and not yet committed", registry=r
         )
+        self.outbox = Gauge(
+            "userstream_outbox_bytes", "Frames that wait for clients to read", registry=r
+        )
+        self.refusing = Gauge(
+            "userstream_store_refusing", "1 while the last write was refused, by a full disk say",
+            registry=r,
+        )  # fmt: skip
 
     def text(self) -> bytes:
         """All series in Prometheus' text format."""

@@ -36,7 +36,10 @@ Page = Sequence[Appended]
 
 
 class Pages:
-    """Reads pages off the loop's thread. Full ones never change, and some are kept."""
+    """Reads pages off the loop's thread, and keeps some.
+
+    What a page has never changes. One that has grown since is read again by who needs the rest.
+    """
 
     def __init__(self, store: Store, cache_bytes: int) -> None:
         self._store = store
@@ -58,16 +61,22 @@ class Pages:
         """
         place = (account, from_seq // PAGE)
         kept = self._kept.get(place)
-        if kept is None:
-            events = await self._fetch(place)
-        else:
+        if kept is not None and kept[0][-1].seq >= from_seq:
             self._kept.move_to_end(place)
             events = kept[0]
+        else:
+            events = await self._fetch(place, from_seq)
         return [event for event in events if event.seq >= from_seq]
 
-    async def _fetch(self, place: tuple[str, int]) -> Page:
+    async def _fetch(self, place: tuple[str, int], from_seq: int) -> Page:
         """Who asks for a page that is being read waits for the same reading."""
         reading = self._under_way.get(place)
+        if reading is not None:
+            page, _ = await asyncio.shield(reading)
+            if page and page[-1].seq >= from_seq:
+                return page
+            # It began before what is asked for was stored. One that began since did not.
+            reading = self._under_way.get(place)
         if reading is None:
             loop = asyncio.get_running_loop()
             reading = loop.run_in_executor(self._thread, self._load, *place)
@@ -80,7 +89,9 @@ class Pages:
         if done.cancelled() or done.exception() is not None:
             return
         page, size = done.result()
-        if not page or page[-1].seq % PAGE != PAGE - 1 or size > self._most:
+        _, before = self._kept.pop(place, ((), 0))
+        self._size -= before
+        if not page or size > self._most:
             return
         self._kept[place] = page, size
         self._size += size

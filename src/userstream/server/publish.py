@@ -17,6 +17,8 @@ from userstream.server.metrics import Metrics
 
 _NDJSON = "application/x-ndjson"
 _RETRY_AFTER_S = "1"
+_AT_ONCE = 500
+"""Lines that one request has checked in one turn of the loop: some 5 ms."""
 
 
 class _Streamed(Response):
@@ -107,11 +109,12 @@ class Publishing:
                 rest += last
             lines = list(filter(bytes.strip, lines))
             room = limits.lines_per_request - submission.line
-            if lines:
-                ticket = self._bus.append(submission, lines[:room])
+            for at in range(0, min(len(lines), room), _AT_ONCE):
+                ticket = self._bus.append(submission, lines[at : min(at + _AT_ONCE, room)])
                 tickets.put_nowait(ticket)
                 if self._bus.pending_bytes >= limits.append_queue_bytes:
                     await ticket.committed()
+                await asyncio.sleep(0)
             if len(lines) > room or total > limits.publish_bytes:
                 tickets.put_nowait(self._too_much(submission, total))
                 return

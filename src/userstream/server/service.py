@@ -9,6 +9,7 @@ import secrets
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Self
@@ -22,6 +23,7 @@ from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
 from userstream.server.admin import AdminApp
 from userstream.server.admission import Admission, everybody
+from userstream.server.backup import Backups
 from userstream.server.bus import Bus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
@@ -94,6 +96,8 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
+        # The loop waits that long for the interpreter while a thread reads pages or writes groups.
+        sys.setswitchinterval(0.0005)
         await stopped()
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
@@ -144,6 +148,7 @@ class Service:
             self.metrics,
             limits,
             self._token,
+            Backups(folder_of(settings), folder.store, committer),
             parts.admin_routes,
         )
         exits.push_async_callback(self._stop_listeners)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 
@@ -63,6 +64,18 @@ class Store(Protocol):
         Raises:
             StoreUnavailable: nothing of the batch is visible, now or after a restart; the store
                 goes on working once the disk does.
+        """
+        ...
+
+    def checkpoint(self, folder: Path) -> None:
+        """Copies all that is committed into a new folder, a store of its own.
+
+        On the thread that commits, so that it is a moment between two commits. Files that never
+        change are linked where both folders are on one disk.
+
+        Raises:
+            InvalidSettings: this store keeps nothing, or the folder is not a new one.
+            StoreError: it cannot be read, or the disk refuses; what is in the folder is of no use.
         """
         ...
 

@@ -107,6 +107,16 @@ class _Kind(msgspec.Struct, gc=False):
 
 _kind = msgspec.json.Decoder(_Kind).decode
 _raw = msgspec.json.Decoder(msgspec.Raw).decode
+_FIRST = b'{"e":"'
+
+
+def _kind_of(data: bytes) -> str:
+    """The ``e`` of a frame: venues have it first; else it is looked for."""
+    if data.startswith(_FIRST):
+        kind = data[len(_FIRST) : data.find(b'"', len(_FIRST))]
+        if b"\\" not in kind:
+            return kind.decode()
+    return _kind(data).e
 
 
 class Reader:
@@ -126,7 +136,7 @@ class Reader:
         """
         data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
         try:
-            kind = _kind(data).e
+            kind = _kind_of(data)
             known = self._table.get(kind)
             if known is None:
                 _raw(data)

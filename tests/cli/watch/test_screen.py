@@ -52,7 +52,7 @@ def test_a_bad_state_is_said_in_words() -> None:
     text = "\n".join(drawn(blinded()))
     assert " BLIND " in text
     assert "events may be missing, and nothing says which: HTTP 503" in text
-    assert "none; in 3s, 3 requests failed" in text
+    assert "none; next request in 3s, 3 requests failed" in text
     assert "gap         account from 12:20:01.949 on: HTTP 503" in text
     weak = lively()
     weak.health = HEALTHY._replace(key_failures=1, key_due_s=None)

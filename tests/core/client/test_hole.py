@@ -11,9 +11,9 @@ from userstream.core.client.hole import Hole
 from userstream.core.client.told import Gap
 
 
-def hole(*, repairs: bool = True, since_ms: int | None = 7) -> Hole:
+def hole(*, repairs: bool = True, since_ms: int | None = 7, replayable: bool = True) -> Hole:
     it = Hole(Bounds(), half, clock(), repairs=repairs)
-    it.open(since_ms, "lost")
+    it.open(since_ms, "lost", replayable=replayable)
     return it
 
 
@@ -95,7 +95,7 @@ def test_a_refused_replay_is_a_hole_for_certain() -> None:
 
 def test_what_an_earlier_run_had_is_in_the_venues_time() -> None:
     it = Hole(Bounds(), half, clock(), repairs=True)
-    it.begin(1_700_000_000_000)
+    it.begin(1_700_000_000_000, replayable=False)
     assert it.mend(0) == [StartRepair(1_700_000_000_000)]
 
 
@@ -108,3 +108,16 @@ def test_it_is_asked_for_once_the_venues_clock_is_known() -> None:
     assert it.mend(0) == []
     venue.answered(0, 0, 90_000)
     assert it.mend(0) == [StartRepair(90_007)]
+
+
+def test_a_cursor_from_within_a_hole_does_not_close_it() -> None:
+    it = hole(replayable=False)
+    it.replay(whole=True)
+    assert it.is_open
+    it.replay(whole=False)
+    assert not it.replaying
+    it = hole()
+    it.refuse("no replay: too_old", 5)
+    it.replay(whole=True)
+    assert it.is_open
+    assert it.mend(0) == [StartRepair(7)]

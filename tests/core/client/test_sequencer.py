@@ -28,11 +28,20 @@ def test_without_a_window_everything_goes_out_at_once_and_late_ones_are_marked()
     assert it.put(1, shown(order("1"), T + 5), 0) == [
         Placed(shown(order("1"), T + 5), T + 5, False)
     ]
-    (late,) = it.put(1, shown(order("2"), T + 4), 0)
+    (late,) = it.put(1, shown(order("1", status="PENDING_CANCEL"), T + 4), 0)
     assert late.late
-    (same,) = it.put(1, shown(order("3"), T + 5), 0)
+    (same,) = it.put(1, shown(order("1", status="PARTIALLY_FILLED"), T + 5), 0)
     assert not same.late
     assert it.deadline() is None
+
+
+def test_what_an_old_socket_brings_of_another_order_is_not_late() -> None:
+    it = sequencer()
+    it.put(2, shown(order("2"), T + 5), 0)
+    for status in ("NEW", "CANCELED"):
+        (placed,) = it.put(1, shown(order("1", status=status), T + 4), 0)
+        assert not placed.late
+    it.put(2, shown(order("2", status="CANCELED"), T + 6), 0)
 
 
 def test_orders_and_accounts_are_late_by_their_own_clock() -> None:

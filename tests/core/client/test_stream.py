@@ -568,6 +568,22 @@ def test_a_refused_replay_is_repaired_or_told(reason: str) -> None:
     assert rig.state is State.REPLAYING
 
 
+def test_what_was_refused_is_not_made_good_by_a_later_replay() -> None:
+    rig = ours(repair=True)
+    rig.give(inputs.Repaired())
+    rig.give(inputs.Holed(1))
+    rig.give(inputs.Opened(2))
+    rig.give(inputs.Controlled(2, mark("us.refused", reason="too_old"), True))
+    rig.give(inputs.Unrepaired("HTTP 500"))
+    rig.give(inputs.Closed(2))
+    rig.until(rig.now + 5_000)
+    rig.give(inputs.Opened(3))
+    rig.give(inputs.Controlled(3, mark("us.resumed"), True))
+    assert rig.state is State.REPLAYING
+    assert rig.last(StartRepair).since_ms == T
+    assert changes(rig.give(inputs.Repaired())) == [State.LIVE]
+
+
 def test_a_repair_is_abandoned_when_the_socket_goes() -> None:
     rig = Rig(repair=True).live()
     actions = rig.give(inputs.Closed(1))

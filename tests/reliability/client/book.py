@@ -34,6 +34,8 @@ class Book:
         """Quantity of each order that was filled, with the word that its fills are not known."""
         self.holdings: dict[str, tuple[Decimal, Decimal]] = {}
         self.count = 0
+        self.raises_in: int | None = None
+        """After so many events its handler raises, once."""
 
     def frame(self, frame: bytes | str) -> None:
         """A frame of the stream, taken as it is."""
@@ -48,6 +50,7 @@ class Book:
             elif isinstance(event, AccountUpdate | AccountSnapshot):
                 for b in event.balances:
                     self.holds(b.asset, b.free, b.locked)
+        self._handled()
 
     def take(self, event: object) -> None:
         """What ``UserStream`` tells: an event that it marks as late changes no status."""
@@ -61,6 +64,13 @@ class Book:
             known = self.told.get(order_id, Decimal(0))
             self.told[order_id] = known + event.missing_quantity
             self.count += 1
+        self._handled()
+
+    def _handled(self) -> None:
+        if self.raises_in is not None:
+            self.raises_in -= 1
+            if not self.raises_in:
+                raise RuntimeError("the handler's own")
 
     def order(self, update: OrderUpdate, *, late: bool = False) -> None:
         """An order after a change."""
@@ -119,7 +129,7 @@ class Verdict(NamedTuple):
 
 def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
     """What the bot's book has of the truth, order by order: the checker's verdict on each."""
-    found = [0, 0, 0, 0]
+    absent = twice = moved = strange = 0
     told = Decimal(0)
     for order_id in truth.fills.keys() | bot.fills.keys():
         real, believed = truth.fills.get(order_id, []), bot.fills.get(order_id, [])
@@ -131,18 +141,18 @@ def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
         if missing and bot.told.get(order_id) == lacks:
             told += lacks
             missing = 0
-        found[0] += missing
-        found[1] += len(verdict.duplicated)
-        found[2] += len(verdict.reordered)
-        found[3] += len(verdict.invented)
+        absent += missing
+        twice += len(verdict.duplicated)
+        moved += len(verdict.reordered)
+        strange += len(verdict.invented)
     orders = {i for i, status in truth.status.items() if bot.status.get(i) != status}
     # Came and went, and moved nothing: no venue's REST side shows that.
     orders -= {i for i in orders if i not in truth.open | truth.fills.keys() | bot.status.keys()}
     both = truth.holdings.keys() & bot.holdings.keys()
     assets = {a for a in both if bot.holdings[a] != truth.holdings[a]}
     wrong = tuple(sorted(orders | bot.went_back | assets))
-    unaware = sure and bool(found[0] or wrong)
-    return Verdict(*found, wrong=wrong, told=told, unaware=unaware)
+    unaware = sure and bool(absent or wrong)
+    return Verdict(absent, twice, moved, strange, wrong, told, unaware)
 
 
 def _entries(fills: list[Fill]) -> list[Entry]:

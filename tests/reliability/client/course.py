@@ -34,6 +34,8 @@ class Bot(Protocol):
     """Whoever runs the course."""
 
     book: Book
+    answers: list[str]
+    """Ids of orders, as their answers came."""
 
     @property
     def sure(self) -> bool:

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from tests.client.gathering import Gathered
@@ -19,8 +20,9 @@ from userstream.core.client.bounds import Bounds
 from userstream.core.client.requests import read_answer
 
 HASTY = Bounds(
-    retry_ms=50, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200, silent_ms=1_200,
-    check_ms=200, grace_ms=500, open_ms=3_000,
+    retry_ms=50, max_retry_ms=400, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200,
+    silent_ms=1_200, check_ms=200, grace_ms=500,
+    open_ms=3_000, settle_ms=200, doubt_ms=300,
 )  # fmt: skip
 """The same waits in a tenth of the time and less."""
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -71,6 +73,7 @@ class Player(Gathered):
         super().__init__()
         self.course = course
         self.book = Book(course.venue)
+        self.answers: list[str] = []
         self.stream = stream
         self.asked = asked
         self.handle: Callable[[Any], Awaitable[None]] | None = None
@@ -92,11 +95,14 @@ class Player(Gathered):
         return [f for i, f in enumerate(frames) if not i or f is not frames[i - 1]]
 
     async def work(self) -> None:
-        async for event in self.stream:
-            self.events.append(event)
-            self.book.take(event)
-            if self.handle is not None:
-                await self.handle(event)
+        """The program: what its handler raises ends one round of its loop, and no more."""
+        while self.stream.state is not State.STOPPED:
+            with contextlib.suppress(RuntimeError):
+                async for event in self.stream:
+                    self.events.append(event)
+                    self.book.take(event)
+                    if self.handle is not None:
+                        await self.handle(event)
 
     async def state(self, *wanted: State, within_s: float = 10) -> None:
         """Waits until the stream is in one of these states."""
@@ -105,7 +111,12 @@ class Player(Gathered):
 
 @contextlib.asynccontextmanager
 async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
-    """``UserStream`` with everything that it can use, live."""
+    """``UserStream`` with everything that it can use, live.
+
+    Beside its own arguments: ``dialect``, or only its ``max_age_ms`` and ``life_ms``, for days that
+    pass in less; ``reconcile_s`` below a minute; ``pause_s``, which the program takes for
+    each event.
+    """
     asked = Asked(course)
     given: dict[str, Any] = {
         "key": "alicekey",
@@ -118,13 +129,25 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
         "http": asked,
         "verify": _NO_TLS,
     }
-    dialect = options.pop("dialect", course.name)
-    stream = UserStream(dialect, **(given | options))
-    player = Player(course, stream, asked)
-    async with stream:
+    dialect = options.pop("dialect", course.venue)
+    if (max_age_ms := options.pop("max_age_ms", None)) is not None:
+        dialect = replace(dialect, stream=replace(dialect.stream, max_age_ms=max_age_ms))
+    if (life_ms := options.pop("life_ms", None)) is not None:
+        dialect = replace(dialect, keys=replace(dialect.keys, life_ms=life_ms))
+    bounds, stream = (given | options)["bounds"], dialect.stream
+    if stream.client_ping is not None and stream.client_ping_every_ms > bounds.silent_ms:
+        stream = replace(stream, client_ping_every_ms=bounds.ping_ms)
+        dialect = replace(dialect, stream=stream)
+    pause_s, reconcile_s = options.pop("pause_s", None), options.pop("reconcile_s", None)
+    player = Player(course, UserStream(dialect, **(given | options)), asked)
+    if reconcile_s is not None:  # sooner than a program may
+        object.__setattr__(player.stream._options, "reconcile_s", reconcile_s)
+    if pause_s is not None:
+        player.handle = lambda _: asyncio.sleep(pause_s)
+    async with player.stream:
         work = asyncio.create_task(player.work())
         try:
-            await stream.live(15)
+            await player.stream.live(15)
             yield player
         finally:
             work.cancel()
@@ -142,6 +165,8 @@ class Site(NamedTuple):
     """That carries the key."""
     book: Book
     """Its book: ``frame`` is its handler of events."""
+    answers: list[str]
+    """Ids of orders, as their answers come to another part of it."""
     minute_s: float
     """How long a minute of its waits takes here."""
 
@@ -154,6 +179,7 @@ class Naive:
 
     def __init__(self, course: Course) -> None:
         self.book = Book(course.venue)
+        self.answers: list[str] = []
         self.task: asyncio.Task[None] | None = None
 
     @property
@@ -164,10 +190,11 @@ class Naive:
 
 @contextlib.asynccontextmanager
 async def naively(
-    course: Course, program: Program, *, minute_s: float = 60.0
+    course: Course, program: Program, *, minute_s: float = 60.0, book: Book | None = None
 ) -> AsyncIterator[Naive]:
-    """A naive bot, connected."""
+    """A naive bot, connected; with the book of one that ran before."""
     bot = Naive(course)
+    bot.book = book or bot.book
     site = Site(
         course.rest_url,
         course.stream_url,
@@ -175,6 +202,7 @@ async def naively(
         "alicesecret",
         course.venue.rest.auth.header,
         bot.book,
+        bot.answers,
         minute_s,
     )
     streams = course.streams

@@ -15,7 +15,7 @@ by_fault = pytest.mark.parametrize("name", CASES)
 async def test_x4_a_naive_bot_does_not_come_through(name: str) -> None:
     case = CASES[name]
     async with (
-        course(case.venue) as c,
+        course(case.venue, **case.sandbox) as c,
         naively(c, case.naive, minute_s=case.minute_s) as bot,
     ):
         await case.happens(c, bot)
@@ -26,7 +26,7 @@ async def test_x4_a_naive_bot_does_not_come_through(name: str) -> None:
 @by_fault
 async def test_x4_userstream_comes_through(name: str) -> None:
     case = CASES[name]
-    async with course(case.venue) as c, playing(c, **case.options) as player:
+    async with course(case.venue, **case.sandbox) as c, playing(c, **case.options) as player:
         await case.happens(c, player)
         verdict = await c.verdict(player, 20)
         assert not verdict.kinds, (verdict, player.states, player.open_gaps)

@@ -47,28 +47,38 @@ class Exchange:
             PublishUnproven: the server cannot be reached for two minutes.
         """
         self._take(count, account)
-        while not await self.send():
-            await asyncio.sleep(0.02)
+        await self.settle()
 
     async def send(self) -> bool:
         """Sends what is not acknowledged yet; whether all of it is now."""
         now_s = time.monotonic()
-        for _, number in self._pending:
+        pending = list(self._pending)  # more may be offered meanwhile
+        for _, number in pending:
             self.sent_s.setdefault(number, now_s)
-        answers = await self.publisher.send([self._line(*p) for p in self._pending])
+        answers = await self.publisher.send([self.line(*p) for p in pending])
         left = []
-        for place, answer in zip(self._pending, answers, strict=True):
+        for place, answer in zip(pending, answers, strict=True):
             if answer.error is None:
                 self.acked[place[0]].append(place[1])
             else:
                 self.refused += 1
                 left.append(place)
-        self._pending = left
-        return not left
+        self._pending = left + self._pending[len(pending) :]
+        return not self._pending
+
+    async def settle(self) -> None:
+        """Sends until all is acknowledged."""
+        while self._pending and not await self.send():  # noqa: ASYNC110 - it asks a server
+            await asyncio.sleep(0.02)
 
     def offer(self, count: int, account: str | None = None) -> None:
         """Takes so many more events on, for ``send``."""
         self._take(count, account)
+
+    def taken(self) -> list[tuple[str, int]]:
+        """Hands what is pending over to somebody else who sends it."""
+        pending, self._pending = self._pending, []
+        return pending
 
     async def run(self, rate: float, tick_s: float = 0.02) -> None:
         """Publishes at a rate (events a second) until it is cancelled."""
@@ -90,8 +100,7 @@ class Exchange:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-            while self._pending and not await self.send():
-                await asyncio.sleep(0.02)
+            await self.settle()
 
     async def close(self) -> None:
         """Closes its connections."""
@@ -105,7 +114,8 @@ class Exchange:
             self._next[name] = n + 1
             self._pending.append((name, self._index[name] * SPAN + n))
 
-    def _line(self, account: str, number: int) -> bytes:
+    def line(self, account: str, number: int) -> bytes:
+        """The publishing line of an event."""
         event = _EVENT.replace(b'"ID"', b'"%d"' % number, 1)
         return b'{"v":1,"account":"%b","source":"me","n":%d,"event":%b}' % (
             account.encode(), number % SPAN, event,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +30,9 @@ ROOM = {"connects_per_ip": 1_000_000, "sockets_per_ip": 100_000}
 class Home:
     """``userstream serve`` on a folder below ``path``; ``async with`` starts and ends it."""
 
+    settings = ""
+    """More of its settings, before ``[limits]``."""
+
     def __init__(self, path: Path, *arguments: str, **limits: float) -> None:
         self.path = path
         self.data = path / "data"
@@ -47,7 +52,7 @@ class Home:
     async def __aenter__(self) -> Self:
         config = self.path / "userstream.toml"
         lines = [f"{name} = {value}\n" for name, value in self._limits.items()]
-        config.write_text("[limits]\n" + "".join(lines))
+        config.write_text(f"{self.settings}[limits]\n" + "".join(lines))
         self._arguments = ("--config", str(config), *self._arguments)
         await self.start()
         return self
@@ -94,6 +99,15 @@ class Home:
         lines = [line for line in text.splitlines() if line.startswith(name)]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    async def until_metric(
+        self, name: str, condition: Callable[[float], bool], within_s: float
+    ) -> None:
+        """Asks for a metric until it is as wanted; fails when it does not become so."""
+        last = time.monotonic() + within_s
+        while not condition(value := await self.metric(name)):
+            assert time.monotonic() < last, f"{name} is {value}"
+            await asyncio.sleep(0.05)
+
     # ── both sides ──────────────────────────────────────────────────────────────────────────────
 
     async def open(self, accounts: Sequence[str]) -> Exchange:
@@ -105,16 +119,29 @@ class Home:
     async def key(self, venue: str, account: str) -> str:
         """A listen key, as the venue makes it."""
         rest = f"{self.server.urls['rest']}/{venue}"
-        clock = await self._http.get(f"{self.server.urls['rest']}/binance/api/v3/time")
-        params = {"timestamp": str(clock.json()["serverTime"])} if venue == "bhex" else {}
         response = await self._http.post(
             f"{rest}{PATHS[venue]}/userDataStream",
-            params=params,
+            params=await self._timestamp(venue),
             headers={self.venues[venue].rest.auth.header: f"{account}key"},
         )
         assert response.status_code == 200, response.text
         key: str = response.json()["listenKey"]
         return key
+
+    async def renew(self, venue: str, account: str, key: str) -> httpx.Response:
+        """A listen key's keepalive."""
+        return await self._http.put(
+            f"{self.server.urls['rest']}/{venue}{PATHS[venue]}/userDataStream",
+            params={"listenKey": key},
+            headers={self.venues[venue].rest.auth.header: f"{account}key"},
+        )
+
+    async def _timestamp(self, venue: str) -> dict[str, str]:
+        """The parameter that BHEX wants with each call."""
+        if venue != "bhex":
+            return {}
+        clock = await self._http.get(f"{self.server.urls['rest']}/binance/api/v3/time")
+        return {"timestamp": str(clock.json()["serverTime"])}
 
     async def url(self, venue: str, account: str) -> str:
         """The account's stream; its listen key is made once."""
@@ -122,6 +149,30 @@ class Home:
         if key is None:
             key = self._keys[venue, account] = await self.key(venue, account)
         return f"{self.server.urls['stream']}/{venue}{STREAMS[venue]}{key}"
+
+    async def delete_key(self, venue: str, account: str) -> None:
+        """Ends the listen key of an account; the next stream has a new one."""
+        key = self._keys.pop((venue, account))
+        timestamp = await self._timestamp(venue)
+        response = await self._http.delete(
+            f"{self.server.urls['rest']}/{venue}{PATHS[venue]}/userDataStream",
+            params={"listenKey": key, **timestamp},
+            headers={self.venues[venue].rest.auth.header: f"{account}key"},
+        )
+        assert response.status_code == 200, response.text
+
+    async def stored(self, account: str) -> list[int]:
+        """Order ids in the log of an account, whose ``seq`` have no holes."""
+        ids: list[int] = []
+        while True:
+            query = {"account": account, "from": str(len(ids) + 1)}
+            page = (await self.admin.get("/_events", params=query)).text.splitlines()
+            for text in page:
+                event = json.loads(text)
+                ids.append(int(event["event"]["order_id"]))
+                assert event["seq"] == len(ids)
+            if not page:
+                return ids
 
     def follow(self, account: str, venue: str = "binance", **options: Any) -> Follower:
         """A bot that follows an account from now to the end of the test."""
@@ -136,10 +187,10 @@ class Home:
         self.followers.append(follower.start())
         return follower
 
-    async def reading(self, account: str, venue: str = "binance", count: int = 1) -> Reading:
+    async def reading(self, account: str, venue: str = "binance", **options: Any) -> Reading:
         """Bots of an account in another process, yet to be started."""
         url = await self.url(venue, account)
-        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", count)
+        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
 
     async def all_live(self, within_s: float = 30) -> None:
         """Waits until every bot is connected and up to date."""

@@ -7,26 +7,32 @@ and writes the order ids that it gets into FILE.0, FILE.1 …; a line of output 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from tests.reliability.server.follower import Follower
+from tests.server.running import until
 from userstream.venues import load
 
 
 class Reading:
-    """Such a process; ``with`` starts and ends it."""
+    """Such a process, as an argument of the command ``inside``; ``with`` starts and ends it."""
 
-    def __init__(self, venue: str, epoch: str, url: str, file: Path, count: int = 1) -> None:
-        self._command = (venue, epoch, str(count), url, str(file))
+    def __init__(
+        self, venue: str, epoch: str, url: str, file: Path, count: int = 1,
+        inside: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        module = (sys.executable, "-m", "tests.reliability.server.reading")
+        self._command = (*inside, *module, venue, epoch, str(count), url, str(file))
         self._files = [Path(f"{file}.{n}") for n in range(count)]
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.reliability.server.reading", *self._command]
-        self._popen = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=_ROOT)
+        self._popen = subprocess.Popen(self._command, stdout=subprocess.PIPE, cwd=_ROOT)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -35,11 +41,11 @@ class Reading:
         assert self._popen.stdout is not None
         self._popen.stdout.close()
 
-    async def live(self, times: int = 1) -> None:
+    async def live(self, times: int = 1, within_s: float = 50) -> None:
         """Waits until followers were live so many times more."""
         assert self._popen.stdout is not None
-        for _ in range(times):
-            async with asyncio.timeout(50):
+        async with asyncio.timeout(within_s):
+            for _ in range(times):
                 assert await asyncio.to_thread(self._popen.stdout.readline) == b"live\n"
 
     def stop(self) -> None:
@@ -54,28 +60,34 @@ class Reading:
         """What each follower got so far."""
         return [[int(line) for line in file.read_text().split()] for file in self._files]
 
-    def sizes(self) -> list[int]:
-        """How many events each follower got so far."""
-        return [file.read_bytes().count(b"\n") for file in self._files]
+    async def complete(self, count: int) -> None:
+        """Waits until each follower got so many events."""
+        await until(lambda: all(f.read_bytes().count(b"\n") >= count for f in self._files), 50)
+
+
+def _append(file: Path, numbers: Sequence[int]) -> None:
+    with file.open("a") as opened:
+        opened.writelines(f"{number}\n" for number in numbers)
 
 
 _ROOT = Path(__file__).parents[3]
 
 
-async def main(venue: str, epoch: str, count: int, url: str, file: str) -> None:
+async def follow(venue: str, epoch: str, count: int, url: str, file: str) -> None:
+    """Follows, and writes, until the process is killed."""
+
     async def dial() -> str:
         return url
 
     followers = [Follower("", load(venue), epoch, dial).start() for _ in range(count)]
     written = [0] * count
     told = 0
-    files = [Path(f"{file}.{n}").open("a") for n in range(count)]
     while True:
         for n, follower in enumerate(followers):
             new = follower.log[written[n] :]
-            files[n].writelines(f"{number}\n" for number in new)
-            files[n].flush()
+            _append(Path(f"{file}.{n}"), new)
             written[n] += len(new)
+        assert not any(f.refusals for f in followers)
         lives = sum(len(f.live_s) for f in followers)
         for _ in range(lives - told):
             print("live", flush=True)
@@ -86,5 +98,6 @@ async def main(venue: str, epoch: str, count: int, url: str, file: str) -> None:
 if __name__ == "__main__":
     import uvloop
 
+    os.nice(3)  # what it reads with must not slow down who is measured beside it
     venue, epoch, count, url, file = sys.argv[1:]
-    uvloop.run(main(venue, epoch, int(count), url, file))
+    uvloop.run(follow(venue, epoch, int(count), url, file))

@@ -36,7 +36,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
             venue = server.venues["binance"]
             followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
             if n % 50 == 49:
-                await until(lambda: all(f.live for f in followers))  # noqa: B023 - awaited
+                await until(lambda: all(f.live for f in followers))
         all_opened_ms = clock.ms()
         async with exchange.load(50):
             began = time.monotonic()

@@ -62,8 +62,7 @@ async def test_l4_5_sockets_of_one_account_are_as_fast_as_each_is_and_complete(
         through: list[int] = []
 
         async def watch(at: int) -> None:
-            while len(home.followers[at].log) < total:
-                await asyncio.sleep(0.01)
+            await until(lambda: len(home.followers[at].log) >= total, within_s=40)
             through.append(at)
 
         watching = [asyncio.create_task(watch(at)) for at in range(len(paces))]

@@ -6,7 +6,6 @@ R1 has one process where the full scenario has two nodes: everybody waits until 
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 from pathlib import Path
 
@@ -62,23 +61,9 @@ async def test_r2_killed_25_times_at_random_points_it_has_every_acknowledged_eve
                 assert exchange.total >= acked
         await home.proven()
         for name in exchange.accounts:
-            assert await stored(home, name) == exchange.acked[name]
+            assert await home.stored(name) == exchange.acked[name]
     assert len(epochs) == 1
     assert exchange.total > 100 * CYCLES
-
-
-async def stored(home: Home, account: str) -> list[int]:
-    """Order ids in the log of an account, whose ``seq`` have no holes."""
-    ids: list[int] = []
-    while True:
-        query = {"account": account, "from": str(len(ids) + 1)}
-        page = (await home.admin.get("/_events", params=query)).text.splitlines()
-        for text in page:
-            event = json.loads(text)
-            ids.append(int(event["event"]["order_id"]))
-            assert event["seq"] == len(ids)
-        if not page:
-            return ids
 
 
 async def test_r2_it_is_up_within_3_s_with_a_million_events_stored(tmp_path: Path) -> None:

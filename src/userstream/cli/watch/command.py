@@ -9,14 +9,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from userstream.cli.admin import AsJson
+from userstream.cli.admin import ALICE, SANDBOX_REST, SANDBOX_STREAM, AsJson
 from userstream.cli.serve import run_loop
 from userstream.errors import InvalidSettings
 from userstream.venues import load, names
-
-_SANDBOX_REST = "http://127.0.0.1:8080"
-_SANDBOX_STREAM = "ws://127.0.0.1:9443"
-_ALICE = ("alicekey", "alicesecret")
 
 Venue = Annotated[str, typer.Argument(help=f"Which dialect: {', '.join(names())}.")]
 Sandbox = Annotated[
@@ -24,7 +20,7 @@ Sandbox = Annotated[
     typer.Option(
         "--sandbox",
         help="A sandbox on this machine, as alice: it has every venue, at the URLs given or "
-        f"{_SANDBOX_REST} and {_SANDBOX_STREAM}.",
+        f"{SANDBOX_REST} and {SANDBOX_STREAM}.",
     ),
 ]
 ApiKey = Annotated[
@@ -89,7 +85,7 @@ def watch(  # noqa: PLR0917 - options, all by name
 ) -> None:
     r"""Show an account's stream live: its state, key, orders, balances and events.
 
-    On a terminal it draws a screen; elsewhere it prints a line an event. Ctrl-C ends it.
+    On a terminal it draws a screen, elsewhere it prints a line an event. Ctrl-C ends it.
 
     \b
     userstream watch binance --sandbox
@@ -103,23 +99,29 @@ def watch(  # noqa: PLR0917 - options, all by name
     from userstream.client.userstream import UserStream  # noqa: PLC0415
 
     dialect = load(venue)
-    if sandbox:
-        rest_url = f"{rest_url.rstrip('/') or _SANDBOX_REST}/{venue}"
-        stream_url = f"{stream_url.rstrip('/') or _SANDBOX_STREAM}/{venue}"
-    rest, place = base_urls(dialect, rest_url or None, stream_url or None)
+    rest, place = base_urls(dialect, *_bases(venue, rest_url, stream_url, sandbox=sandbox))
+    pairs = [pair.strip() for pair in symbols.split(",") if pair.strip()]
     key, secret = _access(api_key, api_secret, sandbox=sandbox)
     stream = UserStream(
-        dialect, key=key, secret=secret, rest_url=rest, stream_url=place, extension=extension,
-        symbols=[s.strip() for s in symbols.split(",") if s.strip()], cursor=cursor, states=True,
+        dialect, key=key, secret=secret, rest_url=rest, stream_url=place, symbols=pairs,
+        extension=extension, cursor=cursor, states=True,
     )  # fmt: skip
     board = Board(venue, place, time.time_ns() // 1_000_000)
-    shown = shown_on(Console(highlight=False), as_json=as_json, every_s=every)
-    run_loop(watch_until_signalled(Watching(stream, board, shown, wait)))
+    watching = Watching(stream, board, shown_on(Console(), as_json=as_json, every_s=every), wait)
+    run_loop(watch_until_signalled(watching))
+
+
+def _bases(venue: str, rest: str, stream: str, *, sandbox: bool) -> tuple[str | None, str | None]:
+    """Where it is asked for; a sandbox has each venue below its ports."""
+    if not sandbox:
+        return rest or None, stream or None
+    rest, stream = rest.rstrip("/") or SANDBOX_REST, stream.rstrip("/") or SANDBOX_STREAM
+    return f"{rest}/{venue}", f"{stream}/{venue}"
 
 
 def _access(key: str, secret: str, *, sandbox: bool) -> tuple[str, str | None]:
     if sandbox and not key and not secret:
-        return _ALICE
+        return ALICE
     if not key:
         raise InvalidSettings(
             "there is no API key: set USERSTREAM_API_KEY, or name --api-key; --sandbox needs none"

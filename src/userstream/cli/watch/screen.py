@@ -67,7 +67,8 @@ def _key(health: Health) -> list[tuple[str, str]]:
     parts = [(f", {some(failed, 'request')} failed", "bold red")] if failed else []
     due = "being asked for" if health.key_due_s is None else f"in {span(health.key_due_s)}"
     if health.key_age_s is None or health.key_left_s is None:
-        return [("none; " + due, "bold"), *parts]
+        asked = due if health.key_due_s is None else f"next request {due}"
+        return [(f"none; {asked}", "bold"), *parts]
     left = f", without that it dies in {span(health.key_left_s)}"
     return [(f"{span(health.key_age_s)} old, renewal {due}", ""), *parts, (left, "dim")]
 

@@ -28,10 +28,10 @@ MAYBE = Copy(told=True, ambiguous=True)
 class _Entry:
     __slots__ = ("shown", "told")
 
-    def __init__(self) -> None:
-        self.told: dict[int, int] = {}
+    def __init__(self, socket: int, era: int) -> None:
+        self.told = {era: 1}
         """How often it was told, by the era it was told in."""
-        self.shown: dict[int, int] = {}
+        self.shown = {socket: 1}
         """How often each socket showed it."""
 
 
@@ -65,13 +65,13 @@ class Copies:
         """Whether what a socket shows is to be told."""
         entry = self._entries.get(identity.key)
         if entry is None:
-            entry = self._entries[identity.key] = _Entry()
+            self._entries[identity.key] = _Entry(socket, self._era)
             if len(self._entries) > self._most:
                 self._entries.popitem(last=False)
-        else:
-            self._entries.move_to_end(identity.key)
-            if identity.unique:
-                return REPEAT
+            return FIRST
+        self._entries.move_to_end(identity.key)
+        if identity.unique:
+            return REPEAT
         shown = entry.shown[socket] = entry.shown.get(socket, 0) + 1
         asked = self._asked.get(socket, 0)
         before = sum(n for era, n in entry.told.items() if era < asked)
@@ -79,4 +79,4 @@ class Copies:
         if before + shown <= told:
             return REPEAT
         entry.told[self._era] = entry.told.get(self._era, 0) + 1
-        return MAYBE if told else FIRST
+        return MAYBE

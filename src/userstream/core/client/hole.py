@@ -29,6 +29,7 @@ class Hole:
         self._told = False
         self._retry_ms = 0
         self._failures = 0
+        self._replayable = False
         self.is_open = False
         self.why = ""
         self.repairing = False
@@ -47,14 +48,18 @@ class Hole:
         """
         return self._from_ms if self._proved_ms is None else self._clock.at(self._proved_ms)
 
-    def begin(self, from_ms: int | None) -> None:
+    def begin(self, from_ms: int | None, *, replayable: bool) -> None:
         """An earlier run had everything up to then, in the venue's time; ``None``: none had."""
-        self.open(None, "start")
+        self.open(None, "start", replayable=replayable)
         self._from_ms = from_ms
 
-    def open(self, proved_ms: int | None, why: str) -> None:
-        """Events may be missing since that moment of ours; ``None``: nothing was proved."""
+    def open(self, proved_ms: int | None, why: str, *, replayable: bool = False) -> None:
+        """Events may be missing since that moment of ours; ``None``: nothing was proved.
+
+        ``replayable``: a cursor of our own server stands before them.
+        """
         self.is_open = True
+        self._replayable = replayable
         self._told = False
         self._retry_ms = 0
         self._from_ms = None
@@ -71,7 +76,12 @@ class Hole:
         return [AbandonRepair()] if repairing else []
 
     def replay(self, *, whole: bool) -> None:
-        """Our own server goes on from the cursor; ``whole``: there was nothing to replay."""
+        """Our own server goes on from the cursor; ``whole``: there was nothing to replay.
+
+        A cursor from within the hole brings nothing of what lies before it.
+        """
+        if not self._replayable:
+            return
         if whole:
             self.close()
         else:
@@ -79,7 +89,7 @@ class Hole:
 
     def refuse(self, why: str, proved_ms: int | None) -> None:
         """Our own server cannot go on from the cursor: something is missing for certain."""
-        self.replaying = False
+        self.replaying = self._replayable = False
         if not self.is_open:
             self.open(proved_ms, why)
         self.why = why

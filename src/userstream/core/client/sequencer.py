@@ -40,13 +40,18 @@ class _Held(NamedTuple):
 class _Progress(NamedTuple):
     cumulative: Decimal
     terminal: bool
+    time_ms: int
+
+
+_UNKNOWN = _Progress(Decimal(-1), False, 0)
 
 
 class Sequencer:
     """Order events by order, account events by account, each by the venue's time.
 
-    With ``hold_ms`` 0 nothing waits. Times of orders and of accounts come from different clocks
-    on some venues, so lateness is told for each of the two apart.
+    With ``hold_ms`` 0 nothing waits. What is late is so among the events of its order, or of the
+    account: of two sockets the young one may be ahead of the old one, and what the old one brings
+    of another order is news all the same.
     """
 
     def __init__(self, stream: StreamDialect, bounds: Bounds) -> None:
@@ -57,7 +62,7 @@ class Sequencer:
         self._held: list[_Held] = []
         self._number = 0
         self._newest = 0
-        self._marks: dict[bool, int] = {}
+        self._account_ms = 0
         self._orders: OrderedDict[str, _Progress] = OrderedDict()
 
     def __len__(self) -> int:
@@ -115,30 +120,33 @@ class Sequencer:
     def _place(self, shown: Shown) -> Placed:
         event = shown.received.event
         time_ms = self._time(shown.received)
-        is_order = isinstance(event, OrderUpdate)
         late = False
-        if time_ms is not None and isinstance(event, OrderUpdate | AccountUpdate | AccountSnapshot):
-            late = time_ms < self._marks.get(is_order, time_ms)
-            self._marks[is_order] = max(time_ms, self._marks.get(is_order, time_ms))
         if isinstance(event, OrderUpdate):
-            late |= self._is_behind(event)
+            late = self._is_behind(event, time_ms)
+        elif time_ms is not None and isinstance(event, AccountUpdate | AccountSnapshot):
+            late = time_ms < self._account_ms
+            self._account_ms = max(time_ms, self._account_ms)
         return Placed(shown, time_ms, late)
 
-    def _is_behind(self, order: OrderUpdate) -> bool:
-        """Whether more was told of the order before: a larger sum, or that it is finished."""
-        known = self._orders.get(order.order_id, _Progress(Decimal(-1), False))
+    def _is_behind(self, order: OrderUpdate, time_ms: int | None = None) -> bool:
+        """Whether more was told of the order before: by time or sum, or that it is finished."""
+        known = self._orders.get(order.order_id, _UNKNOWN)
+        at_ms = known.time_ms if time_ms is None else time_ms
         filled = known.cumulative
         if order.cumulative_quantity is not None:
             filled = Decimal(order.cumulative_quantity)
         terminal = order.status in TERMINAL
-        behind = filled < known.cumulative or (
-            known.terminal and not terminal and order.status != ""
+        behind = (
+            at_ms < known.time_ms
+            or filled < known.cumulative
+            or (known.terminal and not terminal and order.status != "")
         )
         self._orders[order.order_id] = _Progress(
-            max(filled, known.cumulative), known.terminal or terminal
+            max(filled, known.cumulative), known.terminal or terminal, max(at_ms, known.time_ms)
         )
-        self._orders.move_to_end(order.order_id)
-        if len(self._orders) > self._bounds.orders:
+        if known is not _UNKNOWN:
+            self._orders.move_to_end(order.order_id)
+        elif len(self._orders) > self._bounds.orders:
             self._orders.popitem(last=False)
         return behind
 

@@ -48,7 +48,7 @@ class Stream:
         self._stalled = False
         self._hole = Hole(bounds, unit, self.clock, repairs=plan.repair)
         if plan.repair or plan.since_ms is not None or plan.cursor is not None:
-            self._hole.begin(plan.since_ms)
+            self._hole.begin(plan.since_ms, replayable=plan.cursor is not None)
         self._proved_ms: int | None = None
         self._why = "start"
 
@@ -267,7 +267,8 @@ class Stream:
         else:
             actions += self._hole.widen()
             if self.state is not State.CONNECTING and not self._hole.is_open:
-                self._hole.open(self._proved_ms, self._why)
+                replayable = self._continuity.cursor is not None
+                self._hole.open(self._proved_ms, self._why, replayable=replayable)
         return actions + self._change(self._judge(now_ms), self._why)
 
     def _judge(self, now_ms: int) -> Step:

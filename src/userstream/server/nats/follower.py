@@ -25,6 +25,7 @@ from userstream.server.nats.wire import Message
 _log = logger("follower")
 _PAUSE_S = 0.1
 _BEGIN_S = 5.0
+_BEGIN_AT_ONCE = 256  # JetStream drops requests when 10,000 of all processes wait
 Then = Callable[[StoreError | None], None]
 
 
@@ -84,6 +85,7 @@ class Follower:
         self._deliver = deliver
         self._gap = gap
         self._followed: dict[str, Followed] = {}
+        self._turns = asyncio.Semaphore(_BEGIN_AT_ONCE)
         self._turn: list[tuple[Followed, Appended]] = []
         self._sweep = Sweep(js, layout, self._followed, self._repair)
 
@@ -143,7 +145,7 @@ class Follower:
     async def _begin(self, found: Followed) -> None:
         error: StoreError | None = None
         try:
-            async with asyncio.timeout(_BEGIN_S):
+            async with self._turns, asyncio.timeout(_BEGIN_S):
                 await self._position(found)
         except TimeoutError:
             error = StoreUnavailable("an account's place in the log was not told in time")

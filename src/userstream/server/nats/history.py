@@ -77,15 +77,12 @@ class History:
         return record.head.seq, record.place
 
     async def oldest(self, account: str) -> Placed | None:
-        """The first event that is retained, from the leader; ``None``: none is.
+        """The first event that is retained, or was a moment ago; ``None``: none is.
 
         Raises:
             StoreError: it cannot be read.
         """
-        stream = self._layout.events(self._layout.shard_of(account))
-        subject = self._layout.event_subject(account)
-        kept = await self._js.get(stream, seq=1, next_by_subj=subject)
-        return None if kept is None else _placed(account, kept)
+        return await self._next(account, 0)
 
     async def read(
         self, account: str, from_seq: int, head: int, head_place: int

@@ -10,15 +10,14 @@ from collections.abc import Callable
 
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept, read_ack
-from userstream.server.nats.layout import Layout, Tick, read_tick
+from userstream.server.nats.jetstream import JetStream, read_ack
+from userstream.server.nats.layout import Layout
+from userstream.server.nats.lease import TICK_S, Lease
 from userstream.server.nats.wire import Message, fenced
-from userstream.server.records import encode
 
 _log = logger("shard")
-TICK_S = 1.0
-LEASE_S = 5.0
 _PATIENCE_S = 2.0
+_LOST_S = 10.0
 _IN_FLIGHT = 2_000  # the stream refuses more than 10,000
 _AT_ONCE = 64
 Done = Callable[[StoreError | None, int], None]
@@ -27,6 +26,10 @@ Done = Callable[[StoreError | None, int], None]
 
 class FencedError(StoreUnavailable):
     """Another process has become the writer."""
+
+
+class _BehindError(StoreUnavailable):
+    """The stream ends before what was acknowledged: so says a leader that is none any more."""
 
 
 class _Entry:
@@ -43,8 +46,7 @@ class _Entry:
 class Shard:
     """Takes the shard when nobody has it, and keeps it with a tick a second.
 
-    The lease lies in the stream that it is for: a tick that opens a term is fenced as every
-    append is, so whoever wrote before is refused from then on. Each append names its place;
+    Each append names its place;
     after any refusal, silence or reconnect the leader's tail is compared with what is in flight,
     and only what is not there is sent again.
     """
@@ -61,9 +63,8 @@ class Shard:
     ) -> None:
         self.number = number
         self.stream = layout.events(number)
-        self._tick_subject = layout.tick_subject(number)
+        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner)
         self._js = js
-        self._owner = owner
         self._wait_s = wait_s
         self._opened = opened
         self._lost = lost
@@ -73,17 +74,20 @@ class Shard:
         self._flowing = False
         self._trouble = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._seen: tuple[int, float] = (-1, 0.0)
+        self._moved_s = 0.0
         self.asked = asyncio.Event()
         """Set once the stream said who writes it."""
         self.mine = False
-        self.held = False
-        """Whether another process writes it, as far as is known."""
         self.term = 0
         self.base = 0
         """The last place in the stream that is known to be taken by us."""
         self.floor = 0
         js.link.on_down.append(self._troubled)
+
+    @property
+    def held(self) -> bool:
+        """Whether another process writes it, as far as is known."""
+        return self._lease.held
 
     def start(self) -> None:
         """Tries to become the writer, now and whenever nobody else is."""
@@ -94,8 +98,7 @@ class Shard:
         self._js.link.on_down.remove(self._troubled)
         if self.mine:
             given: asyncio.Event = asyncio.Event()
-            tick = Tick(self.term, "", self.floor)
-            self.put(self._tick_subject, encode(tick), lambda *_: given.set())
+            self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_S):
                     await given.wait()
@@ -156,7 +159,7 @@ class Shard:
             self._troubled()
             return
         entry = self._sent.popleft()
-        self.base = ack.seq
+        self.base, self._moved_s = ack.seq, time.monotonic()
         if self._waiting:
             self._send(self._waiting.popleft())
         entry.done(None, ack.seq)
@@ -183,6 +186,7 @@ class Shard:
         self._waiting.clear()
         self._flowing = False
         if self.mine:
+            _log.warning("a shard is not written here now", shard=self.number, why=str(error))
             self.mine = False
             self._lost(self)
         for entry in failed:
@@ -204,52 +208,30 @@ class Shard:
 
     async def _take(self) -> None:
         """Returns once the shard is ours."""
+        told = False
         while True:
             try:
-                taken = await self._try()
+                term = await self._lease.take()
             except StoreUnavailable as e:
-                self._seen, self.held = (-1, 0.0), False
-                _log.info("a shard cannot be asked for", shard=self.number, error=str(e))
-                taken = False
+                if not told:
+                    _log.info("a shard cannot be asked for", shard=self.number, error=str(e))
+                told = True
             else:
                 self.asked.set()
-            if taken:
-                return
+                if term is not None:
+                    break
             await asyncio.sleep(TICK_S / 4)
-
-    async def _try(self) -> bool:
-        info = await self._js.info(self.stream)
-        last = await self._js.get(self.stream, last_by_subj=self._tick_subject)
-        tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
-        self.held = tick.owner not in ("", self._owner) and not self._stale(last)
-        if self.held:
-            return False
-        mine = Tick(tick.term + 1, self._owner, tick.floor)
-        try:
-            place = await self._js.append(
-                lambda to: fenced(self._tick_subject, encode(mine), to, info.state.last_seq)
-            )
-        except JetStreamRefused:
-            return False
-        self.mine, self.term, self.base, self.floor = True, mine.term, place, tick.floor
+        self.mine, self.term, self.base, self.floor = True, term.number, term.place, term.floor
+        self._moved_s = time.monotonic()
         self._flow()
-        self._opened(self, tick.floor)
+        self._opened(self, term.floor)
         _log.info("a shard is written here", shard=self.number, term=self.term)
-        return True
-
-    def _stale(self, last: Kept | None) -> bool:
-        """Whether the same tick has been the last for as long as a lease lasts."""
-        place, now = last.place if last else 0, time.monotonic()
-        if self._seen[0] != place:
-            self._seen = (place, now)
-        return now - self._seen[1] > LEASE_S
 
     async def _tend(self) -> None:
         """Ticks; returns when something is wrong."""
         while not self._trouble.is_set():
             before = self.base
-            tick = Tick(self.term, self._owner, self.floor)
-            self.put(self._tick_subject, encode(tick), lambda *_: None)
+            self.put(*self._lease.tick(self.term, self.floor), lambda *_: None)
             for _ in range(int(_PATIENCE_S / TICK_S)):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(TICK_S):
@@ -262,31 +244,35 @@ class Shard:
 
     async def _recover(self) -> None:
         """Goes on where the stream really is, or gives up what is in flight."""
-        until = time.monotonic() + self._wait_s
         while True:
+            silent_s = time.monotonic() - self._moved_s
+            why = StoreUnavailable("NATS does not commit")
             try:
                 await self._compare()
             except FencedError as e:
-                _log.warning("a shard has another writer", shard=self.number)
                 self._fail(e)
                 return
+            except _BehindError as e:
+                if silent_s > self._wait_s + _LOST_S:
+                    raise StoreDamaged(f"{e}: it lost events") from None
+                silent_s = 0.0
             except StoreUnavailable as e:
-                if time.monotonic() > until:
-                    _log.error("a shard cannot be written", shard=self.number, error=str(e))
-                    self._fail(e)
-                    return
-                await asyncio.sleep(0.1)
+                why = e
             else:
-                self._flow()
+                # A leader without a quorum answers, too, and commits nothing.
+                if silent_s < self._wait_s or time.monotonic() - self._moved_s < self._wait_s:
+                    self._flow()
+                    return
+            if silent_s > self._wait_s:
+                self._fail(why)
                 return
+            await asyncio.sleep(0.1)
 
     async def _compare(self) -> None:
         """Takes what is in the stream out of what is in flight."""
         last = (await self._js.info(self.stream)).state.last_seq
         if last < self.base:
-            raise StoreDamaged(
-                f"{self.stream} ends at {last}, but {self.base} was acknowledged: it lost events"
-            )
+            raise _BehindError(f"{self.stream} ends at {last}, but {self.base} was acknowledged")
         while self.base < last:
             places = range(self.base + 1, min(last, self.base + _AT_ONCE) + 1)
             found = await asyncio.gather(
@@ -299,5 +285,5 @@ class Shard:
                 if (kept.subject, kept.data) != (entry.subject, entry.payload):
                     raise FencedError("another process writes this account now")
                 self._sent.popleft()
-                self.base = place
+                self.base, self._moved_s = place, time.monotonic()
                 entry.done(None, place)

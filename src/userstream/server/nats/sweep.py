@@ -14,7 +14,7 @@ from userstream.errors import StoreError
 from userstream.server.logs import logger
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
-from userstream.server.nats.shard import TICK_S
+from userstream.server.nats.lease import TICK_S
 from userstream.server.nats.wire import Message
 
 if TYPE_CHECKING:

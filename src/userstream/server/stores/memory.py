@@ -7,11 +7,12 @@ from bisect import bisect_left
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from userstream.errors import StoreUnavailable
+from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.store import Survives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from userstream.server.store import Batch
 
@@ -71,6 +72,14 @@ class MemoryStore:
             values.update(batch.puts)
             for key in batch.deletes:
                 values.pop(key, None)
+
+    def checkpoint(self, folder: Path) -> None:
+        """Refuses: nothing here is meant to last.
+
+        Raises:
+            InvalidSettings: always.
+        """
+        raise InvalidSettings(f"a server in memory keeps nothing to copy to {folder}")
 
     def close(self) -> None:
         """Forgets everything."""

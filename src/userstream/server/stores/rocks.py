@@ -8,11 +8,11 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from rocksdict import Rdict, WriteBatch
+from rocksdict import Checkpoint, Rdict
 
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.store import Survives
-from userstream.server.stores import journal, tuning
+from userstream.server.stores import journal, rows, tuning
 from userstream.server.stores.witness import Evidence, Witness, boot_id, sync_folder
 
 if TYPE_CHECKING:
@@ -96,25 +96,9 @@ class RocksStore:
         with self._turn:
             database = self._readable()
             try:
-                return iter(self._entries(database, start, stop, limit))
+                return iter(rows.read(database, self._reading, start, stop, limit))
             except Exception as error:
                 raise self._classified(error) from error
-
-    def _entries(
-        self, database: Rdict, start: bytes, stop: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        entries: list[tuple[bytes, bytes]] = []
-        cursor = database.iter(self._reading)
-        cursor.seek(start)
-        while len(entries) < limit and cursor.valid():
-            key = cursor.key()
-            if key >= stop:
-                break
-            entries.append((key, cursor.value()))
-            cursor.next()
-        # A cursor that meets damage just ends; Rdict.items() never says so.
-        cursor.status()
-        return entries
 
     def commit(self, batch: Batch) -> None:
         """Writes a batch. When this returns, the writes survive what ``survives`` says.
@@ -140,7 +124,7 @@ class RocksStore:
         patience = time.monotonic() + _PATIENCE
         while True:
             try:
-                database.write(_writes(batch), self._writing)  # even a failed write uses it up
+                database.write(rows.writes(batch), self._writing)  # even a failed write uses it up
             except Exception as error:
                 stalled = str(error).startswith("Result incomplete")
                 failing = database.property_int_value("rocksdb.background-errors")
@@ -149,6 +133,22 @@ class RocksStore:
             else:
                 return
             time.sleep(0.001)
+
+    def checkpoint(self, folder: Path) -> None:
+        """Copies all that is committed into a new folder, a store of its own; see ``Store``."""
+        with self._turn:
+            database = self._readable()
+            if self._refused:
+                raise StoreUnavailable(f"{self._folder} is not copied while the disk refuses")
+        witness = Witness(folder)
+        try:
+            Checkpoint(database).create_checkpoint(os.fspath(folder / _DATABASE))
+            acked = database.latest_sequence_number()
+            witness.record(Evidence(acked, boot_id(), clean=True, synced=True, refused=False))
+        except Exception as error:
+            raise self._classified(error) from error
+        finally:
+            witness.close()
 
     def close(self) -> None:
         """Releases the folder. Everything committed is there at the next open."""
@@ -286,12 +286,3 @@ class RocksStore:
         if "No such file" in text or not text.startswith(("IO error", "[Errno")):
             return self._damaged(text)
         return StoreUnavailable(f"{self._folder} cannot be opened now ({text})")
-
-
-def _writes(batch: Batch) -> WriteBatch:
-    writes = WriteBatch(raw_mode=True)
-    for key, value in batch.puts:
-        writes.put(key, value)
-    for key in batch.deletes:
-        writes.delete(key)
-    return writes

@@ -107,6 +107,17 @@ _PINGS = {"20s": (20_000, 60_000), "3min": (180_000, 600_000)}
 _WEIGHT_HEADERS = ("X-MBX-USED-WEIGHT", "X-MBX-USED-WEIGHT-1M")  # 2019-03-12, 2019-08-15
 
 
+def _lost(options: Options) -> dict[str, frozenset[str]]:
+    """Fields of events that no frame shows."""
+    later = set() if options.keys_2018 else {"cumulative_quote", "created_ms"}
+    orders = {"quote_quantity", "last_quote", "average_price", "self_trade"} | later
+    return {
+        "order_update": frozenset(orders),
+        "account_update": frozenset({"cause", "created_ms", "permissions", "commission_rates"}),
+        "account_snapshot": frozenset({"cause", "created_ms"}),
+    }
+
+
 def build(options: Options, markets: Markets) -> Venue:
     """The venue as an operator set it up."""
     ping_every_ms, dead_after_ms = _PINGS[options.ping]
@@ -139,14 +150,7 @@ def build(options: Options, markets: Markets) -> Venue:
         control=by_listen_key,
         show_plain=template(*(REPORT_2018 if options.keys_2018 else REPORT), b"}"),
         repair=REPAIR,
-        lost={
-            "order_update": frozenset(
-                {"quote_quantity", "last_quote", "average_price", "self_trade"}
-                | (set() if options.keys_2018 else {"cumulative_quote", "created_ms"})
-            ),
-            "account_update": frozenset({"cause", "created_ms", "permissions", "commission_rates"}),
-            "account_snapshot": frozenset({"cause", "created_ms"}),
-        },
+        lost=_lost(options),
     )
 
 

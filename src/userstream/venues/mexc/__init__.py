@@ -102,6 +102,13 @@ _STREAM = StreamDialect(
 )
 
 
+_LOST = {
+    "order_update": _LOST_OF_ORDERS,
+    "account_update": _LOST_OF_ACCOUNTS,
+    "account_snapshot": _LOST_OF_ACCOUNTS,
+}
+
+
 def build(options: Options, markets: Markets) -> Venue:
     """The venue as an operator set it up."""
     signed = Need.REQUIRED if options.auth == "required" else Need.OPTIONAL
@@ -139,11 +146,7 @@ def build(options: Options, markets: Markets) -> Venue:
         say=say_in_wrapper if binary else say,
         channels=CHANNELS,
         repair=REPAIR,
-        lost={
-            "order_update": _LOST_OF_ORDERS,
-            "account_update": _LOST_OF_ACCOUNTS,
-            "account_snapshot": _LOST_OF_ACCOUNTS,
-        },
+        lost=_LOST,
     )
 
 

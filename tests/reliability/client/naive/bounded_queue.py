@@ -23,9 +23,8 @@ async def run(site: Site) -> None:
             site.book.frame(await queue.get())
             await asyncio.sleep(site.minute_s / 60_000)
 
-    working = asyncio.create_task(program())
-    async with connect(url, proxy=None) as socket:
+    async with asyncio.TaskGroup() as tasks, connect(url, proxy=None, close_timeout=1) as socket:
+        tasks.create_task(program())
         async for frame in socket:
             with suppress(asyncio.QueueFull):
                 queue.put_nowait(frame)
-    await working

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def run(site: Site) -> None:
     url = f"{site.stream}/ws/{await new_key(site)}"
     while True:
-        async with connect(url, proxy=None) as socket:
+        async with connect(url, proxy=None, close_timeout=1) as socket:
             with suppress(TimeoutError):
                 async with asyncio.timeout(23 * 60 * site.minute_s):
                     while True:

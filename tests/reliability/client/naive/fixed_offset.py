@@ -31,9 +31,9 @@ async def run(site: Site) -> None:
             with suppress(OSError):
                 await call(site, "PUT", KEYS, signed=True, timestamp=now, listenKey=key)
 
-    async with connect(f"{site.stream}/openapi/ws/{key}", proxy=None) as socket:
-        renewing = asyncio.create_task(renew())
+    url = f"{site.stream}/openapi/ws/{key}"
+    async with asyncio.TaskGroup() as tasks, connect(url, proxy=None, close_timeout=1) as socket:
+        tasks.create_task(renew())
         with suppress(ConnectionClosed):
             async for frame in socket:
                 site.book.frame(frame)
-        await renewing

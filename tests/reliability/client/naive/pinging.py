@@ -19,7 +19,7 @@ async def run(site: Site) -> None:
     while True:
         with suppress(OSError, WebSocketException, TimeoutError):
             url = f"{site.stream}/ws/{await new_key(site)}"
-            async with connect(url, proxy=None) as socket:
+            async with connect(url, proxy=None, close_timeout=1) as socket:
                 while True:
                     try:
                         async with asyncio.timeout(site.minute_s / 6):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def run(site: Site) -> None:
     key = await new_key(site)
     try:
-        async with connect(f"{site.stream}/ws/{key}", proxy=None) as socket:
+        async with connect(f"{site.stream}/ws/{key}", proxy=None, close_timeout=1) as socket:
             with suppress(ConnectionClosed):
                 async for frame in socket:
                     site.book.frame(frame)

@@ -1,8 +1,9 @@
-"""Its handler is called where frames are read: what it raises once ends the reading."""
+"""Its handler is called where frames are read: what it raises once is logged, and ends that."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from websockets.asyncio.client import connect
@@ -15,12 +16,10 @@ if TYPE_CHECKING:
 
 async def run(site: Site) -> None:
     url = f"{site.stream}/ws/{await new_key(site)}"
-    async with connect(url, proxy=None) as socket:
-
-        async def read() -> None:
+    try:
+        async with connect(url, proxy=None, close_timeout=1) as socket:
             async for frame in socket:
                 site.book.frame(frame)
-
-        reading = asyncio.create_task(read())
-        await asyncio.wait([reading])
-        await asyncio.Event().wait()  # nobody looks at what became of it
+    except Exception:
+        logging.getLogger("bot").exception("user stream")
+    await asyncio.Event().wait()  # the rest of the bot goes on trading

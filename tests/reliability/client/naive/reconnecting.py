@@ -19,7 +19,7 @@ async def run(site: Site) -> None:
     url = f"{site.stream}/ws/{await new_key(site)}"
     while True:
         with suppress(OSError, WebSocketException):
-            async with connect(url, proxy=None) as socket:
+            async with connect(url, proxy=None, close_timeout=1) as socket:
                 async for frame in socket:
                     site.book.frame(frame)
         await asyncio.sleep(site.minute_s / 60)

@@ -24,9 +24,9 @@ async def renew(site: Site, key: str) -> None:
 
 async def run(site: Site) -> None:
     key = await new_key(site)
-    async with connect(f"{site.stream}/ws/{key}", proxy=None) as socket:
-        renewing = asyncio.create_task(renew(site, key))
+    url = f"{site.stream}/ws/{key}"
+    async with asyncio.TaskGroup() as tasks, connect(url, proxy=None, close_timeout=1) as socket:
+        tasks.create_task(renew(site, key))
         with suppress(ConnectionClosed):
             async for frame in socket:
                 site.book.frame(frame)
-        await renewing

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 async def run(site: Site) -> None:
     url = f"{site.stream}/ws/{await new_key(site)}"
-    async with connect(url, proxy=None) as socket:
+    async with connect(url, proxy=None, close_timeout=1) as socket:
         await socket.recv()  # the first event: trading has begun
         for trade in await call(site, "GET", "/api/v3/myTrades", signed=True, symbol="BTCUSDT"):
             order_id = str(trade["orderId"])

@@ -25,6 +25,6 @@ async def run(site: Site) -> None:
                 )
                 if mark not in [fill.mark for fill in site.book.fills.get(order_id, [])]:
                     site.book.fill(order_id, mark, trade["qty"])
-            async with connect(url, proxy=None) as socket:
+            async with connect(url, proxy=None, close_timeout=1) as socket:
                 async for frame in socket:
                     site.book.frame(frame)

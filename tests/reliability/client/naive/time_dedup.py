@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def run(site: Site) -> None:
     seen = set()
     url = f"{site.stream}/ws/{await new_key(site)}"
-    async with connect(url, proxy=None) as socket:
+    async with connect(url, proxy=None, close_timeout=1) as socket:
         async for frame in socket:
             event = json.loads(frame)
             key = event["e"], event["E"], event.get("i"), event.get("X")

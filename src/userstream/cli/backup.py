@@ -1,0 +1,67 @@
+"""``userstream backup`` and ``userstream restore``: a data folder, copied and made anew."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from userstream.cli.admin import DEFAULT_URL, Admin, AsJson, Token, call
+
+_PATIENCE_S = 3_600.0
+
+
+def backup(
+    folder: Annotated[
+        Path, typer.Argument(help="A new or empty folder, on the machine of the server.")
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Data folder of a server that does not run, instead of asking one that does.",
+            show_default=False,
+        ),
+    ] = None,
+    admin: Admin = DEFAULT_URL,
+    token: Token = "",
+    as_json: AsJson = False,
+) -> None:
+    """Copy the data of a server as it is at one moment, with the key secret.
+
+    The server goes on meanwhile. Whoever has the copy can open its streams: keep it as safe as the
+    data folder.
+    """
+    folder = folder.resolve()
+    if data is None:
+        body = {"folder": str(folder)}
+        made = call("POST", admin, token, "/_backup", json=body, timeout=_PATIENCE_S)
+    else:
+        from userstream.server.backup import back_up  # noqa: PLC0415 - an extra
+
+        label = back_up(data.resolve(), folder, time.time_ns() // 1_000_000)
+        made = {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
+    typer.echo(json.dumps(made) if as_json else f"{made['bytes']:,} bytes backed up to {folder}")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(help="A backup.")],
+    data: Annotated[Path, typer.Argument(help="A new or empty data folder.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make a data folder from a backup. It has a new epoch, so that nobody is fooled.
+
+    Clients are told that their cursors are of another history. Publishers send again what they
+    published since the backup, with the n that they had.
+    """
+    from userstream.server.backup import restore as restored  # noqa: PLC0415 - an extra
+
+    label = restored(folder.resolve(), data.resolve())
+    made = datetime.fromtimestamp(label.time_ms / 1_000, UTC)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(data), "time_ms": label.time_ms}))
+    else:
+        typer.echo(f"{data} restored as of {made:%Y-%m-%d %H:%M:%S} UTC, with a new epoch")

@@ -1,0 +1,132 @@
+"""C5: the bot's process is killed at any moment. Its ledger is the truth all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.reliability.client.book import Book, judge
+from tests.reliability.client.bot import Line
+from tests.reliability.client.cases import OTHERS
+from tests.reliability.client.course import Course, course
+from tests.reliability.client.naive import trusting
+from tests.reliability.client.runners import naively
+from tests.server.running import until
+
+KILLS = 12
+
+
+class Killed:
+    """A bot that is begun again after each kill, on one ledger and one cursor."""
+
+    def __init__(self, c: Course, folder: Path, **options: Any) -> None:
+        self.ledger = folder / "ledger"
+        self._course = c
+        given = {
+            "venue": c.name, "key": "alicekey", "secret": "alicesecret", "rest_url": c.rest_url,
+            "stream_url": c.stream_url, "symbols": ["BTCUSDT"],
+        }  # fmt: skip
+        self._arguments = json.dumps(given | options)
+
+    @contextlib.asynccontextmanager
+    async def life(self) -> AsyncIterator[None]:
+        """One life, with trade while it begins; it ends by SIGKILL."""
+        c = self._course
+        streams = c.stream.connections
+        bot = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.reliability.client.bot", self.ledger, self._arguments
+        )
+        try:
+            while c.stream.connections == streams:
+                c.step()
+                await asyncio.sleep(0.05)
+            yield
+        finally:
+            bot.send_signal(signal.SIGKILL)
+            await bot.wait()
+
+    def lines(self) -> list[Line]:
+        """What the ledger has; the last line may be cut by a kill."""
+        if not self.ledger.exists():
+            return []
+        whole = self.ledger.read_bytes().rpartition(b"\n")[0].splitlines()
+        return [msgspec.json.decode(line, type=Line) for line in whole]
+
+    def went_on(self, lines: int) -> bool:
+        """Whether there are more."""
+        return len(self.lines()) > lines
+
+    def book(self, *, once: bool = False) -> Book:
+        """The ledger as a book; ``once``: a fill that is marked as a repeat maybe counts once."""
+        book = Book(self._course.venue)
+        for line in self.lines():
+            book.order(line.update, late=line.late)
+        if once:
+            book.fills = {i: list(dict.fromkeys(fills)) for i, fills in book.fills.items()}
+        return book
+
+
+async def killed_often(c: Course, bot: Killed) -> None:
+    """Kills at random moments, then one life that is long enough."""
+    dice = random.Random(11)
+    for _ in range(KILLS):
+        lines = len(bot.lines())
+        async with bot.life():
+            for _ in range(dice.randrange(1, 25)):
+                c.step()
+                await asyncio.sleep(dice.choice((0.0, 0.001, 0.01)))
+            if dice.random() < 0.7:
+                await until(partial(bot.went_on, lines), 20)
+    await c.published()
+    truth = await c.real()
+    async with bot.life():
+        last = str(c.fills())
+        await until(lambda: last in bot.book().status, 20)
+        truth = await c.real()
+        await until(lambda: not judge(truth, bot.book(once=True), sure=True).missing, 20)
+
+
+async def test_c5_at_our_own_server_the_ledger_repeats_one_event_a_kill_at_most(
+    tmp_path: Path,
+) -> None:
+    async with course(data=str(tmp_path / "data")) as c:
+        bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"), extension=True, heartbeat_s=1)
+        await killed_often(c, bot)
+        verdict = judge(await c.real(), bot.book(), sure=True)
+        assert not verdict.kinds - {"duplicated"}, verdict
+        assert verdict.duplicated <= KILLS
+
+
+@pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
+async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
+    venue: str, tmp_path: Path
+) -> None:
+    async with course(venue) as c:
+        bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"))
+        await killed_often(c, bot)
+        verdict = judge(await c.real(), bot.book(once=True), sure=True)
+        assert not verdict.kinds, verdict
+        repeats = judge(await c.real(), bot.book(), sure=True).duplicated
+        assert repeats <= sum(line.ambiguous for line in bot.lines()) + KILLS
+
+
+async def test_c5_x4_a_bot_without_a_memory_misses_what_came_while_it_was_dead() -> None:
+    async with course() as c:
+        async with naively(c, trusting.run) as first:
+            await c.trade(10)
+            assert not (await c.verdict(first)).kinds
+        await c.trade(10)
+        async with naively(c, trusting.run, book=first.book) as second:
+            await c.trade(10)
+            assert (await c.verdict(second, 2)).kinds == OTHERS["kill"].fails

@@ -1,0 +1,124 @@
+"""The report of a soak: a page with its figures and charts, and the same for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from tests.reliability.soak.chart import Series, lines
+from tests.reliability.soak.run import Round, Soak
+
+_BLUE, _ORANGE, _GREEN = "#1f6feb", "#bc4c00", "#1a7f37"
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#24292f;
+max-width:980px;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;margin:1rem 0}
+td,th{padding:.25rem .8rem;border-bottom:1px solid #d8dee4;text-align:right}
+td:first-child,th:first-child{text-align:left}
+.failed{color:#cf222e;font-weight:600}
+svg{width:100%;margin:.6rem 0}
+"""
+
+
+def figures(soak: Soak) -> dict[str, Any]:
+    """Everything of a run as JSON has it."""
+    return {
+        "passed": soak.passed,
+        "plan": dataclasses.asdict(soak.plan),
+        "events": sum(r.events for r in soak.rounds),
+        "troubles": [_trouble(name, rounds) for name, rounds in _by_trouble(soak).items()],
+        "rounds": [dataclasses.asdict(r) | {"counts": r.counts._asdict()} for r in soak.rounds],
+        "samples": [dataclasses.asdict(s) for s in soak.samples],
+    }
+
+
+def page(soak: Soak) -> str:
+    """The report as one file of HTML."""
+    plan = soak.plan
+    verdict = "passed" if soak.passed else "FAILED"
+    head = (
+        f"{len(soak.rounds)} troubles, {sum(r.events for r in soak.rounds):,} acknowledged events, "
+        f"{plan.clients:,} bots, {plan.per_s:,} events/s"
+    )
+    rows = [_row(_trouble(name, rounds)) for name, rounds in _by_trouble(soak).items()]
+    errors = [
+        f'<p class="failed">{r.trouble} at {r.at_s:.0f} s: {escape(r.error or str(r.counts))}</p>'
+        for r in soak.rounds
+        if not r.passed
+    ]
+    columns = ("trouble", "times", "missing", "duplicated", "reordered", "foreign")
+    more = ("streams ended", "live again, p50", "p99", "max")
+    return "\n".join([
+        "<!doctype html>",
+        f'<html lang="en"><meta charset="utf-8"><title>Soak: {verdict}</title>',
+        f"<style>{_STYLE}</style>",
+        f"<h1{'' if soak.passed else ' class=failed'}>Soak: {verdict}</h1>",
+        f"<p>{head}</p>",
+        *errors,
+        f"<table><tr>{''.join(f'<th>{c}</th>' for c in (*columns, *more))}</tr>",
+        *rows,
+        "</table>",
+        *_charts(soak),
+        "</html>",
+        "",
+    ])  # fmt: skip
+
+
+def _charts(soak: Soak) -> list[str]:
+    samples = soak.samples
+    times_s = [s.at_s for s in samples]
+    marks = [(r.at_s, r.trouble) for r in soak.rounds]
+
+    def chart(title: str, *series: Series, logarithmic: bool = False) -> str:
+        return lines(title, times_s, series, marks, logarithmic=logarithmic)
+
+    return [
+        chart(
+            "Publisher to bot, ms, outages included (red: a trouble begins)",
+            Series("p50", _BLUE, [s.p50_ms for s in samples]),
+            Series("p99", _ORANGE, [s.p99_ms for s in samples]),
+            logarithmic=True,
+        ),
+        chart("Events arrived a second", Series("events", _BLUE, [s.events for s in samples])),
+        chart(
+            "Queues, bytes",
+            Series("not yet committed", _BLUE, [s.append_queue_bytes for s in samples]),
+            Series("for slow bots", _ORANGE, [s.outbox_bytes for s in samples]),
+        ),
+        chart("Memory, MiB", Series("resident", _GREEN, [s.resident_mib for s in samples])),
+        chart("Open streams", Series("streams", _BLUE, [s.sockets for s in samples])),
+    ]
+
+
+def _by_trouble(soak: Soak) -> dict[str, list[Round]]:
+    found: dict[str, list[Round]] = {}
+    for r in soak.rounds:
+        found.setdefault(r.trouble, []).append(r)
+    return found
+
+
+def _trouble(name: str, rounds: Sequence[Round]) -> dict[str, Any]:
+    returns_s = sorted(s for r in rounds for s in r.returns_s)
+    count = len(returns_s)
+    return {
+        "trouble": name,
+        "times": len(rounds),
+        "missing": sum(r.counts.missing for r in rounds),
+        "duplicated": sum(r.counts.duplicated for r in rounds),
+        "reordered": sum(r.counts.reordered for r in rounds),
+        "foreign": sum(r.counts.foreign for r in rounds),
+        "ended": count,
+        "p50_s": returns_s[count // 2] if count else None,
+        "p99_s": returns_s[count * 99 // 100] if count else None,
+        "max_s": returns_s[-1] if count else None,
+    }
+
+
+def _row(found: dict[str, Any]) -> str:
+    cells = [
+        "–" if value is None else f"{value:.2f} s" if isinstance(value, float) else f"{value:,}"
+        for value in list(found.values())[1:]
+    ]
+    return f"<tr><td>{found['trouble']}</td>{''.join(f'<td>{c}</td>' for c in cells)}</tr>"

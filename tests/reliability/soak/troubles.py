@@ -1,0 +1,95 @@
+"""What goes wrong in a soak, one trouble at a time; after each, every bot is live again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+from tests.reliability.server.follower import Follower
+from tests.reliability.server.home import Home
+from tests.server.running import until
+
+_CUT = 'userstream_streams_ended_total{reason="slow"'
+BURST = 7_000
+"""Events for a Binance bot that does not read: more than its bound holds."""
+
+
+async def kill(home: Home) -> None:
+    """R2: kill -9 of the server."""
+    home.kill()
+    await home.start()
+
+
+async def stop(home: Home) -> None:
+    """R11: SIGTERM, and a start."""
+    status = await home.stop()
+    if status != 0:
+        raise RuntimeError(f"SIGTERM ended the server with status {status}")
+    await home.start()
+
+
+async def herd(home: Home) -> None:
+    """R13: every connection is cut at once."""
+    await _drop(home, len(home.followers))
+
+
+async def churn(home: Home) -> None:
+    """L5: a tenth of the connections is cut, five times over."""
+    for _ in range(5):
+        await _drop(home, max(len(home.followers) // 10, 1))
+        await asyncio.sleep(0.5)
+
+
+async def stall(home: Home) -> None:
+    """L2: a few bots stop reading until they are cut, and read again."""
+    wordy = [f for f in home.followers if f.venue.name == "binance"]  # SpaceDEX says less
+    stalled = random.sample(wordy, min(max(len(wordy) // 50, 1), 8))
+    due = await home.metric(_CUT) + len(stalled)
+    for follower in stalled:
+        follower.pause()
+        home.exchange.offer(BURST, follower.account)
+    for _ in range(300):  # a bot that does not read sees no end either
+        await asyncio.sleep(0.1)
+        if await home.metric(_CUT) >= due:
+            break
+    else:
+        raise TimeoutError("bots that do not read were not cut within 30 s")
+    async with _each_ends(stalled):
+        for follower in stalled:
+            follower.go_on()
+
+
+async def delete_keys(home: Home) -> None:
+    """K3: a tenth of the listen keys is deleted, as another program of the trader would."""
+    bereft = random.sample(home.followers, max(len(home.followers) // 10, 1))
+    async with _each_ends(bereft):
+        for follower in bereft:
+            await home.delete_key(follower.venue.name, follower.account)
+
+
+Trouble = Callable[[Home], Awaitable[None]]
+MENU: dict[str, Trouble] = {
+    "kill": kill,
+    "stop": stop,
+    "herd": herd,
+    "churn": churn,
+    "stall": stall,
+    "delete-keys": delete_keys,
+}
+
+
+async def _drop(home: Home, count: int) -> None:
+    dropped = [f for f in random.sample(home.followers, count) if f.live]
+    async with _each_ends(dropped):
+        for follower in dropped:
+            follower.drop()
+
+
+@contextlib.asynccontextmanager
+async def _each_ends(followers: Sequence[Follower]) -> AsyncIterator[None]:
+    """What is done in the block ends the streams of these."""
+    ends = [len(f.ends) for f in followers]
+    yield
+    await until(lambda: all(len(f.ends) > n for f, n in zip(followers, ends, strict=True)), 30)

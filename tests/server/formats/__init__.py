@@ -1,0 +1,4 @@
+"""Data folders as each release left them, and what is in them.
+
+``python -m tests.server.formats`` makes the one of this version: before a release, and never again.
+"""
