@@ -95,7 +95,7 @@ async def test_only_its_owner_renews_or_deletes_a_key(backend: Backend) -> None:
 
 
 async def test_a_key_expires_on_every_node_on_the_second_and_never_early(backend: Backend) -> None:
-    async with backend.nodes(2, lasting(1_200)) as (a, b):
+    async with backend.nodes(2, lasting(800)) as (a, b):
         made = [await node.create(v, n) for node in (a, b) for v, n in
                 (("mexc", "alice"), ("mexc", "bob"))]  # fmt: skip
         await soon(lambda: all(n.told(i) for n in (a, b) for i in made), 4)
@@ -108,7 +108,7 @@ async def test_a_key_expires_on_every_node_on_the_second_and_never_early(backend
 
 
 async def test_an_hour_is_an_hour_on_a_fast_clock(backend: Backend) -> None:
-    speed = 1_800
+    speed = 3_600
     clock = Clock(speed)
     async with backend.nodes(2, clocks=lambda: clock) as (a, b):
         made = await a.create("bhex")

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -101,6 +102,32 @@ async def test_a_place_is_free_when_its_socket_closed_on_whichever_node(
                         async with b.open(b.url("mexc", key)):
                             break
                     await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_hangs_up_while_it_is_looked_at_keeps_no_place(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    async with pair(nats_node, tmp_path) as (a, b), contextlib.AsyncExitStack() as exits:
+        key = await a.key("mexc")
+        address = urlsplit(b.service.urls["stream"])
+        path = urlsplit(b.url("mexc", key))
+        request = (
+            f"GET {path.path}?{path.query} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        for _ in range(20):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            writer.write(request.encode())
+            await writer.drain()
+            writer.transport.abort()
+        await until(lambda: b.service.edge.sockets == 0)
+        opened = 0
+        async with asyncio.timeout(10):
+            while opened < 5:
+                with contextlib.suppress(InvalidStatus):
+                    await exits.enter_async_context(a.open(a.url("mexc", key)))
+                    opened += 1
 
 
 async def test_an_unknown_key_is_refused_and_a_made_up_one_asks_nobody(

@@ -97,7 +97,8 @@ class NatsKeys:
         """The live keys of an account; in an outage as far as this node knows."""
         with suppress(StoreUnavailable):
             await self._register.catch_up()
-        return self._table.owned_by(venue, account, self._register.time.ms)
+        records = self._copy.live(venue, account)
+        return [self.key_of((venue, record.random)) for record in records]
 
     async def take_place(self, record: KeyRecord, most: int) -> bool:
         """Takes one of a key's places for sockets, of all nodes together."""

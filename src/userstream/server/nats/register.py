@@ -27,7 +27,8 @@ from userstream.server.records import decode, encode
 _log = logger("register")
 _TICK_LIFE_S = 3_600
 _SOON_S = 0.02
-_LOADED_S = 60
+_LOADED_S = 600
+"""For the whole bucket; a million keys take less than a minute."""
 T = TypeVar("T")
 
 
