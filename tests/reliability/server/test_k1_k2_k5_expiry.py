@@ -18,6 +18,7 @@ from tests.server.running import Running, rest_of, running, until
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued, KeyRecord
 from userstream.server.keystore import KeyStore
+from userstream.server.localbus import LocalBus
 from userstream.server.records import LISTEN_KEYS, decode
 from userstream.venue import Call, Refusal
 
@@ -65,11 +66,13 @@ async def test_k1_10000_keys_end_within_their_second_and_never_early() -> None:
             assert refused.value.response.status_code == 400
 
 
-async def _written(server: Running) -> None:
-    """Returns when all that was put so far is in the store."""
-    keys = server.service.keys
+async def _stored(server: Running) -> list[KeyRecord]:
+    """The listen keys in the store, once all that was put so far is there."""
+    keys, bus = server.service.keys, server.service.bus
     assert isinstance(keys, KeyStore)
+    assert isinstance(bus, LocalBus)
     await keys._committer.write([])
+    return [decode(value, KeyRecord) for _, value in bus._store.scan(*LISTEN_KEYS, 10**9)]
 
 
 def _dues(made: dict[str, KeyRecord]) -> list[int]:
@@ -98,10 +101,7 @@ async def test_k2_of_10000_renewals_that_race_with_the_end_each_200_means_an_hou
         await until(lambda: len(ends.told) + len(renewed) == len(made))
         assert len(renewed) > 1_000 < len(ends.told)
         assert not renewed.keys() & ends.told.keys()
-        await _written(server)
-        stored = [
-            decode(v, KeyRecord) for _, v in server.service.bus._store.scan(*LISTEN_KEYS, 10**9)
-        ]
+        stored = await _stored(server)
         assert {r.random for r in stored} == {*renewed}
         assert all(r.expires_ms >= renewed[r.random] + HOUR_MS for r in stored)
         clock.change(advance_ms=min(r.expires_ms for r in stored) - clock.ms() - 1_000)
@@ -153,8 +153,7 @@ async def test_k5_100000_keys_that_end_in_one_second_hold_nobody_up(tmp_path: Pa
                 assert [await socket.recv(decode=False)] == server.frames(
                     "binance", "alice", answer
                 )
-        await _written(server)
-        left = list(server.service.bus._store.scan(*LISTEN_KEYS, 10**9))
+        left = await _stored(server)
     assert max(waits_s) <= 1, f"the slowest of {len(waits_s)} requests took {max(waits_s):.2f} s"
     assert turns.longest_s <= 0.1, f"a turn of the loop took {turns.longest_s:.3f} s"
     assert all(len(told) == 1 for told in ends.told.values())

@@ -11,13 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.server.keystores.joined import HASTY, joined, node
-from tests.server.keystores.nodes import POLICIES, OnNats, lasting, soon
+from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, soon
 from tests.server.nats.servers import Nodes, one_node, running
 from userstream.core.listenkeys import Issued
+from userstream.core.rest import Credentials, Identity
+from userstream.core.signing import sign
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.clock import Clock
+from userstream.server.committer import Committer
+from userstream.server.folder import open_folder
+from userstream.server.kept import kept_in
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.shared import Shared
+from userstream.venues import names
 
 
 async def stored(shared: Shared) -> dict[str, bytes]:
@@ -172,3 +178,31 @@ async def test_a_nats_that_stores_nothing_is_an_error_at_the_start(tmp_path: Pat
             with pytest.raises(StoreUnavailable, match="does not answer"):
                 await late.__aenter__()
             nodes.nodes[0].resume()
+
+
+async def test_keys_and_accounts_move_from_a_folder(nats_node: Nodes, tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "data", synced=False)
+    committer, clock = Committer(folder.store), Clock()
+    with kept_in(folder, committer, POLICIES, clock) as kept:
+        before = Node(*kept, clock)
+        await before.accounts.add("alice", "alicekey", "alicesecret")
+        made = [await before.create(venue) for venue in (*names(), "mexc")]
+        await before.create("mexc")
+    await committer.close()
+    records, accounts = [*folder.listen_keys()], [*folder.accounts()]
+    folder.close()
+    prefix = f"keys-{secrets.token_hex(6)}"
+    async with contextlib.AsyncExitStack() as exits:
+        shared = await OnNats(nats_node.url, 1).join(exits, prefix, folder.secret)
+        after = node(shared)
+        for _ in range(2):  # one that was interrupted is repeated
+            await shared.accounts.take(accounts)
+            await shared.keys.take(records)
+        for issued in made:
+            assert after.keys.find(issued.record.venue, issued.key) == issued.record
+            await after.renewed(issued)
+        assert len(await after.keys.owned_by("mexc", "alice")) == 3
+        assert (await after.create("binance")).key in {issued.key for issued in made}
+        signed = Credentials("alicekey", b"m", sign("alicesecret", b"m"), signature_required=True)
+        assert isinstance(await after.accounts.verify(signed), Identity)
+        assert (await after.accounts.revoke("alice", None)).listen_keys == len(records)

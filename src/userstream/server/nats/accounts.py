@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 
 from userstream.core.rest import Credentials, Identity
@@ -51,6 +51,26 @@ class NatsAccounts:
     async def add(self, name: str, api_key: str, api_secret: str | None) -> ApiKey:
         """Gives an account an API key."""
         key = self._table.key(name, api_key, api_secret)
+        await self._give(name, key)
+        return key
+
+    async def take(self, records: Iterable[AccountRecord]) -> None:
+        """Stores accounts that were kept elsewhere with the same secret; may be repeated.
+
+        Raises:
+            InvalidSettings: an API key belongs to another account here.
+            StoreUnavailable: not all are stored.
+        """
+        for record in records:
+            for key in record.api_keys:
+                await self._give(record.name, key)
+
+    async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
+        """Takes back one API key of an account, or all; then the listen keys end."""
+        gone = await self._take_back(name, fingerprint)
+        return Revoked(gone, await self._end_keys(name, gone))
+
+    async def _give(self, name: str, key: ApiKey) -> None:
         while True:
             await self._register.catch_up()
             record = self._table.with_key(name, key)
@@ -61,12 +81,7 @@ class NatsAccounts:
             if self._table.owner(key) != name:  # of two nodes that add one key at once
                 await self._take_back(name, key.fingerprint)
                 raise InvalidSettings("this API key belongs to another account")
-            return key
-
-    async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
-        """Takes back one API key of an account, or all; then the listen keys end."""
-        gone = await self._take_back(name, fingerprint)
-        return Revoked(gone, await self._end_keys(name, gone))
+            return
 
     async def _take_back(self, name: str, fingerprint: str | None) -> list[str]:
         while True:

@@ -149,6 +149,19 @@ class NatsKeys:
         """Ends live keys for that reason."""
         await asyncio.gather(*(self._register.retried(partial(self._end, r, end)) for r in records))
 
+    async def take(self, records: Iterable[KeyRecord]) -> None:
+        """Stores live keys that were made elsewhere with the same secret; may be repeated.
+
+        Raises:
+            StoreUnavailable: not all are stored.
+        """
+        owned: dict[tuple[str, str], list[KeyRecord]] = {}
+        for record in records:
+            if record.venue in self._policies:
+                owned.setdefault((record.venue, record.account), []).append(record)
+        for moved in owned.values():
+            await self._register.retried(partial(self._take, moved))
+
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every listen key that these API keys of the account were given.
 
@@ -165,6 +178,18 @@ class NatsKeys:
         ]
         await self.end(ended, End.REVOKED)
         return len(ended)
+
+    async def _take(self, moved: Sequence[KeyRecord], _: bool) -> bool:
+        venue, account = moved[0].venue, moved[0].account
+        owner = f"o.{venue}.{account}"
+        after = self._register.seq(owner)
+        live = self._copy.live(venue, account)
+        for record in moved:
+            if record not in live:
+                await self._store(StoredKey(record))
+        randoms = dict.fromkeys(r.random for r in (*live, *moved))
+        await self._register.put(owner, encode(Owned(tuple(randoms))), after=after)
+        return True
 
     async def _create(self, venue: str, identity: Identity, sure: bool) -> Issued | Refusal | None:
         policy = self._policies[venue]
