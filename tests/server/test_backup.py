@@ -112,6 +112,8 @@ async def test_a_folder_that_cannot_be_a_backup_is_refused_in_words(tmp_path: Pa
             (tmp_path / "mine", "is there already"),
             (tmp_path / "mine" / "thesis.txt", "is there already"),
             (tmp_path / "no" / "such", "cannot be written"),
+            (tmp_path / ("x" * 300), "cannot be written"),
+            (f"{tmp_path}/a\0b", "cannot be a folder"),
         ):
             assert why in await refused(server, str(folder))
         assert "a body is" in await refused(server, 7)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from userstream.core.description import describe
 from userstream.core.limits import Limits
 from userstream.core.listenkeys import Issued
 from userstream.core.parameters import Refusing, read_parameters
@@ -130,7 +131,7 @@ class RestGate:
             if route.call is Call.DESK:
                 return self._read_desk(route, request, verdict, now_ms)
             if route.call not in LISTEN_KEY_CALLS:
-                return self._public(route.call, verdict, now_ms)
+                return self._public(route.call, request.query, verdict, now_ms)
             return self._read(route, request, verdict, now_ms)
         except Refusing as refusing:
             refusal, details = refusing.refused
@@ -164,11 +165,11 @@ class RestGate:
         wait = ("retry-after", str(verdict.retry_after_s))
         return response._replace(headers=(*response.headers, wait))
 
-    def _public(self, call: Call, verdict: Verdict, now_ms: int) -> Response:
+    def _public(self, call: Call, query: bytes, verdict: Verdict, now_ms: int) -> Response:
         if call is Call.TIME:
             return self._good({"serverTime": now_ms}, verdict)
         if call is Call.INFO:
-            return self._good(self._rest.info(now_ms), verdict)
+            return self._good(describe(self._rest, query, self._limits, now_ms), verdict)
         return self._good({}, verdict)
 
     def _read(self, route: Route, request: Request, verdict: Verdict, now_ms: int) -> Admitted:

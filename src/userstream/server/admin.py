@@ -15,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from userstream.core import rest
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
 from userstream.server.accounts import AccountRecord, Registry
 from userstream.server.backup import Backups
 from userstream.server.bus import Bus, Stored
+from userstream.server.head import PLAIN_FORMS, TooLong
 from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
@@ -157,6 +159,12 @@ class AdminApp:
             return msgspec.json.decode(body[: self._limits.event_bytes], type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             raise InvalidSettings(f"{e}; a body is {form}") from None
+
+
+def too_long(over: TooLong) -> rest.Response:
+    """Answers a request whose head is beyond its bound."""
+    form = PLAIN_FORMS[over.refusal]
+    return rest.Response(form.status, bytes(_error(form.status, "too_long", form.text).body))
 
 
 class _GuardedRoute(BaseRoute):

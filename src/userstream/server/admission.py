@@ -130,7 +130,7 @@ class Admission:
     ) -> Opened | Refused | Target:
         request = handshake.request
         if request is None:
-            return broken()
+            return handshake.refusal(self._mounts)
         target = find_target(request, self._mounts)
         if isinstance(target, Refused):
             return target

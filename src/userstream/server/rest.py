@@ -18,6 +18,7 @@ from userstream.errors import StoreError
 from userstream.server.accounts import Verifier
 from userstream.server.clock import Clock
 from userstream.server.desk import Desk
+from userstream.server.head import PLAIN_FORMS, TooLong
 from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
@@ -55,6 +56,18 @@ class RestApp:
         with contextlib.suppress(ClientDisconnect):
             response = await self._serve(Request(scope, receive))
             await response(scope, receive, send)
+
+    def too_long(self, over: TooLong) -> rest.Response:
+        """Answers a request of which only the beginning is known; the venue is the path's."""
+        found = self._mounts.find("", over.path)
+        if found is None:
+            form = PLAIN_FORMS[over.refusal]
+            return rest.Response(
+                form.status, b'{"code":%d,"msg":"%b"}' % (form.code, form.text.encode())
+            )
+        answer = self._gates[found[0].name].refuse(over.refusal)
+        self._metrics.requests.labels(found[0].name, str(answer.status)).inc()
+        return answer
 
     async def _serve(self, request: Request) -> Response:
         path = request.scope["path"]

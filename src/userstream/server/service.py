@@ -21,7 +21,7 @@ from userstream.core.rest import RestGate
 from userstream.core.tokens import ENTROPY_BYTES
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
-from userstream.server.admin import AdminApp
+from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
 from userstream.server.backup import Backups
 from userstream.server.bus import Bus
@@ -29,7 +29,7 @@ from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
 from userstream.server.folder import Folder, key_secret, open_folder
-from userstream.server.http import HttpListener
+from userstream.server.http import HttpListener, Refuse
 from userstream.server.kept import Kept, kept_in
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
@@ -114,16 +114,7 @@ class Service:
         exits.push_async_callback(self.bus.close)
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in, self.metrics)
-        self.edge = Edge(
-            admission,
-            self.keys,
-            clock,
-            limits,
-            self.metrics,
-            self.bus,
-            parts.connection,
-            repeats=settings.replay_on_reconnect,
-        )
+        self.edge = self._edge_of(admission)
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
         self.bus.on_gap(self.edge.lost)
@@ -131,29 +122,13 @@ class Service:
         if self._shared is not None:
             limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
             await exits.enter_async_context(self._shared.rates(limiters))
-        rest = RestApp(
-            self.mounts,
-            gates,
-            self.keys,
-            parts.verifier or self.accounts,
-            clock,
-            limits,
-            self.metrics,
-            parts.desk,
-        )
-        self._admin = AdminApp(
-            self.bus,
-            self.accounts,
-            self.keys,
-            self.metrics,
-            limits,
-            self._token,
-            Backups(folder_of(settings), folder.store, committer),
-            parts.admin_routes,
-        )
+        rest = self._rest_app(gates)
+        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
         exits.push_async_callback(self._stop_listeners)
-        await self._listen(parts.rest_front(rest), sockets["rest"], whole_request=True)
-        await self._listen(self._admin.app, sockets["admin"], whole_request=False)
+        await self._listen(
+            parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
+        )
+        await self._listen(self._admin.app, sockets["admin"], too_long, whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
         self._ready(sockets, secure=tls is not None)
@@ -188,10 +163,12 @@ class Service:
         entropy = secrets.token_bytes(ENTROPY_BYTES)
         return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
 
-    async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
+    async def _listen(
+        self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
+    ) -> None:
         settings = self.settings
         tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
-        listener = HttpListener(app, settings.limits, tls=tls, whole_request=whole_request)
+        listener = HttpListener(app, settings.limits, refuse, tls=tls, whole_request=whole_request)
         await listener.start(sock)
         self._listeners.append(listener)
 
@@ -212,6 +189,42 @@ class Service:
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
+        )
+
+    def _edge_of(self, admission: Admission) -> Edge:
+        return Edge(
+            admission,
+            self.keys,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self.bus,
+            self._parts.connection,
+            repeats=self.settings.replay_on_reconnect,
+        )
+
+    def _rest_app(self, gates: Mapping[str, RestGate]) -> RestApp:
+        return RestApp(
+            self.mounts,
+            gates,
+            self.keys,
+            self._parts.verifier or self.accounts,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self._parts.desk,
+        )
+
+    def _admin_app(self, backups: Backups) -> AdminApp:
+        return AdminApp(
+            self.bus,
+            self.accounts,
+            self.keys,
+            self.metrics,
+            self.settings.limits,
+            self._token,
+            backups,
+            self._parts.admin_routes,
         )
 
 

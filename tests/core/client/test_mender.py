@@ -21,13 +21,15 @@ DUE = 525_000
 class Bench:
     """A mender that is live from the beginning, and what it does."""
 
-    def __init__(self, fill_key: FillKey = FillKey.TRADE_ID, **plan: Any) -> None:
+    def __init__(
+        self, fill_key: FillKey = FillKey.TRADE_ID, *, copies: int = 20_000, **plan: Any
+    ) -> None:
         fills_by = FillsBy.NOTHING if fill_key is FillKey.NONE else FillsBy.SYMBOL
         self.clock = VenueClock(Bounds(), needed=True)
         self.clock.answered(0, 0, T)
         wishes = Plan(**{"repair": True, "reconcile_ms": EVERY} | plan)
         asking = Asking(fill_key, fills_by, ("BTCUSDT",))
-        self.it = Mender(asking, wishes, Bounds(), half, self.clock)
+        self.it = Mender(asking, wishes, Bounds(copies=copies), half, self.clock)
         self.it.start(0)
         self.asks: list[Ask] = []
         self.told: list[Told] = []
@@ -296,6 +298,15 @@ def test_a_fill_that_rest_told_is_not_told_again_when_the_stream_brings_it() -> 
     assert isinstance(event, OrderEvent)
     assert (event.status, event.trade_id, event.last_quantity) == ("PARTIALLY_FILLED", None, None)
     assert event.cumulative_quantity == 1
+
+
+def test_only_so_many_fills_that_rest_told_are_remembered() -> None:
+    bench = Bench(copies=1)
+    shown = order(cumulative_quantity="2", status="PARTIALLY_FILLED")
+    bench.repaired(T, orders=(shown,), fills=(row("7"), row("8")), account=whole())
+    before = len(bench.told)
+    bench.tell(row("7"), row("8"))
+    assert [e.trade_id for e in bench.told[before:] if isinstance(e, OrderEvent)] == ["7"]
 
 
 def test_after_a_refused_timestamp_it_waits_for_the_venues_clock() -> None:

@@ -35,7 +35,7 @@ async def write(folder: Path) -> None:
         told = {
             "epoch": rigged.bus.epoch,
             "head": rigged.bus.head("alice"),
-            "events": [msgspec.to_builtins(s.record) for s in events],
+            "events": [msgspec.to_builtins(stored.record) for stored in events],
             "picture": len(rigged.bus._ledger.account("alice").picture.balances),
         }
         shutil.copytree(folder, folder.with_name("killed"))

@@ -71,6 +71,7 @@ class Mender:
         self._number = 0
         self._buffer: list[Told] = []
         self._word: inputs.Input | None = None
+        self._by_rest: dict[tuple[str, str, str] | None, None] = {}
 
     @property
     def held(self) -> int:
@@ -240,14 +241,26 @@ class Mender:
 
     def _deliver(self, event: Told, now_ms: int) -> list[Done]:
         if isinstance(event, OrderEvent):
-            news = self._news(event)
-            if news is None:
-                return []
-            event = news
-        self.picture.apply(event)
-        if isinstance(event, OrderEvent):
+            if event.origin is Origin.REST:
+                self._note(event.update)
+            elif self._by_rest:
+                news = self._news(event)
+                if news is None:
+                    return []
+                event = news
+            self.picture.apply(event)
             self._reconcile.told(bool(self.picture.doubts), now_ms)
+        else:
+            self.picture.apply(event)
         return [Deliver(event)]
+
+    def _note(self, order: OrderUpdate) -> None:
+        """REST tells a fill: the stream may still bring it."""
+        fill = fill_of(order, self._asking.fill_key)
+        if fill is not None:
+            self._by_rest[fill] = None
+            if len(self._by_rest) > self._bounds.copies:
+                del self._by_rest[next(iter(self._by_rest))]
 
     def _news(self, event: OrderEvent) -> OrderEvent | None:
         """A fill that REST told is not told again when the stream brings it at last.
@@ -255,8 +268,7 @@ class Mender:
         What its frame says of the order is told without it.
         """
         order = event.update
-        fill = None if event.origin is Origin.REST else fill_of(order, self._asking.fill_key)
-        if fill is None or not self.picture.has_fill(fill):
+        if fill_of(order, self._asking.fill_key) not in self._by_rest:
             return event
         if not order.status:
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,19 +15,28 @@ from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import FillKey
 
 
-class _Filled(NamedTuple):
+class _Filled:
     """What was filled of an order: as the venue sums it up, and by all that was told.
 
     Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
     """
 
-    shown: Decimal | None
-    told: Decimal | None
-    at_ms: int
+    __slots__ = ("at_ms", "shown", "told")
+
+    def __init__(self) -> None:
+        self.shown: Decimal | None = None
+        self.told: Decimal | None = None
+        self.at_ms = 0
+
+    @property
+    def lacks(self) -> bool:
+        """Whether the venue shows more than was told."""
+        return self.shown is not None and self.told is not None and self.shown > self.told
 
 
-_UNKNOWN = _Filled(None, None, 0)
-_NOTHING = Holding(Decimal(0), Decimal(0))
+_UNKNOWN = _Filled()
+_ZERO = Decimal(0)
+_NOTHING = Holding(_ZERO, _ZERO)
 
 
 class Picture:
@@ -66,8 +75,9 @@ class Picture:
 
     def filled(self, order_id: str) -> Decimal | None:
         """The largest sum that anything told of an order shows; ``None``: nothing did."""
-        shown, told, _ = self._filled.get(order_id, _UNKNOWN)
-        return told if shown is None or self._fill_key is FillKey.NONE else shown
+        filled = self._filled.get(order_id, _UNKNOWN)
+        counted = filled.shown is None or self._fill_key is FillKey.NONE
+        return filled.told if counted else filled.shown
 
     def told(self, order_id: str) -> Decimal | None:
         """What was told of an order's fills, one by one or as a gap; ``None``: nobody knows."""
@@ -75,9 +85,10 @@ class Picture:
 
     def explain(self, order_id: str, quantity: Decimal) -> None:
         """So much of an order's fills is told as missing."""
-        known = self._filled.get(order_id, _UNKNOWN)
-        if known.told is not None:
-            self._note(order_id, known._replace(told=known.told + quantity))
+        filled = self._filled.get(order_id)
+        if filled is not None and filled.told is not None:
+            filled.told += quantity
+            self._doubt(order_id, filled)
 
     def finished(self, order_id: str) -> bool:
         """Whether the order was told to be over."""
@@ -99,7 +110,7 @@ class Picture:
         if fill is not None:
             self._fills[fill] = order.time_ms
             self._trim(self._fills, self._bounds.copies)
-        self._sum(event, Decimal(order.last_quantity or 0) if counts else Decimal(0))
+        self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
         if event.late or order.order_id in self._finished:
             return
         known = self.orders.get(order.order_id)
@@ -116,35 +127,56 @@ class Picture:
         A sum of REST, or where nothing tells fills apart any sum, holds every fill up to its time.
         """
         order = event.update
-        order_id, summed = order.order_id, order.cumulative_quantity
-        counted = self._fill_key is FillKey.NONE
-        from_rest = event.origin is Origin.REST
-        is_strange = order_id not in self._filled and quantity > 0 and not from_rest
-        shown, before, at_ms = self._filled.get(order_id, _UNKNOWN)
-        told = before
-        if before is not None and order.time_ms > at_ms:
-            told = before + quantity
-        if summed is not None:
-            shown = max(shown or Decimal(0), Decimal(summed))
-            if before is None or counted:
-                told = max(before or Decimal(0), Decimal(summed))
-                if counted or (from_rest and order.status):
-                    at_ms = max(at_ms, order.time_ms)
-        elif before is None and order.status == "NEW":
-            told = Decimal(0)
-        if is_strange and told != quantity:
-            self.doubts[order_id] = True
-        self._note(order_id, _Filled(shown, told, at_ms))
+        order_id = order.order_id
+        filled = self._filled.get(order_id)
+        if filled is None:
+            filled = self._filled[order_id] = _Filled()
+            self._begin(event, filled, quantity)
+            while len(self._filled) > self._bounds.orders + len(self.orders):
+                self.doubts.pop(self._filled.popitem(last=False)[0], None)
+        else:
+            self._filled.move_to_end(order_id)
+            summed = order.cumulative_quantity
+            if (
+                quantity
+                and filled.told is not None
+                and order.time_ms > filled.at_ms
+                and (summed is None or self._fill_key is not FillKey.NONE)
+            ):
+                filled.told += quantity
+            if summed is not None:
+                self._show(event, filled, Decimal(summed))
+        if filled.told is None and order.status == "NEW":
+            filled.told = _ZERO
+        self._doubt(order_id, filled)
 
-    def _note(self, order_id: str, filled: _Filled) -> None:
-        self._filled[order_id] = filled
-        self._filled.move_to_end(order_id)
-        while len(self._filled) > self._bounds.orders + len(self.orders):
-            self.doubts.pop(self._filled.popitem(last=False)[0], None)
-        shown, told, _ = filled
-        if shown is not None and told is not None and shown > told:
+    def _begin(self, event: OrderEvent, filled: _Filled, quantity: Decimal) -> None:
+        """The first word of an order; of fills before it nobody knows."""
+        order = event.update
+        if order.cumulative_quantity is not None:
+            self._show(event, filled, Decimal(order.cumulative_quantity))
+        if quantity and filled.told != quantity and event.origin is not Origin.REST:
+            self.doubts[order.order_id] = True
+
+    def _show(self, event: OrderEvent, filled: _Filled, summed: Decimal) -> None:
+        """A sum of the venue; where it stands for fills, those before it are told."""
+        order = event.update
+        if filled.shown is None or summed > filled.shown:
+            filled.shown = summed
+        counted = self._fill_key is FillKey.NONE
+        if filled.told is None:
+            filled.told = summed
+        elif counted:
+            filled.told = max(filled.told, summed)
+        else:
+            return
+        if counted or (event.origin is Origin.REST and order.status):
+            filled.at_ms = max(filled.at_ms, order.time_ms)
+
+    def _doubt(self, order_id: str, filled: _Filled) -> None:
+        if filled.lacks:
             self.doubts.setdefault(order_id, False)
-        elif self.doubts.get(order_id) is False:
+        elif self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]
 
     def _trim(self, kept: OrderedDict[Any, int], most: int) -> None:

@@ -11,23 +11,28 @@ from typing import NamedTuple
 
 from userstream.core.client.bounds import Bounds, back_off
 from userstream.core.client.picture import Picture
-from userstream.events import AccountSnapshot, OrderUpdate
+from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import Ask, FillsBy, NoRows, RepairInput, Rows, What
 
 OVERLAP_MS = 10_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
 had under way counts too. Rows that were told already cost nothing but their transfer."""
 _TRIES = 3
-_ROUNDS = 3
+_ROUNDS = 5
 
 
 class Found(NamedTuple):
-    """What the venue told, and which orders it does not know any more."""
+    """What the venue told, and which orders it does not know any more.
+
+    ``moving``: orders that changed whenever they were looked at; their sums are not of the moment
+    of their fills.
+    """
 
     orders: dict[str, OrderUpdate]
     fills: tuple[OrderUpdate, ...]
     account: AccountSnapshot | None
     unknown: tuple[OrderUpdate, ...]
+    moving: frozenset[str] = frozenset()
 
 
 class Broken(NamedTuple):
@@ -135,12 +140,14 @@ class Repair:
     def _round(self, listed: dict[str, OrderUpdate]) -> list[Ask]:
         """The questions between the two looks at the open orders. Fills come after the sums.
 
+        An order that was open, here or in an earlier round, and is not any more is asked for.
         Where there are no fills, an order that came and went meanwhile is told by a list only.
         """
+        shown = {i: o for i, o in self._orders.items() if o.status not in TERMINAL}
         self._wanted = {
             order_id: order
-            for order_id, order in (self._open | self._wanted).items()
-            if order_id not in listed
+            for order_id, order in (self._open | shown | self._wanted).items()
+            if order_id not in listed and order_id not in self._unknown
         }
         asks = [Ask(0, What.ORDER, o.symbol, order_id) for order_id, o in self._wanted.items()]
         if self._since_ms is not None:
@@ -169,7 +176,11 @@ class Repair:
             return self.start(now_ms)
         fills = sorted(self._fills.values(), key=_sequence)
         self.outcome = Found(
-            self._orders, tuple(fills), self._account, tuple(self._unknown.values())
+            self._orders,
+            tuple(fills),
+            self._account,
+            tuple(self._unknown.values()),
+            frozenset(self._wanted),
         )
         return []
 

@@ -79,7 +79,10 @@ class Reunion:
         fills = self._fills()
         account = self._found.account
         return (
-            any(event.update.time_ms >= floor_ms for event in fills)
+            any(
+                event.update.time_ms >= floor_ms and event.order_id not in self._found.moving
+                for event in fills
+            )
             or any(
                 event.update.time_ms >= floor_ms or event.order_id in self._picture.orders
                 for event in self._orders()
@@ -122,10 +125,14 @@ class Reunion:
         rows = self._found.fills
         if self._fill_key is not FillKey.CUMULATIVE:
             return [fill_of(row, self._fill_key) for row in rows]
+        filled: dict[str, Decimal] = defaultdict(Decimal)
+        for row in rows:
+            filled[row.order_id] += Decimal(row.last_quantity or 0)
+        wholes = {order_id: self._whole(order_id, least) for order_id, least in filled.items()}
         keys: list[Fill | None] = []
         after: dict[str, Decimal] = defaultdict(Decimal)
         for row in reversed(rows):
-            whole = self._whole(row.order_id)
+            whole = wholes[row.order_id]
             if whole is None:
                 keys.append(None)
                 continue
@@ -134,11 +141,25 @@ class Reunion:
             keys.append((row.symbol, row.order_id, plain(format(upto, "f"))))
         return keys[::-1]
 
-    def _whole(self, order_id: str) -> Decimal | None:
+    def _whole(self, order_id: str, least: Decimal) -> Decimal | None:
+        """The sum of an order as of its last fill; ``None`` where it may be of another moment.
+
+        Of one that is no older than what was asked for, all fills are there.
+        """
         order = self._found.orders.get(order_id)
+        if order is not None and self._is_young(order):
+            return least
+        if order_id in self._found.moving:
+            return None
         if order is not None and order.cumulative_quantity is not None:
-            return Decimal(order.cumulative_quantity)
-        return self._picture.filled(order_id) if self._picture.finished(order_id) else None
+            whole: Decimal | None = Decimal(order.cumulative_quantity)
+        else:
+            whole = self._picture.filled(order_id) if self._picture.finished(order_id) else None
+        return None if whole is None or whole < least else whole
+
+    def _is_young(self, order: OrderUpdate) -> bool:
+        began_ms = (self._since_ms or 0) - OVERLAP_MS
+        return order.created_ms is not None and order.created_ms >= began_ms
 
     def _orders(self) -> list[OrderEvent]:
         """Orders that REST shows further than all that was told and is about to be."""
