@@ -122,7 +122,8 @@ class Memory:
             yield
 
     async def settled(self, opened: Opened) -> None:
-        """Whatever must be kept beside the events is."""
+        """Retention comes by itself; this lets it."""
+        await asyncio.sleep(LIMITS.retention_check_s)
 
 
 class InFolder(Memory):

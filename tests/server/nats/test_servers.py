@@ -16,11 +16,15 @@ from tests.server.nats.servers import Nodes
 
 @contextlib.asynccontextmanager
 async def _jetstream(nodes: Nodes) -> AsyncIterator[JetStreamContext]:
-    client = await nats.connect(nodes.url.split(","), max_reconnect_attempts=-1)
+    client = await nats.connect(nodes.url.split(","), max_reconnect_attempts=-1, error_cb=_expected)
     try:
         yield client.jetstream(timeout=10)
     finally:
         await client.close()
+
+
+async def _expected(_: Exception) -> None:
+    """Connections break when nodes do."""
 
 
 async def _stored(stream: JetStreamContext, data: bytes) -> bool:

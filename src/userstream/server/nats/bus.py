@@ -89,9 +89,9 @@ class NatsBus:
         return Survives.MINORITY
 
     @property
-    def writes(self) -> bool:
-        """Whether some process, this one or another, writes every shard, as far as is known."""
-        return all(shard.mine or shard.held for shard in self._appends.shards)
+    def refusing(self) -> bool:
+        """Whether a shard that was written here has no writer now, as far as is known."""
+        return any(s.term and not (s.mine or s.held) for s in self._appends.shards)
 
     def short_windows(self) -> Mapping[str, float]:
         """None: a full stream refuses, and drops nothing before its time."""
