@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -14,6 +14,8 @@ from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, 
 from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
 from userstream.venue import FillKey
 
+_ZERO = Decimal(0)
+
 
 class _Filled:
     """What was filled of an order: as the venue sums it up, and by all that was told.
@@ -21,12 +23,14 @@ class _Filled:
     Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
     """
 
-    __slots__ = ("at_ms", "shown", "told")
+    __slots__ = ("at_ms", "last", "shown", "told")
 
     def __init__(self) -> None:
         self.shown: Decimal | None = None
         self.told: Decimal | None = None
         self.at_ms = 0
+        self.last = _ZERO
+        """The largest key of a fill: they rise."""
 
     @property
     def lacks(self) -> bool:
@@ -35,7 +39,6 @@ class _Filled:
 
 
 _UNKNOWN = _Filled()
-_ZERO = Decimal(0)
 _NOTHING = Holding(_ZERO, _ZERO)
 
 
@@ -72,6 +75,10 @@ class Picture:
     def has_fill(self, fill: tuple[str, str, str]) -> bool:
         """Whether that fill was told."""
         return fill in self._fills
+
+    def is_past(self, fill: tuple[str, str, str]) -> bool:
+        """Whether a later fill of its order was told."""
+        return _rank(fill) < self._filled.get(fill[1], _UNKNOWN).last
 
     def filled(self, order_id: str) -> Decimal | None:
         """The largest sum that anything told of an order shows; ``None``: nothing did."""
@@ -111,6 +118,9 @@ class Picture:
             self._fills[fill] = order.time_ms
             self._trim(self._fills, self._bounds.copies)
         self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
+        if fill is not None:
+            filled = self._filled[order.order_id]
+            filled.last = max(filled.last, _rank(fill))
         if event.late or order.order_id in self._finished:
             return
         known = self.orders.get(order.order_id)
@@ -194,6 +204,14 @@ class Picture:
             if at_ms >= self._account_ms.get(asset, at_ms):
                 self.account[asset] = holding
                 self._account_ms[asset] = at_ms
+
+
+def _rank(fill: tuple[str, str, str]) -> Decimal:
+    """Trade ids and sums rise with each fill of an order; an id that is no number tells nothing."""
+    try:
+        return Decimal(fill[2])
+    except InvalidOperation:
+        return _ZERO
 
 
 def _with(known: OrderUpdate, order: OrderUpdate) -> OrderUpdate:
