@@ -66,6 +66,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a publisher, before it is worked on; more makes fewer and larger writes to sockets."""
     append_queue_bytes: int = 33_554_432
     """Accepted and not yet committed; beyond it publishers are told to wait."""
+    append_wait_s: float = 10.0
+    """For a NATS that does not commit, before publishers are told; it elects a leader in about
+    eight seconds."""
     sources_per_account: int = 64
     """Publishers that one account ever had."""
     memory_events_per_account: int = 1_000

@@ -13,14 +13,14 @@ from userstream.server.bus import Bus
 _PAGE = 1_000
 
 
-def left_open(bus: Bus, account: str, source: str) -> list[OrderUpdate]:
+async def left_open(bus: Bus, account: str, source: str) -> list[OrderUpdate]:
     """The last event of each open order of the account, oldest order first.
 
     Only of those that the source published, and as far back as the log goes.
     """
     found: dict[str, OrderUpdate] = {}
     seq = 0
-    while stored := bus.history(account, seq + 1, _PAGE):
+    while stored := await bus.history(account, seq + 1, _PAGE):
         seq = stored[-1].seq
         for one in stored:
             event = one.record.line.event

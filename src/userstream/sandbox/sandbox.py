@@ -102,7 +102,7 @@ class Sandbox:
     async def _recover(self) -> None:
         """Ends what an earlier run on the same folder left open."""
         for record in self.service.accounts.listed():
-            left = left_open(self.service.bus, record.name, SOURCE)
+            left = await left_open(self.service.bus, record.name, SOURCE)
             if left:
                 await asyncio.shield(self.floor.recover(record.name, left))
 

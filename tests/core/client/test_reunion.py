@@ -81,7 +81,7 @@ def test_a_fill_older_than_our_memory_may_have_been_told_by_an_earlier_run() -> 
 
 def test_without_trade_ids_in_the_stream_sums_count_down_from_the_orders_whole() -> None:
     rows = [row(trade="7", quantity="1.0"), row(trade="8", quantity="2"), row(trade="9")]
-    now = order(status="PARTIALLY_FILLED", cumulative_quantity="5", created_ms=T - 20_000)
+    now = order(status="PARTIALLY_FILLED", cumulative_quantity="5", created_ms=T - 90_000)
     known = [fill(cumulative_quantity="1"), fill(cumulative_quantity="2.00")]
     later = fill(cumulative_quantity="5.0")
     told = reunite(known=known, orders=[now], fills=rows, buffer=[later], fill_key=SUM)

@@ -31,7 +31,7 @@ async def write(folder: Path) -> None:
     async with rig(folder, synced=True) as rigged:
         rigged.n = 1_000
         await rigged.publish([*mixed(3)])
-        events = rigged.bus.history("alice", 1, 1_000)
+        events = await rigged.bus.history("alice", 1, 1_000)
         told = {
             "epoch": rigged.bus.epoch,
             "head": rigged.bus.head("alice"),

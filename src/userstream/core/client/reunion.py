@@ -148,7 +148,8 @@ class Reunion:
         Of one that is no older than what was asked for, all fills are there.
         """
         order = self._found.orders.get(order_id)
-        if order is not None and self._is_young(order):
+        known = order or self._picture.orders.get(order_id)
+        if known is not None and self._is_young(known):
             return least
         if order_id in self._found.moving:
             return None
