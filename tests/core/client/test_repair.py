@@ -98,11 +98,11 @@ def test_the_first_time_there_is_no_break_to_ask_fills_of() -> None:
     assert go(it, it.start(0)) == ["OPEN_ORDERS", "ACCOUNT", "OPEN_ORDERS"]
 
 
-def test_orders_that_changed_meanwhile_are_looked_at_again_at_most_five_times() -> None:
+def test_orders_that_changed_meanwhile_are_looked_at_again_at_most_three_times() -> None:
     it = repair(symbols=())
     steps = [(order(status="NEW"),), (order(status="PARTIALLY_FILLED"),)]
     asks = go(it, it.start(0), OPEN_ORDERS=steps * 5)
-    assert asks.count("OPEN_ORDERS") == 6
+    assert asks.count("OPEN_ORDERS") == 4
     assert found(it).moving == {"1"}
 
 

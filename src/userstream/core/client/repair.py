@@ -18,7 +18,7 @@ OVERLAP_MS = 10_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
 had under way counts too. Rows that were told already cost nothing but their transfer."""
 _TRIES = 3
-_ROUNDS = 5
+_ROUNDS = 3
 
 
 class Found(NamedTuple):
