@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(STAMP): requirements.lock pyproject.toml hatch_build.py src/userstream/plain/_compiled.c src/userstream/plain/order.h
+$(STAMP): requirements.lock pyproject.toml hatch_build.py src/userstream/plain/_compiled.c src/userstream/plain/order.h src/userstream/plain/frame.h
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Python 3.11 or later is needed, this is {v[0]}.{v[1]}: make PYTHON=python3.12 …")'
 	@$(PYTHON) -m venv $(VENV) || { echo "python3 -m venv failed: on Debian, apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install -q --disable-pip-version-check -r requirements.lock

@@ -51,7 +51,7 @@ def _compile(source: Path, place: Path) -> None:
     extension = Extension(
         _NAME.replace("/", "."),
         [str(source / f"{_NAME}.c")],
-        depends=[str(source / "userstream/plain/order.h")],
+        depends=[str(source / f"userstream/plain/{name}.h") for name in ("order", "frame")],
         extra_compile_args=["-O3"],  # which looks at many bytes at once
     )
     with tempfile.TemporaryDirectory() as scratch:

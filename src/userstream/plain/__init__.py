@@ -1,14 +1,14 @@
-"""Plain order lines that are never decoded: read and checked as bytes, shown by templates.
+"""Plain orders without a general decoder: lines checked and shown as bytes, frames read at once.
 
-Both is done by a small compiled helper (``_compiled.c``). It is optional: where it was not built,
-or ``USERSTREAM_PURE`` is set, every line and every frame goes the way in Python, to the same end.
+A small compiled helper (``_compiled.c``) does all of it. It is optional: where it was not built, or
+``USERSTREAM_PURE`` is set, every line and every frame goes the way in Python, to the same end.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from userstream.plain import _compiled
@@ -28,6 +28,8 @@ places). ``("choice", field, {value: bytes}, otherwise)`` shows some values in a
 Show: TypeAlias = "Callable[[Order, int], bytes | None]"
 """A plain order's only frame, published then, as a text message with the header that RFC 6455 §5.2
 puts in front of it; ``None``: it has to be made in Python."""
+Read: TypeAlias = "Callable[[bytes | str], tuple[int, Any] | None]"
+"""A plain frame's time and event; ``None``: it has to be read in Python, or is none."""
 
 
 def _read_none(line: bytes) -> Order | None:
@@ -40,16 +42,30 @@ def _template_none(*parts: Part) -> Show | None:
     return None
 
 
+def _reader_none(made: type[Any], *parts: Part) -> Read | None:
+    """What stands in for the helper: it knows no frame."""
+    return None
+
+
 read: Callable[[bytes], Order | None] = _read_none
 """The order of a plain line, checked; ``None`` for every line that is not that."""
 template: Callable[..., Show | None] = _template_none
 """A dialect's frame of a plain order, made of parts."""
+reader: Callable[..., Read | None] = _reader_none
+"""Reads frames that are exactly these parts, without a blank, an escape or anything but ASCII.
+
+First the class that is made, then bytes that stand for themselves and ``(shape, field)``: ``word``
+(text that is not empty), ``text`` (that, or null), ``amount`` (digits as the schema has them),
+``id`` (a number, as text), ``trade`` (that, or ``None`` for -1), ``time`` (a number), ``flag``. The
+first of them is the frame's own time. Not kept are ``("any_flag",)`` and ``("nothing",)``: null, or
+a text that is empty or "null".
+"""
 
 try:
     if not os.environ.get("USERSTREAM_PURE"):
         from userstream.plain import _compiled
 
-        read, template = _compiled.read, _compiled.Template
+        read, template, reader = _compiled.read, _compiled.Template, _compiled.Reader
 except ImportError:
     pass
 

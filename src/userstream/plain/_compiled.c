@@ -1,7 +1,7 @@
 /* The compiled helper: plain order lines read (order.h), and shown by templates.
  *
  * A template shows what the venue's `encode` would show, byte for byte, or nothing. */
-#include "order.h"
+#include "frame.h"
 
 /* ── showing ─────────────────────────────────────────────────────────────────────────────────── */
 
@@ -169,6 +169,13 @@ static PyType_Slot template_slots[] = {
     {Py_tp_members, template_members}, {0, 0}};
 static PyType_Spec template_spec = {"userstream.plain._compiled.Template", sizeof(Template), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_VECTORCALL, template_slots};
+static PyMemberDef reader_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Reader, call), READONLY, NULL}, {0}};
+static PyType_Slot reader_slots[] = {
+    {Py_tp_dealloc, reader_dealloc}, {Py_tp_new, reader_new}, {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_members, reader_members}, {0, 0}};
+static PyType_Spec reader_spec = {"userstream.plain._compiled.Reader", sizeof(Reader), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE | Py_TPFLAGS_HAVE_VECTORCALL, reader_slots};
 static PyMethodDef methods[] = {{"read", read_line, METH_O, NULL}, {0}};
 static PyModuleDef module = {PyModuleDef_HEAD_INIT, "userstream.plain._compiled", NULL, -1, methods};
 
@@ -177,5 +184,7 @@ PyMODINIT_FUNC PyInit__compiled(void) {
     if (!made || !(order_type = (PyTypeObject *)PyType_FromSpec(&order_spec))
         || !(template_type = (PyTypeObject *)PyType_FromSpec(&template_spec))
         || PyModule_AddType(made, order_type) || PyModule_AddType(made, template_type)) return NULL;
+    PyTypeObject *reader_type = (PyTypeObject *)PyType_FromSpec(&reader_spec);
+    if (!reader_type || PyModule_AddType(made, reader_type)) return NULL;
     return made;
 }

@@ -15,7 +15,7 @@ from userstream.events import (
     ListenKeyExpired,
     UnknownEvent,
 )
-from userstream.plain import Part
+from userstream.plain import Part, Read
 from userstream.schema import check_amounts
 from userstream.venue import Frame, Received
 
@@ -120,9 +120,13 @@ def _kind_of(data: bytes) -> str:
 
 
 class Reader:
-    """Decodes one JSON object by its ``e``; an ``e`` that is not in the table is kept raw."""
+    """Decodes one JSON object by its ``e``; an ``e`` that is not in the table is kept raw.
 
-    def __init__(self, table: Mapping[str, tuple[type[Any], Any]]) -> None:
+    ``plain``: readers of the compiled helper for the frames that come most, tried first.
+    """
+
+    def __init__(self, table: Mapping[str, tuple[type[Any], Any]], *plain: Read | None) -> None:
+        self._plain = tuple(read for read in plain if read is not None)
         self._table = {
             kind: (msgspec.json.Decoder(frame, strict=False).decode, read)
             for kind, (frame, read) in table.items()
@@ -134,6 +138,11 @@ class Reader:
         Raises:
             MalformedFrame: not JSON, no ``e``, a field missing or of the wrong type.
         """
+        for plain in self._plain:
+            found = plain(frame)
+            if found is not None:
+                time_ms, order = found
+                return (Received(order, time_ms),)
         data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
         try:
             kind = _kind_of(data)

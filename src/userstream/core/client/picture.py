@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from decimal import Decimal, InvalidOperation
 
+import msgspec
+
 from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.identity import fill_of
@@ -15,20 +17,17 @@ from userstream.venue import FillKey
 _ZERO = Decimal(0)
 
 
-class _Filled:
+class _Filled(msgspec.Struct, gc=False):
     """What was filled of an order: as the venue sums it up, and by all that was told.
 
     Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
     """
 
-    __slots__ = ("at_ms", "last", "shown", "told")
-
-    def __init__(self) -> None:
-        self.shown: Decimal | None = None
-        self.told: Decimal | None = None
-        self.at_ms = 0
-        self.last = _ZERO
-        """The largest key of a fill: they rise."""
+    shown: Decimal | None = None
+    told: Decimal | None = None
+    at_ms: int = 0
+    last: Decimal = _ZERO
+    """The largest key of a fill: they rise."""
 
     @property
     def lacks(self) -> bool:
@@ -94,7 +93,8 @@ class Picture(Book):
         counts = fill not in self._fills if fill is not None else self._fill_key is FillKey.NONE
         if fill is not None:
             self._fills[fill] = order.time_ms
-            self._trim(self._fills, self._bounds.copies)
+            if len(self._fills) > self._bounds.copies:
+                self._trim(self._fills, self._bounds.copies)
         self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
         if fill is not None:
             filled = self._filled[order.order_id]

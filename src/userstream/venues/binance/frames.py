@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from userstream.events import AccountSnapshot, CommissionRates, Envelope, OrderUpdate, Permissions
-from userstream.plain import Part
+from userstream.plain import Part, reader
 from userstream.venue import Received, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
@@ -237,11 +237,45 @@ def _read_info(f: AccountInfo) -> Received:
     return Received(event, f.E)
 
 
+_PLAIN: tuple[Part, ...] = (
+    b'{"e":"executionReport","E":', ("time", ""),
+    b',"s":', ("word", "symbol"),
+    b',"c":', ("word", "client_order_id"),
+    b',"S":', ("word", "side"),
+    b',"o":', ("word", "order_type"),
+    b',"f":', ("word", "time_in_force"),
+    b',"q":', ("amount", "quantity"),
+    b',"p":', ("amount", "price"),
+    b',"P":', ("amount", "stop_price"),
+    b',"F":', ("amount", "iceberg_quantity"),
+    b',"g":-1,"C":', ("nothing",),
+    b',"x":', ("word", "execution"),
+    b',"X":', ("word", "status"),
+    b',"r":"NONE","i":', ("id", "order_id"),
+    b',"l":', ("amount", "last_quantity"),
+    b',"z":', ("amount", "cumulative_quantity"),
+    b',"L":', ("amount", "last_price"),
+    b',"n":', ("amount", "commission"),
+    b',"N":', ("text", "commission_asset"),
+    b',"T":', ("time", "time_ms"),
+    b',"t":', ("trade", "trade_id"),
+    b',"I":', ("id", "execution_id"),
+    b',"w":', ("flag", "working"),
+    b',"m":', ("flag", "maker"),
+    b',"M":', ("any_flag",),
+)  # fmt: skip
+"""An executionReport that is no cancel's and no refusal's, but for its end."""
+_CREATED: tuple[Part, ...] = (
+    b',"O":', ("time", "created_ms"), b',"Z":', ("amount", "cumulative_quote"),
+)  # fmt: skip
+
 decode = Reader(
     {
         "executionReport": (ReadReport, _read_report),
         "outboundAccountInfo": (AccountInfo, _read_info),
         "outboundAccountPosition": (Position, read_position),
         "listenKeyExpired": (Expired, read_expired),
-    }
+    },
+    reader(OrderUpdate, *_PLAIN, b"}"),
+    reader(OrderUpdate, *_PLAIN, *_CREATED, b"}"),
 )
