@@ -16,6 +16,7 @@ from tests.server.running import JSON_VENUES, metric, running
 from tests.server.wire import dial
 from userstream.core.limits import Limits
 from userstream.core.rest import Credentials, Identity
+from userstream.server.accountstore import Accounts
 from userstream.server.parts import Parts
 from userstream.venue import Call
 from userstream.venues import load, names
@@ -315,9 +316,9 @@ async def test_secrets_that_no_longer_open_are_an_error_and_not_a_yes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running() as server:
-        monkeypatch.setattr(
-            server.service.accounts, "_seal", type(server.service.accounts._seal)(b"0" * 32)
-        )
+        assert isinstance(server.service.accounts, Accounts)
+        table = server.service.accounts._table
+        monkeypatch.setattr(table, "_seal", type(table._seal)(b"0" * 32))
         url = f"/bhex/openapi/v1/userDataStream?timestamp={server.service.clock.ms()}"
         response = await server.rest.post(
             f"{url}&signature={'0' * 64}", headers={"X-BH-APIKEY": "alicekey"}

@@ -22,6 +22,7 @@ from userstream.server.settings import (
     address_of,
     admin_token_of,
     folder_of,
+    key_secret_file,
     load_settings,
     markets_of,
 )
@@ -54,7 +55,10 @@ def test_the_later_of_file_environment_and_arguments_wins(tmp_path: Path) -> Non
         ({"clock_speed": "inf"}, "clock_speed"),
         ({"nonsense": 1}, "nonsense"),
         ({"bus": "nats://"}, "bus has '' where a server should be"),
-        ({"bus": "nats://a", "keys": "b"}, "keys is 'b'; allowed are file:DIR and memory:"),
+        (
+            {"bus": "nats://a", "keys": "b"},
+            "keys is 'b'; allowed are file:DIR, memory: and nats:FILE",
+        ),
         ({"bus": "nats://:secret@a"}, r"bus is not an address of NATS; allowed is nats://\["),
         ({"bus": "nats://a:port"}, "bus has 'a:port'"),
         ({"bus": "nats://a", "nats": {"replicas": 2}}, r"nats\.replicas is 2"),
@@ -78,6 +82,9 @@ def test_addresses_and_buses_are_read() -> None:
     assert folder_of(load(bus="memory:")) is None
     assert folder_of(load(bus="file:a/b")) == Path("a/b")
     assert folder_of(load(bus="nats://somewhere", keys="file:a/c")) == Path("a/c")
+    shared = load(bus="nats://somewhere", keys="nats:a/key.secret")
+    assert (folder_of(shared), key_secret_file(shared)) == (None, Path("a/key.secret"))
+    assert key_secret_file(load(bus="memory:", keys="nats:a")) is None
 
 
 def test_markets_come_from_the_settings() -> None:

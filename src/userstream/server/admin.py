@@ -19,11 +19,11 @@ from userstream.core import rest
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
-from userstream.server.accounts import AccountRecord, Accounts
+from userstream.server.accounts import AccountRecord, Registry
 from userstream.server.backup import Backups
 from userstream.server.bus import Bus, Stored
 from userstream.server.head import PLAIN_FORMS, TooLong
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
@@ -56,8 +56,8 @@ class AdminApp:
     def __init__(
         self,
         bus: Bus,
-        accounts: Accounts,
-        keys: KeyStore,
+        accounts: Registry,
+        keys: ListenKeys,
         metrics: Metrics,
         limits: Limits,
         token: str,
@@ -113,7 +113,7 @@ class AdminApp:
         return _json({"ready": self.ready}, 200 if self.ready else 503)
 
     async def _metrics_text(self, _: Request) -> Response:
-        self._metrics.listen_keys.set(len(self._keys.table))
+        self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.refusing.set(self._bus.refusing)
         self._metrics.window.clear()
@@ -144,7 +144,7 @@ class AdminApp:
     async def _revoke(self, request: Request) -> Response:
         name = request.path_params["name"]
         api_key = request.query_params.get("api_key")
-        gone = await self._accounts.revoke(name, api_key, self._keys.revoke)
+        gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
 

@@ -158,14 +158,21 @@ class Connection(Outgoing):
     def _shake(self, handshake: Handshake, data: bytes) -> None:
         if not handshake.feed(data):
             return
-        opened = self._edge.decide(self, handshake)
+        decided = self._edge.decide(self, handshake)
+        if decided is not None:
+            self.admitted(handshake, decided)
+        elif self._transport is not None:
+            self._transport.pause_reading()
+
+    def admitted(self, handshake: Handshake, opened: Opened | Refused) -> bool:
+        """Goes on with a handshake, once its keys are known; false where the peer is gone."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return False
         self._handshake = None
         if isinstance(opened, Refused):
             self._decided(handshake, opened)
-            return
+            return True
         waits = True
 
         def decided(now: Opened | Refused) -> None:
@@ -174,14 +181,15 @@ class Connection(Outgoing):
             self._decided(handshake, now)
 
         self._edge.subscriptions.follow(opened, decided)
-        if waits:  # the client's next frames do so in the kernel
+        if waits and transport.is_reading():  # the client's next frames do so in the kernel
             transport.pause_reading()
+        return True
 
     def _decided(self, handshake: Handshake, decided: Opened | Refused) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             if isinstance(decided, Opened):
-                self._edge.subscriptions.unfollow(record.account for _, record in decided.records)
+                self._edge.subscriptions.drop(decided)
             handshake.close()
             return
         if self._timer is not None:

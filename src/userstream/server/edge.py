@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -18,10 +19,9 @@ from userstream.server.admission import Admission
 from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
 from userstream.server.drain import drain
-from userstream.server.fanout import Binding, Fanout, wrap_of
-from userstream.server.framing import text_header
+from userstream.server.fanout import Binding, Fanout, notice_of
 from userstream.server.handshake import Handshake, Opened, Refused
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.outgoing import Outgoing
@@ -41,7 +41,7 @@ class Edge:
     def __init__(
         self,
         admission: Admission,
-        keys: KeyStore,
+        keys: ListenKeys,
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
@@ -58,7 +58,7 @@ class Edge:
         self._clock = clock
         self._metrics = metrics
         self._fanout = Fanout(self._failed)
-        self.subscriptions = Subscriptions(admission, keys, clock, log, self._fanout)
+        self.subscriptions = Subscriptions(admission, keys, log, self._fanout)
         self._repeats = Repeats(self._replays, self._fanout) if repeats else None
         self._connections: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
@@ -99,6 +99,7 @@ class Edge:
         """Takes no more streams, and ends those that there are in turn."""
         if self._server is not None:
             self._server.close()
+        self._admission.stop()
         await drain(self._connections, self._empty, self.limits)
         self._deadlines.cancel()
 
@@ -126,16 +127,10 @@ class Edge:
         if not self._connections:
             self._empty.set()
 
-    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused:
-        """Whether a handshake may go on."""
-        opened = self._admission.decide(connection.address, handshake, self._fanout)
-        venue = opened.venue.name if opened.venue else "none"
-        outcome = "accepted"
-        if isinstance(opened, Refused):
-            outcome = opened.refusal.name.lower() if opened.refusal else "not_found"
-            _log.info("handshake refused", venue=venue, reason=outcome, peer=connection.address)
-        self._metrics.handshakes.labels(venue, outcome).inc()
-        return opened
+    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused | None:
+        """Whether a handshake may go on; ``None``: the connection is told when that is known."""
+        later = partial(connection.admitted, handshake)
+        return self._admission.decide(connection.address, handshake, self._fanout, later)
 
     def begin(self, connection: Connection, opened: Opened) -> Session:
         """Opens the session of an accepted handshake and binds it to its accounts."""
@@ -211,11 +206,7 @@ class Edge:
 
     def _key_ended(self, record: KeyRecord, end: End) -> None:
         for binding in self._fanout.of_key((record.venue, record.random)):
-            name = self.subscriptions.name(binding)
-            notice = binding.venue.stream.expiry_notice.frame(self.now_ms, name)
-            if notice is not None:
-                notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
-                notice = text_header(len(notice)) + notice
+            notice = notice_of(binding, self.subscriptions.name(binding), self.now_ms)
             binding.connection.key_ended(binding, notice, end)
         if self._repeats is not None:
             self._repeats.receipts.forget((record.venue, record.random))

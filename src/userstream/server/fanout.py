@@ -184,6 +184,15 @@ def _wrapped(wrap: bytes, frame: Frame) -> bytes:
     return text_header(len(payload)) + payload
 
 
+def notice_of(binding: Binding, key: str, now_ms: int) -> bytes | None:
+    """The frame that tells a stream of its listen key's end, where the venue has one."""
+    notice = binding.venue.stream.expiry_notice.frame(now_ms, key)
+    if notice is None:
+        return None
+    notice = notice if binding.wrap is None else wrap_of(key) + notice + b"}"
+    return text_header(len(notice)) + notice
+
+
 def wrap_of(key: str) -> bytes:
     """What stands before a frame on a combined stream. Doc: web-socket-streams.md."""
     return b'{"stream":"%b","data":' % key.encode()

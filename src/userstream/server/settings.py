@@ -17,6 +17,7 @@ from userstream.server.nats.address import NatsSettings, read_address
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
+_KEYS = "file:DIR, memory: and nats:FILE"
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bus: str = "file:userstream-data"
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
     keys: str = "file:userstream-data"
-    """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, or ``memory:``."""
+    """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
+    shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
     nats: NatsSettings = NatsSettings()
     """More of the NATS: a table below."""
     durability: Literal["process-kill", "power-cut"] = "power-cut"
@@ -166,6 +168,12 @@ def on_nats(settings: Settings) -> bool:
     return settings.bus.startswith(("nats://", "tls://"))
 
 
+def key_secret_file(settings: Settings) -> Path | None:
+    """The file with the key secret of keys that lie on a NATS; ``None`` where they do not."""
+    kind, _, path = settings.keys.partition(":")
+    return Path(path) if on_nats(settings) and kind == "nats" and path else None
+
+
 def folder_of(settings: Settings) -> Path | None:
     """The data folder, ``None`` for memory.
 
@@ -173,7 +181,8 @@ def folder_of(settings: Settings) -> Path | None:
         InvalidSettings: the settings name neither.
     """
     if on_nats(settings):
-        return _folder("keys", settings.keys, "file:DIR and memory:")
+        shared = key_secret_file(settings) is not None
+        return None if shared else _folder("keys", settings.keys, _KEYS)
     return _folder("bus", settings.bus, "file:DIR, memory: and nats://HOST")
 
 

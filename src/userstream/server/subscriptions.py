@@ -10,10 +10,9 @@ from userstream.core.closing import End
 from userstream.core.listenkeys import KeyRecord
 from userstream.errors import StoreError
 from userstream.server.admission import Admission, unavailable
-from userstream.server.clock import Clock
 from userstream.server.fanout import Binding, Fanout, wrap_of
 from userstream.server.handshake import Opened, Refused
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.replay import Log
 from userstream.venue import Subscriber, Venue
@@ -27,12 +26,9 @@ _log = logger("edge")
 class Subscriptions:
     """Binds connections to accounts, which are followed before."""
 
-    def __init__(
-        self, admission: Admission, keys: KeyStore, clock: Clock, log: Log, fanout: Fanout
-    ) -> None:
+    def __init__(self, admission: Admission, keys: ListenKeys, log: Log, fanout: Fanout) -> None:
         self._admission = admission
         self._keys = keys
-        self._clock = clock
         self._log = log
         self._fanout = fanout
 
@@ -53,7 +49,8 @@ class Subscriptions:
                     _log.warning("an account cannot be followed", error=str(failed[0]))
                     again = unavailable(opened)
                 if again is not None:
-                    self.unfollow(followed)
+                    self._unfollow(followed)
+                    self._admission.release(opened)
                 then(again or opened)
 
         if not opened.records:
@@ -62,10 +59,10 @@ class Subscriptions:
             self._log.follow(record.account, partial(one, record.account))
         told = True
 
-    def unfollow(self, accounts: Iterable[str]) -> None:
-        """Takes that back."""
-        for account in accounts:
-            self._log.unfollow(account)
+    def drop(self, opened: Opened) -> None:
+        """Takes that back, and the places that were taken."""
+        self._unfollow(record.account for _, record in opened.records)
+        self._admission.release(opened)
 
     def bind(self, connection: Connection, venue: Venue, key: str, record: KeyRecord) -> Binding:
         """Delivers the events of a listen key's account, which is followed."""
@@ -81,6 +78,7 @@ class Subscriptions:
         """Delivers no more of them."""
         self._fanout.remove(binding)
         self._log.unfollow(binding.account)
+        self._admission.left(binding.venue, binding.key)
 
     def subscriber(self, connection: Connection) -> Subscriber:
         """What a connection is subscribed to."""
@@ -150,9 +148,13 @@ class Subscriptions:
         """The listen key of a binding."""
         return self._keys.key_of(binding.key)
 
+    def _unfollow(self, accounts: Iterable[str]) -> None:
+        for account in accounts:
+            self._log.unfollow(account)
+
     def _may_join(self, venue: Venue, key: str) -> bool:
         record = self._find(venue, key)
         return record is not None and self._admission.has_room(venue, record, self._fanout)
 
     def _find(self, venue: Venue, key: str) -> KeyRecord | None:
-        return self._keys.table.find(venue.name, key, self._clock.ms())
+        return self._keys.find(venue.name, key)

@@ -26,7 +26,9 @@ LIMITS = Limits(append_wait_s=1.0)
 
 
 @contextlib.asynccontextmanager
-async def serving(nodes: Nodes, prefix: str = "", **options: Any) -> AsyncIterator[Running]:
+async def serving(
+    nodes: Nodes, prefix: str = "", keys: str = "memory:", **options: Any
+) -> AsyncIterator[Running]:
     """A server on these nodes."""
     settings = NatsSettings(
         prefix=prefix or f"s{secrets.token_hex(4)}",
@@ -34,9 +36,7 @@ async def serving(nodes: Nodes, prefix: str = "", **options: Any) -> AsyncIterat
         replicas=nodes.replicas,
         max_bytes=16_000_000,
     )
-    async with running(
-        bus=nodes.url, nats=settings, limits=LIMITS, keys="memory:", **options
-    ) as server:
+    async with running(bus=nodes.url, nats=settings, limits=LIMITS, keys=keys, **options) as server:
         yield server
 
 

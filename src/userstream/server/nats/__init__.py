@@ -1,1 +1,1 @@
-"""The bus of many processes, on NATS JetStream. Doc: ADR 14."""
+"""What several nodes share by way of NATS JetStream: events (ADR 14), keys (ADR 15)."""

@@ -125,6 +125,20 @@ def fenced_by_subject(subject: str, payload: bytes, reply: str, last: int) -> by
     return _with_header(subject, payload, reply, header)
 
 
+def recorded(
+    subject: str, payload: bytes, reply: str, last: int | None, life_s: int | None
+) -> bytes:
+    """A record of a KV bucket; an empty one deletes. ``last`` fences it, ``life_s`` limits it."""
+    header = b"NATS/1.0\r\n"
+    if last is not None:
+        header += b"Nats-Expected-Last-Subject-Sequence: %d\r\n" % last
+    if life_s is not None:
+        header += b"Nats-TTL: %d\r\n" % life_s
+    if not payload:
+        header += b"KV-Operation: DEL\r\n"
+    return _with_header(subject, payload, reply, header + b"\r\n")
+
+
 def _with_header(subject: str, payload: bytes, reply: str, header: bytes) -> bytes:
     return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
         subject.encode(), reply.encode(), len(header), len(header) + len(payload), header, payload,
