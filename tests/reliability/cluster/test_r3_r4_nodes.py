@@ -14,8 +14,8 @@ from tests.reliability.server.home import names
 from tests.server.nats.servers import Nodes
 from tests.server.running import until
 
-STALL_S = 10.0
-"""How long publishing may stand still, at the 99th percentile."""
+STALL_S = 20.0
+"""How long publishing may stand still; 5 to 8 s where the machine has nothing else to do."""
 
 
 async def stall_s(exchange: Exchange) -> float:

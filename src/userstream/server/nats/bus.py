@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -24,7 +26,20 @@ from userstream.server.nats.retention import Retention
 from userstream.server.store import Survives
 
 _log = logger("bus")
-_OPEN_S = 10.0
+_OPEN_S = 15.0
+_PAUSE_S = 0.2
+
+
+async def _provided(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
+    """The streams; a NATS that starts as well may still have to elect who makes them."""
+    last_s = time.monotonic() + _OPEN_S
+    while True:
+        try:
+            return await provide(js, settings, epoch)
+        except StoreUnavailable:
+            if time.monotonic() > last_s:
+                raise
+        await asyncio.sleep(_PAUSE_S)
 
 
 class NatsBus:
@@ -57,7 +72,7 @@ class NatsBus:
         await link.open(_OPEN_S)
         try:
             js = JetStream(link)
-            layout = await provide(js, settings, new_epoch(entropy))
+            layout = await _provided(js, settings, new_epoch(entropy))
             bus = cls(js, layout, owner, clock, limits)
         except BaseException:
             await link.close()

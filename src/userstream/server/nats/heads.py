@@ -178,7 +178,9 @@ class Heads:
                 accounts = list(itertools.islice(behind, _AT_ONCE))  # the longest behind first
                 accounts = [account for account in accounts if behind[account].since <= due]
                 settling = (self._settle(shard, behind, account) for account in accounts)
-                await asyncio.gather(*settling)
+                for error in await asyncio.gather(*settling, return_exceptions=True):
+                    if error is not None:  # once nobody else is still at it
+                        raise error
                 if len(accounts) < _AT_ONCE:
                     break
             if self._behind.get(shard) is behind and shard not in self._scans:

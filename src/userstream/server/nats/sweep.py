@@ -137,7 +137,7 @@ class Sweep:
             page = followed[start : start + _PAGE]
             try:
                 fresh = await self._tails(shard, page, late) and fresh
-            except StoreError as e:
+            except (StoreError, msgspec.MsgspecError) as e:
                 _log.info("tails cannot be read", shard=shard, error=str(e))
                 return False
         if late:
