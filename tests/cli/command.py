@@ -74,7 +74,7 @@ def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None
 
 
 def _next_line(popen: subprocess.Popen[bytes], told: BinaryIO) -> bytes:
-    last = time.monotonic() + 20
+    last = time.monotonic() + 60
     line = b""
     while not line.endswith(b"\n"):
         line += told.readline()

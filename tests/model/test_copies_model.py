@@ -68,12 +68,19 @@ def test_as_many_as_any_one_socket_showed(
 
 
 @given(runs(), st.sampled_from([0, 5, 1_000]))
-def test_what_is_not_marked_late_is_in_the_order_of_time(
+def test_what_is_not_marked_late_is_in_its_orders_order_of_time(
     run: list[tuple[int, tuple[OrderUpdate, int]]], hold: int
 ) -> None:
     placed = told(run, FillKey.NONE, hold)
-    times = [p.time_ms or 0 for p in placed if not p.late]
-    assert times == sorted(times)
+    for order_id in "12":
+        times = [
+            p.time_ms or 0
+            for p in placed
+            if not p.late
+            and isinstance(p.shown.received.event, OrderUpdate)
+            and p.shown.received.event.order_id == order_id
+        ]
+        assert times == sorted(times)
     if hold == 1_000:
         assert not any(p.late for p in placed)
 

@@ -9,14 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+
+import msgspec
 
 from userstream.client.spill import Spill
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import State, Told
 
 
-class Item(NamedTuple):
+class Item(msgspec.Struct, frozen=True, gc=False):
     """Something told, or nothing but how far everything was."""
 
     what: Told | None = None
@@ -53,17 +54,19 @@ class Mailbox:
     def put(self, items: Sequence[Item]) -> bool:
         """Takes items; whether the reader has to stop until there is room."""
         with self._lock:
-            for item in items:
-                self._add(item)
+            if self._spill is None:
+                self._items.extend(items)
+            else:
+                for item in items:
+                    self._add(item, self._spill)
             stopped = self._stopped = len(self) >= self._most and not self._spills()
         self.ring()
         return stopped
 
     def take(self) -> Item | None:
         """The next item, or ``None`` where there is none now."""
-        if self._spill is None and not self._stopped:
-            with contextlib.suppress(IndexError):  # the other thread only adds: no lock is needed
-                return self._items.popleft()
+        if self._spill is None and not self._stopped and self._items:
+            return self._items.popleft()  # the other thread only adds: no lock is needed
         with self._lock:
             if not self._items and self._spill is not None:
                 self._items.extend(self._spill.read(self._most))
@@ -136,9 +139,8 @@ class Mailbox:
     def _spills(self) -> bool:
         return self._spill is not None and self._spill.takes
 
-    def _add(self, item: Item) -> None:
-        spill = self._spill
-        if spill is None or (not len(spill) and len(self._items) < self._most):
+    def _add(self, item: Item, spill: Spill) -> None:
+        if not len(spill) and len(self._items) < self._most:
             (self._behind or self._items).append(item)
         elif self._behind or not spill.write(item):
             self._behind.append(item)

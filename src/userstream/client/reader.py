@@ -19,7 +19,7 @@ from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
 from userstream.core.client.mender import Deliver
 from userstream.core.client.requests import NO_ANSWER, read_answer
-from userstream.core.client.told import State, StateChange, Told
+from userstream.core.client.told import State, StateChange
 from userstream.errors import StreamRefused
 from userstream.venue import Ask, Call, Venue
 
@@ -82,14 +82,16 @@ class Reader:
     def give(self, given: FeedInput) -> None:
         """Passes an input on, and does what follows."""
         now_ms = _now_ms()
-        told: list[Told] = []
+        told = len(self._told)
         for action in self._feed.handle(given, now_ms):
             if isinstance(action, Deliver):
-                told.append(action.what)
+                self._told.append(Item(action.what))
+                if isinstance(action.what, StateChange):
+                    self._changes.append(action.what)
             else:
                 self._do(action)
-        if told:
-            self._tell(told, now_ms)
+        if self._proofs and told < len(self._told):
+            self._told[-1] = Item(self._told[-1].what, self._feed.proof(now_ms))
         self._deliver(in_turn=isinstance(given, FrameIn))
         if self._feed.stream.state is State.STOPPED:
             self._over.set()
@@ -156,12 +158,6 @@ class Reader:
                 self._spawn(self._ask(action))
             case Fail(why):
                 self._mailbox.end(StreamRefused(f"{self._venue.name}: {why}"))
-
-    def _tell(self, told: list[Told], now_ms: int) -> None:
-        self._told += [Item(what) for what in told]
-        if self._proofs:
-            self._told[-1] = Item(told[-1], self._feed.proof(now_ms))
-        self._changes += [what for what in told if isinstance(what, StateChange)]
 
     def _deliver(self, *, in_turn: bool) -> None:
         """Posts what is told; of frames not each by itself, for a read has many."""

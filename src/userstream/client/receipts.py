@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from userstream.client.cursor import CursorFile, Held
-from userstream.core.client.picture import Picture
+from userstream.core.client.book import Book
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import AccountEvent, Gap, OrderEvent, Told
 from userstream.errors import Unacknowledged
@@ -45,13 +45,13 @@ class Slip:
 class Receipts:
     """Saves how far the program is done: up to the first event that it is not done with.
 
-    ``picture`` is the account there; open orders and holdings are saved beside the place, so that
+    ``book`` is the account there; open orders and holdings are saved beside the place, so that
     a later run knows of which orders to ask how they ended. ``most``: how many events may be open.
     """
 
-    def __init__(self, file: CursorFile, picture: Picture, most: int = MOST_OPEN) -> None:
+    def __init__(self, file: CursorFile, book: Book, most: int = MOST_OPEN) -> None:
         self._file = file
-        self._picture = picture
+        self._book = book
         self._most = most
         self._slips: deque[Slip] = deque()
         self._changed: dict[tuple[str, str], None] = {}
@@ -82,15 +82,15 @@ class Receipts:
             proof = slip.proof or proof
             if slip.what is not None:
                 self._changed.update(dict.fromkeys(self._names(slip.what)))
-                self._picture.apply(slip.what)
+                self._book.apply(slip.what)
         if proof is not None:
             changed, self._changed = self._changed, {}
             self._file.save(proof, {key: self._held(*key) for key in changed})
 
     def _held(self, kind: str, name: str) -> Held | None:
         if kind == "order":
-            return self._picture.orders.get(name)
-        held = self._picture.account.get(name)
+            return self._book.orders.get(name)
+        held = self._book.account.get(name)
         if held is None:
             return None
         return Balance(asset=name, free=str(held.free), locked=str(held.locked))
@@ -103,5 +103,5 @@ class Receipts:
             return [] if what.order_id is None else [("order", what.order_id)]
         if isinstance(what, AccountEvent):
             assets = [balance.asset for balance in what.update.balances]
-            return [("asset", a) for a in [*assets, *(self._picture.account if what.whole else ())]]
+            return [("asset", a) for a in [*assets, *(self._book.account if what.whole else ())]]
         return []

@@ -16,7 +16,7 @@ import msgspec
 
 from userstream.client.calls import Calls
 from userstream.client.cursor import CursorFile
-from userstream.client.mailbox import Item, Mailbox
+from userstream.client.mailbox import Mailbox
 from userstream.client.options import Options
 from userstream.client.reader import Reader, Ways
 from userstream.client.receipts import Receipts, Slip
@@ -24,10 +24,10 @@ from userstream.client.repairs import Repairs
 from userstream.client.socket import dialer
 from userstream.client.spill import Spill
 from userstream.core.client import inputs
+from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.feed import Feed
 from userstream.core.client.health import Health
-from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.requests import needs_clock
 from userstream.core.client.told import (
@@ -65,15 +65,15 @@ class Run:
         bounds = self._bounds = msgspec.structs.replace(
             options.bounds or Bounds(), hold_ms=options.hold_ms
         )
-        self._picture = Picture(venue.stream.fill_key, bounds)
+        self._book = Book(bounds)
         self._file: CursorFile | None = None
         self._receipts: Receipts | None = None
         self._from = Proof()
         self._known: list[Told] = []
         if options.cursor is not None:
             self._open(options.cursor)
-        self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._picture.orders)
-        self.account: Mapping[str, Holding] = MappingProxyType(self._picture.account)
+        self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._book.orders)
+        self.account: Mapping[str, Holding] = MappingProxyType(self._book.account)
         self._last: Slip | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reader: Reader | None = None
@@ -84,7 +84,7 @@ class Run:
         """What an earlier run left: how far it was, and what was open there."""
         self._file = CursorFile(path, self._venue.name, self._options.key)
         self._from = self._file.load()
-        done = Picture(self._venue.stream.fill_key, self._bounds)
+        done = Book(self._bounds)
         self._receipts = Receipts(self._file, done)
         if self._options.secret is None and not self._options.extension:
             return  # nobody could tell what became of it
@@ -95,7 +95,7 @@ class Run:
                 else AccountEvent(update=held, origin=Origin.REST)
             )
             self._known.append(event)
-            self._picture.apply(event)
+            self._book.apply(event)
             done.apply(event)
 
     def start(self) -> None:
@@ -139,14 +139,15 @@ class Run:
             StoreUnavailable: the last one cannot be acknowledged.
             Unacknowledged: too many are not.
         """
-        self.acknowledge()
         receipts = self._receipts
         if receipts is not None:
+            self.acknowledge()
             receipts.check()
         while (item := self.mailbox.take()) is not None:
-            slip = None if receipts is None else receipts.give(item.what, item.proof)
-            if self._wants(item):
-                return self._given(item.what, slip)
+            what = item.what
+            slip = None if receipts is None else receipts.give(what, item.proof)
+            if what is not None and self._wants(what):
+                return what if slip is None else self._given(what, slip)
             if slip is not None:
                 slip()
         return None
@@ -164,11 +165,8 @@ class Run:
         if self.mailbox.ended:
             raise self.mailbox.failure or StreamOver("the stream is closed")
 
-    def _wants(self, item: Item) -> bool:
-        what = item.what
-        if what is None:
-            return False
-        self._picture.apply(what)
+    def _wants(self, what: Told) -> bool:
+        self._book.apply(what)
         if isinstance(what, Gap):
             return True
         if isinstance(what, StateChange):
@@ -176,8 +174,8 @@ class Run:
         kinds = self._options.events
         return kinds is None or isinstance(what, kinds)
 
-    def _given(self, what: Told | None, slip: Slip | None) -> Told | None:
-        if slip is not None and isinstance(what, OrderEvent | AccountEvent | OtherEvent):
+    def _given(self, what: Told, slip: Slip) -> Told:
+        if isinstance(what, OrderEvent | AccountEvent | OtherEvent):
             msgspec.structs.force_setattr(what, "receipt", slip)
             if self._options.acknowledge == "manual":
                 return what

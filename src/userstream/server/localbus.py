@@ -101,6 +101,9 @@ class LocalBus:
     def unfollow(self, account: str) -> None:
         """All accounts are followed."""
 
+    async def settled(self, account: str) -> None:
+        """At once: nobody else knows more."""
+
     def proven(self, account: str) -> bool:
         """Always."""
         return True

@@ -43,6 +43,14 @@ class Log(Protocol):
         """Takes one ``follow`` back that was told to be so, or will be."""
         ...
 
+    async def settled(self, account: str) -> None:
+        """Returns once ``head`` is at least what it was when the account was followed.
+
+        Before that it may be what a node thought that was not told of the last events yet. After
+        some seconds it returns in any case.
+        """
+        ...
+
     def proven(self, account: str) -> bool:
         """Whether ``head`` is known to be the last of the log, as of a few seconds ago."""
         ...
@@ -103,6 +111,8 @@ class Replays:
     async def _resume(self, reader: Reader, account: str, cursor: Cursor) -> None:
         """Tells the client whether all that it missed is there, before anything else."""
         log = self.log
+        if cursor.epoch == log.epoch and cursor.seq > log.head(account):
+            await log.settled(account)
         head, oldest = log.head(account), log.oldest(account)
         reason = judge(cursor, log.epoch, head, oldest)
         track = Track.resuming(cursor)

@@ -42,7 +42,7 @@ async def test_c3_at_our_own_server_every_loss_is_found_in_5_s_and_nothing_is_mi
         assert player.open_gaps == []
 
 
-@pytest.mark.parametrize("venue", names())
+@pytest.mark.parametrize("venue", ["binance", "mexc"])
 async def test_c3_what_a_venue_loses_is_found_when_the_stream_is_compared_with_rest(
     venue: str,
 ) -> None:
@@ -56,7 +56,7 @@ async def test_c3_what_a_venue_loses_is_found_when_the_stream_is_compared_with_r
         # A fill that REST told comes behind fills of its order that were told before.
         assert not verdict.kinds - {"reordered"}, verdict
         assert verdict.reordered <= sum(o.origin is Origin.REST for o in player.orders)
-        assert not verdict.told or venue == "spacedex"
+        assert not verdict.told
         await player.state(State.LIVE)
         real = await c.real()
         assert set(player.stream.orders) == real.open

@@ -192,11 +192,11 @@ class Home:
         url = await self.url(venue, account)
         return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
 
-    async def all_live(self, within_s: float = 30) -> None:
+    async def all_live(self, within_s: float = 60) -> None:
         """Waits until every bot is connected and up to date."""
         await until(lambda: all(f.live for f in self.followers), within_s)
 
-    async def proven(self, within_s: float = 30) -> None:
+    async def proven(self, within_s: float = 60) -> None:
         """Every bot got exactly what was acknowledged to the exchange, in its order."""
         acked = self.exchange.acked
         await until(

@@ -54,7 +54,7 @@ async def test_k1_10000_keys_end_within_their_second_and_never_early() -> None:
             assert notice["e"] == "listenKeyExpired"
             assert 0 <= notice["E"] - record.expires_ms <= 1_000
             assert (code, text) == (1008, "listen key expired")
-        await until(lambda: len(ends.told) == len(made))
+        await until(lambda: len(ends.told) == len(made), 30)
         for record in made.values():
             ((at_ms, end),) = ends.told[record.random]
             assert end is End.EXPIRED
@@ -108,7 +108,7 @@ async def test_k2_of_10000_renewals_that_race_with_the_end_each_200_means_an_hou
         await asyncio.sleep(0.2)
         assert not renewed.keys() & ends.told.keys()
         clock.change(advance_ms=30_000)
-        await until(lambda: len(ends.told) == len(made))
+        await until(lambda: len(ends.told) == len(made), 30)
         assert all(len(told) == 1 for told in ends.told.values())
 
 

@@ -9,8 +9,6 @@ import sys
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.cli.command import TOKEN
 from tests.reliability.server.exchange import SPAN, Exchange
 from tests.reliability.server.home import Home, names
@@ -92,7 +90,6 @@ async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
     assert min(late_s) < 0.25, f"p99 of the others is {late_s}"
 
 
-@pytest.mark.timeout(200)
 async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twice(
     tmp_path: Path,
 ) -> None:

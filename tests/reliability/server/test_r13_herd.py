@@ -53,7 +53,7 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         log._pages._load = counted  # type: ignore[method-assign]
         for follower in followers:  # away while much is published, and then back in one moment
             follower.hold()
-        await until(lambda: server.service.edge.sockets == 0)
+        await until(lambda: server.service.edge.sockets == 0, 60)
         for name in names:
             await exchange.publish(MISSED, name)
         before = [f.attempts for f in followers]
@@ -65,7 +65,9 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         meanwhile = exchange.total - ACCOUNTS * MISSED
         waits_s = [f.live_s[-1] - back_s for f in followers]
         tries = sum(f.attempts for f in followers) - sum(before)
-        await until(lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers))
+        await until(
+            lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers), 60
+        )
         counts = differences(exchange.acked, [(f.account, f.log) for f in followers])
         for follower in followers:
             await follower.stop()

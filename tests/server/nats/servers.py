@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -101,6 +102,7 @@ class Node:
         """The process stands still, and its connections stay open."""
         assert self.process is not None, f"{self.name} does not run"
         self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
         """The process goes on as if nothing had been."""

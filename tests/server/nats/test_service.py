@@ -8,17 +8,19 @@ import json
 import secrets
 from collections.abc import AsyncIterator
 from typing import Any
+from unittest import mock
 
 from websockets.exceptions import InvalidStatus
 
 from tests.server.nats.servers import Nodes
-from tests.server.running import JSON_VENUES, Running, running, take, until
+from tests.server.running import JSON_VENUES, Running, rest_of, running, take, until
 from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.core.limits import Limits
+from userstream.errors import StoreUnavailable
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bus import NatsBus
-from userstream.venue import Refusal
+from userstream.venue import Call, Refusal
 
 LIMITS = Limits(append_wait_s=1.0)
 
@@ -67,6 +69,65 @@ async def test_a_cursor_goes_on_where_another_process_left(nats_node: Nodes) -> 
             assert resumed[0]["e"] == "us.resumed"
             assert resumed[1:201] == frames[100:]
             assert [f["us"]["seq"] for f in resumed[201:]] == [*range(301, 311)]
+
+
+async def test_a_tail_that_a_replaced_leader_told_refuses_no_cursor(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        bus = server.service.bus
+        assert isinstance(bus, NatsBus)
+        await publish_some(server, 1, 3)
+        old = await bus._history.tail("alice")
+        await publish_some(server, 4, 6)
+        url = server.url("binance", await server.key())
+        with mock.patch.object(bus._history, "tail", return_value=old):
+            async with server.open(f"{url}?us=1&us_resume={bus.epoch}:5:9999") as socket:
+                frames = [json.loads(f) for f in await take(socket, 2)]
+        assert [f["e"] for f in frames] == ["us.resumed", "executionReport"]
+        assert frames[1]["us"]["seq"] == 6
+
+
+async def test_a_stream_takes_more_listen_keys_of_other_accounts(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server, contextlib.AsyncExitStack() as exits:
+        bus = server.service.bus
+        assert isinstance(bus, NatsBus)
+        keys = [await server.key(), await server.key(api_key="bobkey")]
+        socket = await exits.enter_async_context(server.open(f"/stream?streams={keys[0]}"))
+        await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [keys[1]], "id": 1}))
+        assert json.loads(await socket.recv()) == {"result": None, "id": 1}
+        await until(lambda: len(bus._follower) == 2)
+        await until(lambda: bus._follower.get("bob"))
+        await server.publish("bob")
+        assert json.loads(await socket.recv())["stream"] == keys[1]
+        await socket.send(json.dumps({"method": "UNSUBSCRIBE", "params": [keys[1]], "id": 2}))
+        assert json.loads(await socket.recv()) == {"result": None, "id": 2}
+        await until(lambda: len(bus._follower) == 1)
+        with mock.patch.object(bus, "follow", lambda _, then: then(StoreUnavailable("gone"))):
+            await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [keys[1]], "id": 3}))
+            _, code, text = await rest_of(socket)
+        assert (code, text) == (1011, "internal error")
+        await until(lambda: len(bus._follower) == 0)
+
+
+async def test_a_key_that_ends_while_its_account_is_followed_opens_nothing(
+    nats_node: Nodes,
+) -> None:
+    async with serving(nats_node) as server:
+        bus = server.service.bus
+        assert isinstance(bus, NatsBus)
+        key = await server.key()
+        tail, begun = bus._history.tail, asyncio.Event()
+
+        async def slow(account: str) -> Any:
+            begun.set()
+            await server.call("binance", Call.DELETE, key=key)
+            return await tail(account)
+
+        with mock.patch.object(bus._history, "tail", slow):
+            status = await _refused(server, server.url("binance", key))
+        assert begun.is_set()
+        unknown = server.venues["binance"].errors[Refusal.LISTEN_KEY_UNKNOWN]
+        assert status == unknown.status
+        assert len(bus._follower) == 0
 
 
 async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes) -> None:

@@ -57,6 +57,8 @@ class VenueClock:
     def at(self, at_ms: int) -> int:
         """The venue's time at a moment that is not ahead; never later than it was, if measured."""
         offset_ms = self._wall_ms if self._offset_ms is None else self._offset_ms
+        if not self._eras:
+            return at_ms + offset_ms
         for era in reversed(self._eras):
             if at_ms > era.until_ms:
                 break

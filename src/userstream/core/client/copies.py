@@ -47,7 +47,9 @@ class Copies:
         self._most = most
         self._era = 0
         self._asked: dict[int, int] = {}
-        self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
+        self._entries: OrderedDict[Hashable, _Entry | tuple[int, int]] = OrderedDict()
+        self._first = (0, 0)
+        """Who showed an event and when, as long as there is no more to say of it: one for many."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -63,15 +65,20 @@ class Copies:
 
     def take(self, socket: int, identity: Identity) -> Copy:
         """Whether what a socket shows is to be told."""
-        entry = self._entries.get(identity.key)
+        key, unique = identity
+        entry = self._entries.get(key)
         if entry is None:
-            self._entries[identity.key] = _Entry(socket, self._era)
+            if self._first != (socket, self._era):
+                self._first = (socket, self._era)
+            self._entries[key] = self._first
             if len(self._entries) > self._most:
                 self._entries.popitem(last=False)
             return FIRST
-        self._entries.move_to_end(identity.key)
-        if identity.unique:
+        self._entries.move_to_end(key)
+        if unique:
             return REPEAT
+        if isinstance(entry, tuple):
+            entry = self._entries[key] = _Entry(*entry)
         shown = entry.shown[socket] = entry.shown.get(socket, 0) + 1
         asked = self._asked.get(socket, 0)
         before = sum(n for era, n in entry.told.items() if era < asked)

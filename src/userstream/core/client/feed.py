@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from userstream.core.client import inputs
 from userstream.core.client.actions import AbandonRepair, Fail, MeasureClock, StartRepair, Tell
@@ -29,7 +31,7 @@ from userstream.events import ListenKeyExpired, OrderUpdate, UnknownEvent
 from userstream.venue import Ask, Cursor, FillsBy, Mark, Received, RepairInput, Venue
 
 
-class FrameIn(NamedTuple):
+class FrameIn(msgspec.Struct, frozen=True, gc=False):
     """A whole message of a socket."""
 
     socket: int
@@ -131,7 +133,7 @@ class Feed:
         return actions
 
     def _frame(self, given: FrameIn, now_ms: int) -> list[FeedAction]:
-        socket, frame = given
+        socket, frame = given.socket, given.frame
         mark = None if self._plan.heartbeat_s is None else self._venue.mark(frame)
         if mark is not None and mark.kind:
             return self._control(socket, mark, now_ms)
@@ -199,16 +201,16 @@ class Feed:
         origin: Origin = Origin.STREAM,
         cursor: Cursor | None = None,
     ) -> OrderEvent | AccountEvent | OtherEvent:
-        shown, venue_ms, late = placed
+        shown = placed.shown
         event = shown.received.event
         at_ms = self.stream.clock.at(now_ms)
         if isinstance(event, OrderUpdate):
             return OrderEvent(
                 update=event,
                 origin=origin,
-                late=late,
+                late=placed.late,
                 ambiguous=shown.ambiguous,
-                venue_ms=venue_ms,
+                venue_ms=placed.time_ms,
                 received_ms=at_ms,
                 cursor=cursor,
                 raw=shown.frame,
@@ -219,9 +221,9 @@ class Feed:
         return AccountEvent(
             update=event,
             origin=origin,
-            late=late,
+            late=placed.late,
             ambiguous=shown.ambiguous,
-            venue_ms=venue_ms,
+            venue_ms=placed.time_ms,
             received_ms=at_ms,
             cursor=cursor,
             raw=shown.frame,

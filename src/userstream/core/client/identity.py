@@ -21,12 +21,17 @@ def positive(amount: str | None) -> bool:
     return amount is not None and bool(amount.strip("0."))
 
 
+_FILLS = frozenset({None, "TRADE"})
+
+
 def fill_of(order: OrderUpdate, fill_key: FillKey) -> tuple[str, str, str] | None:
     """The key of an order event's fill; ``None`` without a fill, or where nothing tells it.
 
     A dialect without trade ids may show them on some frames: then they count.
     """
-    if order.execution not in {None, "TRADE"} or not positive(order.last_quantity):
+    quantity = order.last_quantity
+    # As ``positive``, without the call: every event comes here several times.
+    if quantity is None or order.execution not in _FILLS or not quantity.strip("0."):
         return None
     if fill_key is FillKey.CUMULATIVE and order.cumulative_quantity is not None:
         return order.symbol, order.order_id, plain(order.cumulative_quantity)

@@ -21,7 +21,7 @@ from userstream.events import OrderUpdate
 from userstream.venue import Ask, FillKey, FillsBy, NoRows, RepairInput
 
 
-class Deliver(NamedTuple):
+class Deliver(msgspec.Struct, frozen=True, gc=False):
     """Hand it to the program. Actions come in order, and so do these."""
 
     what: Told

@@ -1,18 +1,18 @@
-"""Picture: balances and open orders as the events left them, and the fills that were told."""
+"""Picture: a book of what was told, with the fills: what a repair compares REST with."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, InvalidOperation
 
-import msgspec
-
+from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.identity import fill_of
-from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, Origin, Scope, Told
-from userstream.events import TERMINAL, AccountSnapshot, OrderUpdate
+from userstream.core.client.told import Holding, OrderEvent, Origin
+from userstream.events import AccountSnapshot
 from userstream.venue import FillKey
+
+_ZERO = Decimal(0)
 
 
 class _Filled:
@@ -21,12 +21,14 @@ class _Filled:
     Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
     """
 
-    __slots__ = ("at_ms", "shown", "told")
+    __slots__ = ("at_ms", "last", "shown", "told")
 
     def __init__(self) -> None:
         self.shown: Decimal | None = None
         self.told: Decimal | None = None
         self.at_ms = 0
+        self.last = _ZERO
+        """The largest key of a fill: they rise."""
 
     @property
     def lacks(self) -> bool:
@@ -35,43 +37,30 @@ class _Filled:
 
 
 _UNKNOWN = _Filled()
-_ZERO = Decimal(0)
 _NOTHING = Holding(_ZERO, _ZERO)
 
 
-class Picture:
-    """Kept from what is told. A ``late`` event adds its fill and changes nothing else.
+class Picture(Book):
+    """A book with what was filled of each order. A ``late`` event adds its fill, and no more.
 
-    ``orders`` holds the open ones by id, each with all that was ever said of it. A finished order
-    is remembered by what was filled of it, the last ``Bounds.orders`` of them.
+    A finished order is remembered by that, the last ``Bounds.orders`` of them.
     """
 
     def __init__(self, fill_key: FillKey, bounds: Bounds) -> None:
+        super().__init__(bounds)
         self._fill_key = fill_key
-        self._bounds = bounds
-        self.orders: dict[str, OrderUpdate] = {}
-        self.account: dict[str, Holding] = {}
-        self._account_ms: dict[str, int] = {}
         self._fills: OrderedDict[tuple[str, str, str], int] = OrderedDict()
         self._filled: OrderedDict[str, _Filled] = OrderedDict()
-        self._finished: OrderedDict[str, int] = OrderedDict()
         self.doubts: dict[str, bool] = {}
         """Orders of which a fill seems to be missing; ``True``: nobody told of them before."""
-        self.forgot_ms = 0
-        """What took place up to then may have been told, and is not remembered."""
-
-    def apply(self, event: Told) -> None:
-        """Takes in what is told."""
-        if isinstance(event, OrderEvent):
-            self._order(event)
-        elif isinstance(event, AccountEvent):
-            self._account(event)
-        elif isinstance(event, Gap) and event.scope is Scope.ORDER and event.order_id is not None:
-            self.orders.pop(event.order_id, None)
 
     def has_fill(self, fill: tuple[str, str, str]) -> bool:
         """Whether that fill was told."""
         return fill in self._fills
+
+    def is_past(self, fill: tuple[str, str, str]) -> bool:
+        """Whether a later fill of its order was told."""
+        return _rank(fill) < self._filled.get(fill[1], _UNKNOWN).last
 
     def filled(self, order_id: str) -> Decimal | None:
         """The largest sum that anything told of an order shows; ``None``: nothing did."""
@@ -90,10 +79,6 @@ class Picture:
             filled.told += quantity
             self._doubt(order_id, filled)
 
-    def finished(self, order_id: str) -> bool:
-        """Whether the order was told to be over."""
-        return order_id in self._finished
-
     def differs(self, account: AccountSnapshot) -> bool:
         """Whether an account of REST shows else than what was told, and nothing told is newer."""
         shown = {b.asset: Holding(Decimal(b.free), Decimal(b.locked)) for b in account.balances}
@@ -111,15 +96,10 @@ class Picture:
             self._fills[fill] = order.time_ms
             self._trim(self._fills, self._bounds.copies)
         self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
-        if event.late or order.order_id in self._finished:
-            return
-        known = self.orders.get(order.order_id)
-        if order.status in TERMINAL:
-            self.orders.pop(order.order_id, None)
-            self._finished[order.order_id] = order.time_ms
-            self._trim(self._finished, self._bounds.orders)
-        elif known is not None or order.status:
-            self.orders[order.order_id] = order if known is None else _with(known, order)
+        if fill is not None:
+            filled = self._filled[order.order_id]
+            filled.last = max(filled.last, _rank(fill))
+        super()._order(event)
 
     def _sum(self, event: OrderEvent, quantity: Decimal) -> None:
         """The filled quantity: as the venue sums it up, and our sum since the order was known.
@@ -179,30 +159,10 @@ class Picture:
         elif self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]
 
-    def _trim(self, kept: OrderedDict[Any, int], most: int) -> None:
-        while len(kept) > most:
-            self.forgot_ms = max(self.forgot_ms, kept.popitem(last=False)[1])
 
-    def _account(self, event: AccountEvent) -> None:
-        """The latest time wins for each asset; a whole account clears what it does not list."""
-        at_ms = event.venue_ms or 0
-        if isinstance(event.update, AccountSnapshot):
-            listed = {b.asset for b in event.update.balances}
-            for asset in [a for a, t in self._account_ms.items() if a not in listed and t <= at_ms]:
-                del self.account[asset], self._account_ms[asset]
-        for asset, holding in event.balances.items():
-            if at_ms >= self._account_ms.get(asset, at_ms):
-                self.account[asset] = holding
-                self._account_ms[asset] = at_ms
-
-
-def _with(known: OrderUpdate, order: OrderUpdate) -> OrderUpdate:
-    """The order with what an event says of it; what it does not say stays."""
-    if order.status and order.quantity is not None and order.order_type is not None:
-        return order
-    said = {
-        name: value
-        for name, value in msgspec.structs.asdict(order).items()
-        if value is not None and value != ""
-    }
-    return msgspec.structs.replace(known, **said)
+def _rank(fill: tuple[str, str, str]) -> Decimal:
+    """Trade ids and sums rise with each fill of an order; an id that is no number tells nothing."""
+    try:
+        return Decimal(fill[2])
+    except InvalidOperation:
+        return _ZERO

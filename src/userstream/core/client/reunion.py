@@ -102,6 +102,7 @@ class Reunion:
                 OrderEvent(
                     update=row if key is None else self._keyed(row, key),
                     origin=Origin.REST,
+                    late=key is not None and self._picture.is_past(key),
                     ambiguous=key is None or row.time_ms < self._memory_ms,
                     venue_ms=row.time_ms,
                     received_ms=self._now_ms,
@@ -147,7 +148,8 @@ class Reunion:
         Of one that is no older than what was asked for, all fills are there.
         """
         order = self._found.orders.get(order_id)
-        if order is not None and self._is_young(order):
+        known = order or self._picture.orders.get(order_id)
+        if known is not None and self._is_young(known):
             return least
         if order_id in self._found.moving:
             return None

@@ -7,6 +7,8 @@ from collections import OrderedDict
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.copies import Copies
 from userstream.core.client.identity import identity
@@ -14,7 +16,7 @@ from userstream.events import TERMINAL, AccountSnapshot, AccountUpdate, OrderUpd
 from userstream.venue import OrderTime, Received, StreamDialect
 
 
-class Shown(NamedTuple):
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """What a socket showed: an event, and the frame that it stood in."""
 
     received: Received
@@ -22,7 +24,7 @@ class Shown(NamedTuple):
     ambiguous: bool = False
 
 
-class Placed(NamedTuple):
+class Placed(msgspec.Struct, frozen=True, gc=False):
     """A shown event in its place. ``time_ms`` is the time that placed it."""
 
     shown: Shown
@@ -37,13 +39,11 @@ class _Held(NamedTuple):
     shown: Shown
 
 
-class _Progress(NamedTuple):
-    cumulative: Decimal
+class _Progress(msgspec.Struct, frozen=True, gc=False):
+    cumulative: str | None
+    """The largest sum; ``None``: nothing showed one."""
     terminal: bool
     time_ms: int
-
-
-_UNKNOWN = _Progress(Decimal(-1), False, 0)
 
 
 class Sequencer:
@@ -58,6 +58,7 @@ class Sequencer:
         self._fill_key = stream.fill_key
         self._by_change = stream.order_time is OrderTime.CHANGED
         self._bounds = bounds
+        self._hold_ms = bounds.hold_ms
         self.copies = Copies(bounds.copies)
         self._held: list[_Held] = []
         self._number = 0
@@ -74,14 +75,14 @@ class Sequencer:
         if not copy.told:
             return []
         if copy.ambiguous:
-            shown = shown._replace(ambiguous=True)
-        if self._bounds.hold_ms == 0:
+            shown = Shown(shown.received, shown.frame, ambiguous=True)
+        if self._hold_ms == 0:
             return [self._place(shown)]
         self._number += 1
         time_ms = self._time(shown.received)
         self._newest = max(self._newest, time_ms or 0)
         at_ms = self._newest if time_ms is None else time_ms
-        due_ms = now_ms + self._bounds.hold_ms
+        due_ms = now_ms + self._hold_ms
         heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown))
         return self._release(now_ms)
 
@@ -130,25 +131,38 @@ class Sequencer:
 
     def _is_behind(self, order: OrderUpdate, time_ms: int | None = None) -> bool:
         """Whether more was told of the order before: by time or sum, or that it is finished."""
-        known = self._orders.get(order.order_id, _UNKNOWN)
-        at_ms = known.time_ms if time_ms is None else time_ms
-        filled = known.cumulative
-        if order.cumulative_quantity is not None:
-            filled = Decimal(order.cumulative_quantity)
+        order_id, filled = order.order_id, order.cumulative_quantity
         terminal = order.status in TERMINAL
+        known = self._orders.get(order_id)
+        if known is None:
+            self._orders[order_id] = _Progress(filled, terminal, time_ms or 0)
+            if len(self._orders) > self._bounds.orders:
+                self._orders.popitem(last=False)
+            return False
+        at_ms = known.time_ms if time_ms is None else time_ms
+        grown = _compared(filled, known.cumulative)
         behind = (
             at_ms < known.time_ms
-            or filled < known.cumulative
+            or grown < 0
             or (known.terminal and not terminal and order.status != "")
         )
-        self._orders[order.order_id] = _Progress(
-            max(filled, known.cumulative), known.terminal or terminal, max(at_ms, known.time_ms)
+        self._orders[order_id] = _Progress(
+            filled if grown > 0 else known.cumulative,
+            known.terminal or terminal,
+            max(at_ms, known.time_ms),
         )
-        if known is not _UNKNOWN:
-            self._orders.move_to_end(order.order_id)
-        elif len(self._orders) > self._bounds.orders:
-            self._orders.popitem(last=False)
+        self._orders.move_to_end(order_id)
         return behind
+
+
+def _compared(filled: str | None, known: str | None) -> int:
+    """Whether a sum is more (1) or less (-1) than the one before, as far as both were shown."""
+    if filled is None or filled == known:
+        return 0
+    if known is None:
+        return 1
+    now, before = Decimal(filled), Decimal(known)
+    return (now > before) - (now < before)
 
 
 def _arranged(taken: list[_Held]) -> list[Shown]:

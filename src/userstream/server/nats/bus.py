@@ -138,6 +138,10 @@ class NatsBus:
         """The first ``seq`` that was retained when the account was followed."""
         return self._followed(account).oldest
 
+    async def settled(self, account: str) -> None:
+        """Returns once the head was compared with the log since it was followed, or soon."""
+        await self._follower.settled(self._followed(account))
+
     def proven(self, account: str) -> bool:
         """Whether the head was compared with the log lately."""
         return self._follower.proven(self._followed(account))
@@ -150,8 +154,9 @@ class NatsBus:
         """
         found = self._followed(account)
         events = await self._history.read(account, from_seq, found.seen, found.place)
-        if events and events[0].seq > from_seq:
-            found.oldest = max(found.oldest, events[0].seq)
+        first = events[0].seq if events else found.seen + 1
+        if first > from_seq:
+            found.oldest = max(found.oldest, first)
         return events
 
     async def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
@@ -166,6 +171,8 @@ class NatsBus:
         found: list[Stored] = []
         while len(found) < limit and from_seq <= tail.event.seq:
             page = await self._history.read(account, from_seq, tail.event.seq, tail.place)
+            if not page:
+                break
             found += [Stored(event.seq, record_of(event)) for event in page]
             from_seq = page[-1].seq + 1
         return found[:limit]

@@ -25,6 +25,7 @@ from userstream.server.nats.wire import Message
 _log = logger("follower")
 _PAUSE_S = 0.1
 _BEGIN_S = 5.0
+_SETTLE_PAUSES = 50
 _BEGIN_AT_ONCE = 256  # JetStream drops requests when 10,000 of all processes wait
 Then = Callable[[StoreError | None], None]
 
@@ -34,6 +35,7 @@ class Followed:
 
     __slots__ = (
         "account",
+        "began_s",
         "checked_s",
         "count",
         "head",
@@ -61,7 +63,7 @@ class Followed:
         self.place = 0
         """Of the last that came, in its stream."""
         self.oldest = 1
-        self.checked_s = 0.0
+        self.began_s = self.checked_s = 0.0
         self.held: list[tuple[Appended, int]] | None = []
         """What came while the beginning or a hole is read; ``None``: neither is."""
         self.waiting = [then]
@@ -111,6 +113,13 @@ class Follower:
         """Whether the head of an account was compared with the log lately."""
         return self._sweep.proven(followed)
 
+    async def settled(self, followed: Followed) -> None:
+        """Returns once tails were compared since the beginning, or after some seconds."""
+        for _ in range(_SETTLE_PAUSES):
+            if self._sweep.swept(followed) and followed.task is None:
+                return  # nothing was missing, or it has come
+            await asyncio.sleep(_PAUSE_S)
+
     def follow(self, account: str, then: Then) -> None:
         """Follows an account, once more; says when its head is known and its events come."""
         found = self._followed.get(account)
@@ -156,7 +165,7 @@ class Follower:
             self._forget(found)
         else:
             found.ready = True
-            found.checked_s = time.monotonic()
+            found.began_s = found.checked_s = time.monotonic()
             self._sweep.began(found)
             self._release(found)
         for then in waiting:

@@ -89,6 +89,8 @@ class History:
     ) -> Sequence[Appended]:
         """Events from a ``seq`` on, or from the first that is retained, up to a page.
 
+        None, where none is retained any more.
+
         Raises:
             StoreError: they cannot be read, or no copy has what lies before the head.
         """
@@ -102,6 +104,8 @@ class History:
             if events:
                 self._remember(account, found[-1])
                 return events
+            if await self.tail(account) is None:
+                return []
             if asyncio.get_running_loop().time() > until:
                 raise StoreUnavailable("no copy of an account's events is complete now")
             self._places.pop((account, from_seq), None)

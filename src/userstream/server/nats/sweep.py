@@ -89,6 +89,11 @@ class Sweep:
         alive = self._js.link.connected and now - ticked_s < _SILENT_S
         return alive and now - checked_s < 3 * EVERY_S
 
+    def swept(self, followed: Followed) -> bool:
+        """Whether the head of an account was compared with the log since it is followed."""
+        proven_s = self._proven_s.get(followed.shard, 0.0)
+        return max(followed.checked_s, proven_s) > followed.began_s
+
     def _up(self) -> None:
         self._due.update(self._ticks)
 
@@ -116,9 +121,13 @@ class Sweep:
                 self._proven_s[shard] = now
             begun = [f for f in self._begun if now - f.checked_s >= TICK_S / 2]
             self._begun = [f for f in self._begun if now - f.checked_s < TICK_S / 2]
-            for shard in {f.shard for f in begun} - due:
-                if not await self._look(shard, [f for f in begun if f.shard == shard]):
-                    self._due.add(shard)
+            for shard in {f.shard for f in begun}:
+                some = [f for f in begun if f.shard == shard]
+                if await self._look(shard, some):
+                    for found in some:
+                        found.checked_s = now
+                else:
+                    self._begun += some
 
     async def _look(self, shard: int, followed: list[Followed]) -> bool:
         """Compares tails; whether a copy answered that does not lag."""
