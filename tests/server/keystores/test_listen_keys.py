@@ -148,7 +148,7 @@ async def test_a_renewal_that_was_granted_is_a_whole_life_more(backend: Backend)
         async def race(i: int, issued: Issued) -> None:
             nonlocal granted
             node, record = (a, b)[i % 2], issued.record
-            due_ms = record.expires_ms - 60 + i * 7 % 200
+            due_ms = record.expires_ms - 60 + i * 13 % 1_060
             await asyncio.sleep((due_ms - node.clock.ms()) / 1_000)
             asked_ms = node.clock.ms()
             done = await node.keys.renew("mexc", issued.key, record.account)

@@ -152,9 +152,8 @@ class Register:
         try:
             seq = await self._bucket.put(key, value, after, life_s)
         except Conflict as e:
-            if (
-                after == self.seq(key) == 0 < e.last <= self._bucket.last
-            ):  # the rest of one that is gone
+            gone = after == self.seq(key) == 0 < e.last <= self._bucket.last
+            if gone:  # but for what NATS left of it
                 seq = await self._bucket.put(key, value, e.last, life_s)
             else:
                 if e.last == 0:
@@ -229,7 +228,6 @@ class Register:
             if not self.down:
                 _log.warning("nothing can be stored", error=str(e))
             failed, self.down = e, True
-            await asyncio.sleep(self.timing.tick_s)
         if failed is not None:  # whoever waits for the next tick need not
             waiters, self._waiters = waiters + self._waiters, []
         for waiter in waiters:
