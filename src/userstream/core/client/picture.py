@@ -25,11 +25,6 @@ class _Filled(msgspec.Struct, gc=False):
     told: Decimal | None = None
     at_ms: int = 0
 
-    @property
-    def lacks(self) -> bool:
-        """Whether the venue shows more than was told."""
-        return self.shown is not None and self.told is not None and self.shown > self.told
-
 
 _UNKNOWN = _Filled()
 _ZERO = Decimal(0)
@@ -144,7 +139,8 @@ class Picture(Book):
             filled.at_ms = max(filled.at_ms, order.time_ms)
 
     def _doubt(self, order_id: str, filled: _Filled) -> None:
-        if filled.lacks:
+        shown, told = filled.shown, filled.told
+        if shown is not told and shown is not None and told is not None and shown > told:
             self.doubts.setdefault(order_id, False)
         elif self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]
