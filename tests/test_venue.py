@@ -53,8 +53,8 @@ def test_a_venue_cannot_be_changed_and_shows_its_name() -> None:
 
 
 def test_a_venue_that_says_nothing_of_itself_tells_the_time() -> None:
-    assert RestDialect(routes=(), auth=Auth(header="X")).info(7) == {"serverTime": 7}
-    assert VENUE.rest.info(7) != {"serverTime": 7}
+    assert RestDialect(routes=(), auth=Auth(header="X")).info(7, {}) == {"serverTime": 7}
+    assert VENUE.rest.info(7, {}) != {"serverTime": 7}
 
 
 def test_most_venues_have_no_notices() -> None:

@@ -62,8 +62,9 @@ def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None
             stderr=says, stdout=subprocess.DEVNULL, env=ENVIRONMENT | (env or {}),
         )  # fmt: skip
         exits.callback(popen.kill)
-        first = json.loads(read_line(popen) if told is None else _first_line(popen, told))
-        assert first["event"] == "serving", first
+        first: dict[str, Any] = {}
+        while first.get("event") != "serving":
+            first = json.loads(read_line(popen) if told is None else _next_line(popen, told))
         urls = {name: first[name] for name in ("rest", "stream", "admin")}
         exits.pop_all()
         if told is not None:
@@ -72,8 +73,8 @@ def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None
     return Process(popen, urls, first["epoch"])
 
 
-def _first_line(popen: subprocess.Popen[bytes], told: BinaryIO) -> bytes:
-    last = time.monotonic() + 20
+def _next_line(popen: subprocess.Popen[bytes], told: BinaryIO) -> bytes:
+    last = time.monotonic() + 60
     line = b""
     while not line.endswith(b"\n"):
         line += told.readline()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from userstream.core.limits import Limits
-from userstream.core.listenkeys import KeyTable
+from userstream.core.listenkeys import Issued, KeyTable
 from userstream.core.rest import Admitted, Credentials, Identity, Request, Response, RestGate
 from userstream.core.signing import is_signed
 from userstream.core.tokens import Minter
@@ -41,7 +41,7 @@ class Gate:
     def __init__(self, venue: Venue | str, *, limits: Limits | None = None, **options: Any) -> None:
         self.venue = venue if isinstance(venue, Venue) else load(venue, options)
         self.keys = KeyTable(Minter(b"s" * 32), {self.venue.name: self.venue.keys})
-        self.gate = RestGate(self.venue, self.keys, limits or Limits())
+        self.gate = RestGate(self.venue, limits or Limits())
         self.path = PATHS[self.venue.name]
         self._count = 0
 
@@ -69,9 +69,22 @@ class Gate:
         identity = verify(admitted.credentials)
         if isinstance(identity, Refusal):
             return self.gate.refuse(identity, verdict=admitted.verdict)
-        self._count += 1
-        entropy = self._count.to_bytes(32, "little")
-        return self.gate.serve(admitted, identity, entropy, now_ms).response
+        return self.gate.serve(admitted, self._act(admitted, identity, now_ms))
+
+    def _act(
+        self, admitted: Admitted, identity: Identity, now_ms: int
+    ) -> Issued | list[str] | Refusal:
+        venue, (account, api_key), keys = self.venue.name, identity, self.keys
+        match admitted.route.call:
+            case Call.LIST:
+                return keys.owned_by(venue, account, now_ms)
+            case Call.CREATE:
+                self._count += 1
+                entropy = self._count.to_bytes(32, "little")
+                return keys.create(venue, account, api_key, entropy, now_ms)
+            case call:
+                act = keys.renew if call is Call.RENEW else keys.delete
+                return act(venue, admitted.parameters["listenKey"], account, now_ms)
 
     def call(self, call: Call, query: bytes = b"", **sent: Any) -> Response:
         """A listen-key call, with a good timestamp where the venue wants one."""

@@ -204,6 +204,22 @@ def test_stored_keys_live_on_in_a_new_table() -> None:
     assert it.key_of("mexc", other.record.random) == other.key
 
 
+def test_a_record_is_found_by_its_random_part_live_or_due() -> None:
+    it = table()
+    issued = create(it, "mexc")
+    record = issued.record
+    assert it.random_of("mexc", issued.key) == record.random
+    assert it.random_of("mexc", issued.key[:-1] + "!") is None
+    assert it.random_of("binance", issued.key) is None
+    assert it.at("mexc", record.random) == record
+    assert it.at("binance", record.random) is None
+    assert it.live("mexc", "alice", HOUR - 1) == [record]
+    assert it.live("mexc", "alice", HOUR) == []
+    assert it.at("mexc", record.random) == record  # until it is told to end
+    it.forget(record)
+    assert it.at("mexc", record.random) is None
+
+
 def test_stored_keys_of_a_venue_that_is_not_served_are_left_alone() -> None:
     record = KeyRecord("gone", "abc", "alice", ("api",), HOUR)
     assert len(table(record)) == 0
@@ -282,7 +298,7 @@ def test_an_end_that_could_not_be_stored_is_taken_back() -> None:
     issued = create(it)
     (record,) = it.revoke(["api"])
     assert it.find("binance", issued.key, 1) is None
-    it.restore(record)
+    it.put(record)
     assert it.find("binance", issued.key, 1) == record
     assert it.revoke(["api"]) == [record]
 

@@ -42,7 +42,7 @@ def test_a_refused_line_blocks_the_later_lines_of_its_account_only() -> None:
     assert blocked == Refused("blocked_by", "line 2 of this account was refused", "alice")
     assert refused(it, line(1)).code == "blocked_by"
     accepted(it, line(2, account="bob"))
-    assert it.line == 6
+    assert [it.take(4), it.take(2), it.line] == [1, 5, 6]
 
 
 def test_the_line_that_blocks_is_the_first_that_was_refused() -> None:

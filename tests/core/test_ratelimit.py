@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from userstream.core.limits import Limits
-from userstream.core.ratelimit import RateLimiter, Verdict
+from userstream.core.ratelimit import RateLimiter, Taken, Verdict
 from userstream.venue import Refusal
 
+NOW = 1_499_827_319_559
 TOO_MANY, BANNED = Refusal.TOO_MANY_REQUESTS, Refusal.BANNED
 
 
@@ -164,3 +165,41 @@ def test_no_window_grants_more_than_its_weight(
         else:
             assert verdict.retry_after_s >= 1
     assert len(it) <= 6
+
+
+# ── several nodes ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_other_nodes_let_through_counts_here() -> None:
+    a, b = limiter(10, 60), limiter(10, 60)
+    assert a.taken() == b.taken() == []
+    a.take("ip", 3, NOW)
+    a.take("ip", 4, NOW)
+    a.take("ip", 1, NOW, "pool")
+    told = a.taken()
+    window = NOW // 60_000
+    assert told == [Taken("ip", "", window, 7), Taken("ip", "pool", window, 1)]
+    assert a.taken() == []
+    for taken in told:
+        b.hear(taken)
+    assert b.taken() == []  # what was heard is not told again
+    assert b.take("ip", 3, NOW).used == 10
+    assert b.take("ip", 1, NOW).refusal is Refusal.TOO_MANY_REQUESTS
+    assert b.take("ip", 1, NOW, "pool").used == 2
+
+
+def test_what_is_refused_is_not_told() -> None:
+    a = limiter(10, 60)
+    a.taken()
+    a.take("ip", 11, NOW)
+    assert a.taken() == []
+
+
+def test_weight_of_another_window_counts_there() -> None:
+    it = limiter(10, 60)
+    it.take("ip", 9, NOW)
+    window = NOW // 60_000
+    it.hear(Taken("ip", "", window - 1, 5))
+    assert it.take("ip", 1, NOW).used == 10
+    it.hear(Taken("ip", "", window + 1, 5))
+    assert it.take("ip", 1, NOW + 60_000).used == 6

@@ -9,7 +9,7 @@ import pytest
 
 from tests.core.gate import ACCOUNTS, HEADERS, HOUR, JSON, NOW, PATHS, PRIVATE, Gate
 from userstream.core.limits import Limits
-from userstream.core.rest import Admitted, Change, Identity, Request, Response
+from userstream.core.rest import Admitted, Request, Response
 from userstream.core.signing import sign
 from userstream.venue import Call, Refusal
 from userstream.venues import load
@@ -135,25 +135,6 @@ def test_mexc_lists_the_live_keys_of_the_account_the_oldest_first() -> None:
     assert json.loads(gate.call(Call.LIST).body) == {"listenKey": keys}
     assert json.loads(gate.call(Call.LIST, now_ms=NOW + HOUR).body) == {"listenKey": keys[1:]}
     assert gate.call(Call.LIST, key="key-bob").body == b'{"listenKey":[]}'
-
-
-@pytest.mark.parametrize(
-    ("call", "change", "new"),
-    [(Call.CREATE, Change.STORED, True), (Call.RENEW, Change.STORED, False),
-     (Call.DELETE, Change.DELETED, False), (Call.LIST, None, False)],
-)  # fmt: skip
-def test_what_must_be_stored_is_said_with_the_answer(
-    call: Call, change: Change | None, new: bool
-) -> None:
-    gate = Gate("mexc")
-    query = b"listenKey=" + created(gate).encode()
-    methods = {Call.CREATE: "POST", Call.RENEW: "PUT", Call.DELETE: "DELETE", Call.LIST: "GET"}
-    headers = {"x-mexc-apikey": "key-alice"}
-    request = Request(methods[call], gate.path, query, headers, b"", "ip")
-    admitted = gate.gate.admit(request, NOW)
-    assert isinstance(admitted, Admitted)
-    served = gate.gate.serve(admitted, Identity("alice", "key-alice"), b"e" * 32, NOW)
-    assert (served.change, served.new, served.record is None) == (change, new, change is None)
 
 
 # ── where parameters stand ──────────────────────────────────────────────────────────────────────

@@ -8,9 +8,7 @@ import pytest
 
 from tests.core.gate import HEADERS, HOUR, JSON, NOW, PATHS, Gate
 from userstream.core.limits import Limits
-from userstream.core.listenkeys import KeyTable
 from userstream.core.rest import Response, RestGate
-from userstream.core.tokens import Minter
 from userstream.venue import Refusal
 from userstream.venues import load
 
@@ -294,7 +292,7 @@ def test_the_sixty_first_key_is_refused() -> None:
 @pytest.mark.parametrize("refusal", Refusal)
 def test_every_refusal_has_a_form_that_its_details_fill(venue: str, refusal: Refusal) -> None:
     loaded = load(venue)
-    gate = RestGate(loaded, KeyTable(Minter(b"s" * 32), {venue: loaded.keys}), Limits())
+    gate = RestGate(loaded, Limits())
     response = gate.refuse(refusal, "{first}", "second")
     form = loaded.errors[refusal]
     assert response.status == form.status >= 400

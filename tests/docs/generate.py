@@ -29,6 +29,7 @@ from userstream.events import (
     OrderUpdate,
     Permissions,
 )
+from userstream.server.nats.address import NatsSettings
 from userstream.server.settings import Settings, SymbolSettings
 from userstream.venues import names
 
@@ -39,7 +40,7 @@ SCHEMA = REFERENCE / "publishing.schema.json"
 FAULTS = ROOT / "docs" / "explanation" / "faults.md"
 PAGES = (*(REFERENCE / f"{name}.md" for name in _PAGES), FAULTS)
 _SECTION = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-_TABLES = {"hosts", "venues", "symbols", "coin_ids", "limits"}
+_TABLES = {"hosts", "venues", "symbols", "coin_ids", "limits", "nats"}
 """Settings that only a file can hold."""
 
 # Fields whose source says nothing of its own, mostly since the text below the next one covers both.
@@ -162,7 +163,7 @@ def settings() -> str:
     rows = []
     for field in fields_of(Settings):
         variable = "none" if field.name in _TABLES else f"`USERSTREAM_{field.name.upper()}`"
-        default = "the table below" if field.name == "limits" else _shown(field.default)
+        default = "the table below" if field.name in {"limits", "nats"} else _shown(field.default)
         text = meaning(Settings, field)
         rows.append((f"`{field.name}`", field.type, default, variable, text))
     return table("setting | type | default | environment | meaning", rows)
@@ -177,6 +178,10 @@ def _plain_fields(struct: type[msgspec.Struct], head: str) -> str:
 
 def limits() -> str:
     return _plain_fields(Limits, "limit | type | default | meaning")
+
+
+def nats() -> str:
+    return _plain_fields(NatsSettings, "key | type | default | meaning")
 
 
 def symbols() -> str:
@@ -287,6 +292,7 @@ def watch_records() -> str:
 SECTIONS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "limits": limits,
+    "nats": nats,
     "symbols": symbols,
     "venue-options": venue_options,
     "order-options": order_options,

@@ -12,7 +12,7 @@ A comment above a fenced block says what happens to it; a page's blocks run in t
 ``<!-- test: file NAME -->``
     The block is a file of that name in the working directory.
 ``<!-- test: shows TEXT -->``
-    All that has been written so far contains that text, at the latest ten seconds from now.
+    All that has been written so far contains that text, at the latest thirty seconds from now.
 
 Only addresses and paths are replaced: see ``Site``. Where there is no node, JavaScript is passed
 over, together with what it is to show; CI installs it.
@@ -124,11 +124,11 @@ stop() { for job in $(jobs -p); do kill -- "-$job" || true; done; wait; }
 trap stop EXIT
 exec >out.shell 2>&1
 started() {
-  for _ in $(seq 200); do if [ -s "$1" ]; then return; fi; sleep 0.05; done
+  for _ in $(seq 600); do if [ -s "$1" ]; then return; fi; sleep 0.05; done
   echo "line $2: it says nothing"; exit 1
 }
 shows() {
-  for _ in $(seq 200); do if grep -qF -- "$1" out.*; then return; fi; sleep 0.05; done
+  for _ in $(seq 600); do if grep -qF -- "$1" out.*; then return; fi; sleep 0.05; done
   echo "line $2: nothing shows what it should"; exit 1
 }
 """

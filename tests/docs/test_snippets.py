@@ -25,11 +25,11 @@ WITH_SANDBOX = (README, DOCS / "tutorial.md")
 CLIENT = DOCS / "how-to" / "use-the-client.md"
 WATCHING = DOCS / "how-to" / "watch-a-stream.md"
 TRADING = DOCS / "how-to" / "trade-in-the-sandbox.md"
-MOVED = DOCS / "how-to" / "move-a-bot.md"  # needs other libraries: tests/interop
 WITH_OWN_SERVER = tuple(
     DOCS / "how-to" / f"{name}.md"
     for name in ("run-a-server", "verify-api-keys", "back-up-a-server")
 )
+MOVED = DOCS / "how-to" / "move-a-bot.md"  # needs other libraries: tests/interop
 
 AT_LEAST = """
 <!-- test: shows 7 stored, 0 stored before, 0 refused -->

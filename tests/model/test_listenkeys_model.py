@@ -151,7 +151,7 @@ class KeyTableModel(RuleBasedStateMachine):
         """A key whose end could not be stored: it is as if nothing had been asked."""
         if key in self.entries:
             self.table.forget(self.records[key])
-            self.table.restore(self.records[key])
+            self.table.put(self.records[key])
 
     @rule()
     def restart(self) -> None:

@@ -94,7 +94,7 @@ async def test_a_request_that_times_out_gets_no_answer_until_the_client_gives_up
             await server.rest.post("/api/v1/userDataStream", headers=headers, timeout=0.2)
         assert time.monotonic() - began >= 0.2
         assert await server.key()
-        assert server.service.keys.table.owned_by("binance", "alice", 0) != []
+        assert await server.service.keys.owned_by("binance", "alice") != []
         assert await struck(server) == [("rest", None)]
 
 

@@ -21,7 +21,7 @@ MARKETS = Markets(symbols={**SANDBOX_MARKETS.symbols, "ODDUSDT": ODD})
 
 def described(venue: str) -> dict[str, dict[str, Any]]:
     """The symbols of a venue's description of itself."""
-    info: Any = venues.load(venue, {}, MARKETS).rest.info(1)
+    info: Any = venues.load(venue, {}, MARKETS).rest.info(1, {})
     return {s["symbol"]: s for s in info["symbols"]}
 
 

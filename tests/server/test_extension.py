@@ -192,7 +192,7 @@ async def test_resumed_through_a_new_key_and_another_dialect(venue: str) -> None
             answer = await server.publish(event=FILL)
             frames = await take(socket, len(server.frames(venue, "alice", answer)))
             cursor = cursor_of(mark_of(server, venue, frames[-1]))
-        found = server.service.keys.table.find(venue, key, server.service.clock.ms())
+        found = server.service.keys.find(venue, key)
         assert found is not None
         await server.service.keys.end([found], End.EXPIRED)
         answers = [await server.publish(event=event) for event in (order(), UPDATE, FILL)]

@@ -51,7 +51,7 @@ async def test_what_a_release_left_is_all_there_and_goes_on(archive: Path, tmp_p
     folder.close()
     async with rig(data, synced=True) as rigged:
         assert (rigged.bus.epoch, rigged.bus.head("alice")) == (told["epoch"], told["head"])
-        stored = rigged.bus.history("alice", 1, 1_000)
+        stored = await rigged.bus.history("alice", 1, 1_000)
         assert [s.record for s in stored] == msgspec.convert(told["events"], list[EventRecord])
         assert len(stored) == told["head"] > 200
         assert len(rigged.bus._ledger.account("alice").picture.balances) == told["picture"]

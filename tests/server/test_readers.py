@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 
 import pytest
 
@@ -161,6 +162,21 @@ async def test_a_stop_tells_every_stream_1001_and_takes_no_new_ones() -> None:
         with pytest.raises(OSError, match=r"."):
             async with dial(server.service.urls["stream"]):
                 pass
+
+
+async def test_a_stop_ends_streams_in_turn_and_those_whose_turn_is_not_yet_go_on() -> None:
+    async with running(limits=Limits(closes_per_s=5)) as server, AsyncExitStack() as exits:
+        streams = [await exits.enter_async_context(server.stream("bhex")) for _ in range(3)]
+        began = time.monotonic()
+        stopping = asyncio.create_task(server.service.edge.stop())
+        await asyncio.sleep(0.05)
+        answer = await server.publish()
+        got = await asyncio.gather(*(rest_of(stream) for stream in streams))
+        await stopping
+        assert time.monotonic() - began >= 0.4
+        assert {(code, text) for _, code, text in got} == {(1001, "server shutdown")}
+        due = server.frames("bhex", "alice", answer)
+        assert sorted(frames for frames, _, _ in got) == [[], due, due]
 
 
 async def test_a_stop_does_not_wait_for_those_who_never_answer() -> None:

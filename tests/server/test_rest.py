@@ -16,6 +16,7 @@ from tests.server.running import JSON_VENUES, metric, running
 from tests.server.wire import dial
 from userstream.core.limits import Limits
 from userstream.core.rest import Credentials, Identity
+from userstream.server.accountstore import Accounts
 from userstream.server.parts import Parts
 from userstream.venue import Call
 from userstream.venues import load, names
@@ -138,15 +139,81 @@ async def test_a_dripping_request_is_dropped_in_time(after: bytes) -> None:
         assert await reading == b""
 
 
-async def test_a_head_without_end_is_dropped() -> None:
+LONG_HEADERS = b" HTTP/1.1\r\nHost: x\r\n" + b"X-Header: %b\r\n" % (b"y" * 90) * 300
+URL_TOO_LONG = (414, {"code": -1020, "msg": "The URL is too long."})
+PLAIN_TOO_LONG = (414, {"code": 414, "msg": "The URL is too long."})
+ADMIN_TOO_LONG = (414, {"error": {"code": "too_long", "msg": "The URL is too long."}})
+
+
+@pytest.mark.parametrize("cut", [0, 1_000], ids=["in one piece", "in pieces"])
+@pytest.mark.parametrize(
+    ("port", "head", "expected"),
+    [
+        ("rest", b"GET /api/v1/ping?" + b"x" * 30_000 + b" HTTP/1.1\r\n\r\n", URL_TOO_LONG),
+        ("rest", b"GET /bhex/" + b"x" * 30_000, URL_TOO_LONG),
+        ("rest", b"POST /mexc/" + b"x" * 300_000, (414, {"code": 414, "msg": "URI Too Long"})),
+        ("rest", b"GET /spacedex/api/v1/ping" + LONG_HEADERS,
+         (431, {"code": -1020, "msg": "The headers are too large."})),
+        ("admin", b"GET /_events?account=" + b"x" * 30_000, ADMIN_TOO_LONG),
+        ("admin", b"POST /_events" + LONG_HEADERS,
+         (431, {"error": {"code": "too_long", "msg": "The headers are too large."}})),
+    ],
+)  # fmt: skip
+async def test_a_head_that_is_too_long_is_answered_and_the_last(
+    port: str, head: bytes, expected: tuple[int, object], cut: int
+) -> None:
+    async with running() as server, dial(server.service.urls[port]) as wire:
+        for at in range(0, len(head), cut or len(head)):
+            await wire.send(head[at : at + (cut or len(head))])
+            await asyncio.sleep(0)
+        answer, _, body = (await wire.rest()).partition(b"\r\n\r\n")
+        assert (int(answer.split()[1]), json.loads(body)) == expected
+        assert b"Connection: close" in answer
+        assert (await server.rest.get("/api/v1/ping")).status_code == 200
+
+
+async def test_a_url_that_is_too_long_is_answered_where_no_venue_is() -> None:
+    async with running(venue="") as server, dial(server.service.urls["rest"]) as wire:
+        await wire.send(b"GET /" + b"x" * 30_000)
+        _, _, body = (await wire.rest()).partition(b"\r\n\r\n")
+        assert json.loads(body) == PLAIN_TOO_LONG[1]
+    async with running(venue="") as server, dial(server.service.urls["stream"]) as wire:
+        await wire.send(b"GET /" + b"x" * 9_000)
+        _, _, body = (await wire.rest()).partition(b"\r\n\r\n")
+        assert json.loads(body) == PLAIN_TOO_LONG[1]
+
+
+async def test_who_goes_on_after_a_url_that_is_too_long_is_cut_in_time() -> None:
     async with (
-        running(limits=Limits(request_head_bytes=1_000)) as server,
+        running(limits=Limits(handshake_s=0.5)) as server,
         dial(server.service.urls["rest"]) as wire,
     ):
-        for _ in range(100):
-            await wire.send(b"X-Header: " + b"y" * 90 + b"\r\n" if _ else POST)
-            await asyncio.sleep(0.001)
-        assert await wire.rest(2) == b""
+        await wire.send(b"GET /" + b"x" * 30_000)
+        assert (await wire.until(b"}")).startswith(b"HTTP/1.1 414 ")
+        async with asyncio.timeout(10):
+            while not wire.writer.is_closing():
+                await wire.send(b"x" * 1_000)
+                await asyncio.sleep(0.01)
+
+
+async def test_a_head_that_is_too_long_behind_a_request_without_answer_is_dropped() -> None:
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow:
+        async def verify(self, credentials: Credentials) -> Identity:
+            asked.set()
+            await answered.wait()
+            return Identity("carol", "fingerprint")
+
+    async with (
+        running(parts=Parts(verifier=Slow())) as server,
+        dial(server.service.urls["rest"]) as wire,
+    ):
+        await wire.send(POST + b"\r\n")
+        await asked.wait()
+        await wire.send(b"GET /" + b"x" * 30_000)
+        assert await wire.rest() == b""
+        answered.set()
 
 
 @pytest.mark.parametrize("data", [b"\x00" * 100, b"GET\r\n\r\n", bytes(range(256))])
@@ -188,6 +255,32 @@ async def test_a_client_that_hangs_up_in_the_middle_is_no_error(
     assert "Traceback" not in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["rest", "admin"])
+async def test_a_connection_without_a_request_stays_as_long_as_its_limit_says(port: str) -> None:
+    assert Limits().keep_alive_s >= 60  # what the pools of common clients count on
+    ask = b"GET /_health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+    async with (
+        running(limits=Limits(keep_alive_s=1)) as server,
+        dial(server.service.urls[port]) as wire,
+    ):
+        for _ in range(2):
+            await wire.send(ask)
+            await wire.until(b"}")
+        answered = time.monotonic()
+        assert await wire.rest() == b""
+        assert 0.9 < time.monotonic() - answered < 4
+
+
+async def test_a_server_that_stops_does_not_wait_for_connections_without_a_request() -> None:
+    async with running() as server, dial(server.service.urls["rest"]) as wire:
+        await wire.send(b"GET /api/v1/ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        await wire.until(b"{}")
+        began = time.monotonic()
+        await server.service.__aexit__()
+        assert await wire.rest() == b""
+        assert time.monotonic() - began < 4
+
+
 async def test_an_error_of_ours_is_the_venues_internal_error() -> None:
     class Broken:
         async def verify(self, credentials: Credentials) -> NoReturn:
@@ -223,9 +316,9 @@ async def test_secrets_that_no_longer_open_are_an_error_and_not_a_yes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running() as server:
-        monkeypatch.setattr(
-            server.service.accounts, "_seal", type(server.service.accounts._seal)(b"0" * 32)
-        )
+        assert isinstance(server.service.accounts, Accounts)
+        table = server.service.accounts._table
+        monkeypatch.setattr(table, "_seal", type(table._seal)(b"0" * 32))
         url = f"/bhex/openapi/v1/userDataStream?timestamp={server.service.clock.ms()}"
         response = await server.rest.post(
             f"{url}&signature={'0' * 64}", headers={"X-BH-APIKEY": "alicekey"}
@@ -244,15 +337,4 @@ async def test_a_request_behind_another_in_the_same_bytes_has_the_deadline_too()
         writer.write(first + half)
         with contextlib.suppress(ConnectionResetError):
             assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 200")
-        writer.close()
-
-
-async def test_a_head_that_is_too_long_is_not_parsed_even_when_it_comes_at_once() -> None:
-    async with running() as server:
-        port = int(server.service.urls["rest"].rpartition(":")[2])
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        head = b"GET /binance/api/v1/ping HTTP/1.1\r\nHost: x\r\nX-Long: "
-        writer.write(head + b"y" * 70_000 + b"\r\n\r\n")
-        with contextlib.suppress(ConnectionResetError):
-            assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()

@@ -56,7 +56,7 @@ async def test_bytes_of_an_account_are_bounded_and_what_is_left_is_whole(tmp_pat
         oldest = window.oldest
     async with rig(tmp_path / "data", SMALL) as rigged:
         assert rigged.bus.oldest("alice") == oldest
-        assert rigged.bus.history("alice", 1, 1)[0].seq == oldest
+        assert (await rigged.bus.history("alice", 1, 1))[0].seq == oldest
         resumed = await rigged.stream(venue, resume=cursor).settled()
         assert uncut.said_of(resumed.frames) == uncut.said_of(rest)
 

@@ -21,7 +21,8 @@ from userstream.server.settings import (
     Settings,
     address_of,
     admin_token_of,
-    bus_of,
+    folder_of,
+    key_secret_file,
     load_settings,
     markets_of,
 )
@@ -53,6 +54,20 @@ def test_the_later_of_file_environment_and_arguments_wins(tmp_path: Path) -> Non
         ({"clock_speed": "nan"}, "clock_speed"),
         ({"clock_speed": "inf"}, "clock_speed"),
         ({"nonsense": 1}, "nonsense"),
+        ({"bus": "nats://"}, "bus has '' where a server should be"),
+        (
+            {"bus": "nats://a", "keys": "b"},
+            "keys is 'b'; allowed are file:DIR, memory: and nats:FILE",
+        ),
+        ({"bus": "nats://:secret@a"}, r"bus is not an address of NATS; allowed is nats://\["),
+        ({"bus": "nats://a:port"}, "bus has 'a:port'"),
+        ({"bus": "nats://a", "nats": {"replicas": 2}}, r"nats\.replicas is 2"),
+        ({"bus": "nats://a", "nats": {"shards": 0}}, r"nats\.shards is 0"),
+        ({"bus": "nats://a", "nats": {"prefix": "a.b"}}, r"nats\.prefix is 'a\.b'"),
+        ({"bus": "nats://a", "nats": {"max_bytes": 1}}, r"nats\.max_bytes is 1"),
+        ({"bus": "nats://a", "nats": {"cert": "x"}}, r"nats\.cert and nats\.key"),
+        ({"bus": "nats://a", "nats": {"ca": "/none"}}, r"nats\.ca, .*cannot be used"),
+        ({"bus": "nats://a", "nats": {"credentials": "/none"}}, r"nats\.credentials cannot be"),
         ({"limits": {"sockets": 0}}, r"limits\.sockets"),
         ({"limits": {"close_s": float("inf")}}, r"limits\.close_s"),
     ],
@@ -64,8 +79,12 @@ def test_wrong_values_are_named(arguments: dict[str, Any], why: str) -> None:
 
 def test_addresses_and_buses_are_read() -> None:
     assert address_of("rest", "[::1]:80") == Address("::1", 80)
-    assert bus_of("memory:") is None
-    assert bus_of("file:a/b") == Path("a/b")
+    assert folder_of(load(bus="memory:")) is None
+    assert folder_of(load(bus="file:a/b")) == Path("a/b")
+    assert folder_of(load(bus="nats://somewhere", keys="file:a/c")) == Path("a/c")
+    shared = load(bus="nats://somewhere", keys="nats:a/key.secret")
+    assert (folder_of(shared), key_secret_file(shared)) == (None, Path("a/key.secret"))
+    assert key_secret_file(load(bus="memory:", keys="nats:a")) is None
 
 
 def test_markets_come_from_the_settings() -> None:

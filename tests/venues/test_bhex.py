@@ -117,7 +117,7 @@ def test_a_setting_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_brokerinfo_gives_precisions_as_steps_and_limits_as_numbers() -> None:
-    info: Any = venues.load("bhex", {}, SANDBOX_MARKETS).rest.info(7)
+    info: Any = venues.load("bhex", {}, SANDBOX_MARKETS).rest.info(7, {})
     assert info["serverTime"] == 7
     assert [(r["rateLimitType"], r["limit"]) for r in info["rateLimits"]] == [
         ("REQUESTS_WEIGHT", 1500),

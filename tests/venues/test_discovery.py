@@ -24,7 +24,7 @@ def test_the_default_is_one_of_them() -> None:
 
 
 def test_markets_reach_the_venue() -> None:
-    info = venues.load("binance", {}, SANDBOX_MARKETS).rest.info(1)
+    info = venues.load("binance", {}, SANDBOX_MARKETS).rest.info(1, {})
     assert isinstance(info, dict)
     assert info["symbols"]
 

@@ -154,7 +154,7 @@ def test_exchange_info_has_what_clients_read_of_a_symbol() -> None:
     symbol = Symbol(
         name="MXUSDT", base="MX", quote="USDT", tick="0.00010", lot="0.01", min_notional="1.0"
     )
-    info: Any = venues.load("mexc", {}, Markets(symbols={"MXUSDT": symbol})).rest.info(5)
+    info: Any = venues.load("mexc", {}, Markets(symbols={"MXUSDT": symbol})).rest.info(5, {})
     assert (info["serverTime"], info["rateLimits"], info["exchangeFilters"]) == (5, [], [])
     (shown_symbol,) = info["symbols"]
     assert shown_symbol["symbol"] == "MXUSDT"

@@ -34,7 +34,7 @@ def test_routes_are_those_of_the_document_and_the_start_up_calls() -> None:
         ("GET", "/api/v1/time"): (Call.TIME, 1),
         ("GET", "/api/v1/exchangeInfo"): (Call.INFO, 10),
     }
-    info = LISTED.rest.info(7)
+    info = LISTED.rest.info(7, {})
     assert isinstance(info, dict)
     assert info["serverTime"] == 7
 

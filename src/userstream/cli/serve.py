@@ -36,7 +36,10 @@ CertificateKey = Annotated[
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings.", show_default=False)]
 Bus = Annotated[
     str | None,
-    typer.Option(help="file:DIR (default file:userstream-data) or memory:", show_default=False),
+    typer.Option(
+        help="file:DIR (default file:userstream-data), memory: or nats://HOST[,HOST…].",
+        show_default=False,
+    ),
 ]
 Durability = Annotated[
     str | None,

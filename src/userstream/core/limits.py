@@ -10,8 +10,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     handshake_s: float = 10.0
     """From accept to a complete request; Centrifugo gives up a stale connection after 10 s."""
+    keep_alive_s: int = 75
+    """An HTTP connection between two requests; nginx's figure. Bots that poll keep theirs."""
     request_head_bytes: int = 8_192
-    """Of a handshake: request line and headers."""
+    """Of a handshake: request line and headers. REST requests may have twice as much."""
     request_body_bytes: int = 16_384
     """Of a REST request of a venue; the longest documented one is below 1 KiB."""
     max_parameters: int = 64
@@ -64,6 +66,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Of a publisher, before it is worked on; more makes fewer and larger writes to sockets."""
     append_queue_bytes: int = 33_554_432
     """Accepted and not yet committed; beyond it publishers are told to wait."""
+    append_wait_s: float = 10.0
+    """For a NATS that does not commit, before publishers are told; it elects a leader in about
+    eight seconds."""
     sources_per_account: int = 64
     """Publishers that one account ever had."""
     memory_events_per_account: int = 1_000

@@ -65,7 +65,7 @@ class KeyTable:
             if minter.check(record.venue, policy, key) is None:
                 # Made when the policy had another length: nobody could use it any more.
                 record = msgspec.structs.replace(record, expires_ms=0)  # noqa: PLW2901
-            self._put(record)
+            self.put(record)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -79,7 +79,7 @@ class KeyTable:
             ValueError: the entropy is that of a key in the table: it is not random.
         """
         policy = self._policies[venue]
-        live = self._live(venue, account, now_ms)
+        live = self.live(venue, account, now_ms)
         if live and policy.on_create is OnCreate.REUSE:
             return self._extend(live[0], now_ms, api_key)
         if len(live) >= policy.max_per_account:
@@ -88,7 +88,7 @@ class KeyTable:
         if (venue, random) in self._records:
             raise ValueError("the same random bytes twice")
         record = KeyRecord(venue, random, account, (api_key,), now_ms + policy.life_ms)
-        self._put(record)
+        self.put(record)
         return self._issued(record)._replace(new=True)
 
     def renew(self, venue: str, key: str, account: str, now_ms: int) -> Issued | Refusal:
@@ -108,15 +108,27 @@ class KeyTable:
 
     def owned_by(self, venue: str, account: str, now_ms: int) -> list[str]:
         """The live keys of an account, the oldest first."""
-        return [self._issued(r).key for r in self._live(venue, account, now_ms)]
+        return [self._issued(r).key for r in self.live(venue, account, now_ms)]
+
+    def live(self, venue: str, account: str, now_ms: int) -> list[KeyRecord]:
+        """The records of an account's live keys, the oldest first."""
+        owned = self._owned.get((venue, account), ())
+        records = [self._records[venue, random] for random in owned]
+        return [r for r in records if r.expires_ms > now_ms]
 
     def find(self, venue: str, key: str, now_ms: int) -> KeyRecord | None:
         """The record of a live key; ``None`` for one that is made up, dead or another venue's."""
-        random = self._minter.check(venue, self._policies[venue], key)
-        if random is None:
-            return None
-        record = self._records.get((venue, random))
+        random = self.random_of(venue, key)
+        record = None if random is None else self._records.get((venue, random))
         return record if record is not None and record.expires_ms > now_ms else None
+
+    def at(self, venue: str, random: str) -> KeyRecord | None:
+        """The record of a random part, live or due to end."""
+        return self._records.get((venue, random))
+
+    def random_of(self, venue: str, key: str) -> str | None:
+        """The random part of a key that this secret made, whether it lives or not."""
+        return self._minter.check(venue, self._policies[venue], key)
 
     def key_of(self, venue: str, random: str) -> str:
         """The listen key of a random part, for its owner's own stream only."""
@@ -158,11 +170,8 @@ class KeyTable:
                 del self._owned[record.venue, record.account]
             self._compact()
 
-    def restore(self, record: KeyRecord) -> None:
-        """Takes back ``forget``, where the end of a key could not be stored."""
-        self._put(record)
-
-    def _put(self, record: KeyRecord) -> None:
+    def put(self, record: KeyRecord) -> None:
+        """Takes a record as it is: stored elsewhere, or one whose end could not be stored."""
         place = (record.venue, record.random)
         if place not in self._records:
             self._owned.setdefault((record.venue, record.account), []).append(record.random)
@@ -181,13 +190,8 @@ class KeyTable:
         if api_key is not None and api_key not in api_keys:
             api_keys = (*api_keys, api_key)
         extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=now_ms + life_ms)
-        self._put(extended)
+        self.put(extended)
         return self._issued(extended)
-
-    def _live(self, venue: str, account: str, now_ms: int) -> list[KeyRecord]:
-        owned = self._owned.get((venue, account), ())
-        records = [self._records[venue, random] for random in owned]
-        return [r for r in records if r.expires_ms > now_ms]
 
     def _issued(self, record: KeyRecord) -> Issued:
         return Issued(self.key_of(record.venue, record.random), record)

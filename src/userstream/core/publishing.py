@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -108,6 +108,13 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._accounts)
+
+    def get(self, name: str) -> Account | None:
+        """The tail of an account that is loaded."""
+        return self._accounts.get(name)
 
     def account(self, name: str) -> Account:
         """The tail of an account, loaded at first use; kept once it has an event."""

@@ -19,6 +19,15 @@ class Verdict(NamedTuple):
     """What the venue's text names: the limit, or the end of the ban in ms."""
 
 
+class Taken(NamedTuple):
+    """Weight that an address used in a window, for the other nodes to count."""
+
+    name: str
+    pool: str
+    window: int
+    weight: int
+
+
 class _Address:
     __slots__ = ("banned_until_ms", "bans", "refusals", "used", "window")
 
@@ -28,6 +37,11 @@ class _Address:
         self.refusals = 0
         self.bans = 0
         self.banned_until_ms = 0
+
+    def enter(self, window: int) -> None:
+        """Begins to count anew."""
+        self.window, self.refusals = window, 0
+        self.used.clear()
 
 
 class RateLimiter:
@@ -42,6 +56,7 @@ class RateLimiter:
         self._weight = weight
         self._window_ms = window_s * 1000
         self._seen: OrderedDict[str, _Address] = OrderedDict()
+        self._told: dict[tuple[str, str, int], int] | None = None
 
     def __len__(self) -> int:
         return len(self._seen)
@@ -51,13 +66,15 @@ class RateLimiter:
         address = self._address(name)
         window = now_ms // self._window_ms
         if window != address.window:
-            address.window, address.refusals = window, 0
-            address.used.clear()
+            address.enter(window)
         used = address.used.get(pool, 0)
         if now_ms < address.banned_until_ms:
             return _banned(address, used, now_ms)
         if used + weight <= self._weight:
             address.used[pool] = used + weight
+            if self._told is not None:
+                at = (name, pool, window)
+                self._told[at] = self._told.get(at, 0) + weight
             return Verdict(used + weight)
         address.refusals += 1
         if address.refusals > self._limits.ban_after_refusals:
@@ -65,6 +82,20 @@ class RateLimiter:
             return _banned(address, used, now_ms)
         left_ms = (window + 1) * self._window_ms - now_ms
         return Verdict(used, Refusal.TOO_MANY_REQUESTS, -(-left_ms // 1000), self._weight)
+
+    def taken(self) -> list[Taken]:
+        """What was used here since the last call; the first call begins to count it."""
+        told, self._told = self._told, {}
+        return [Taken(*at, weight) for at, weight in (told or {}).items()]
+
+    def hear(self, taken: Taken) -> None:
+        """Counts what was used on another node; what is of an earlier window is over."""
+        address = self._address(taken.name)
+        if taken.window < address.window:
+            return
+        if taken.window > address.window:
+            address.enter(taken.window)
+        address.used[taken.pool] = address.used.get(taken.pool, 0) + taken.weight
 
     def _address(self, name: str) -> _Address:
         address = self._seen.get(name)

@@ -1,19 +1,19 @@
 """The REST side of a venue, decided without a socket: a request in, a response out.
 
 In two steps, since asking whose an API key is may take time: ``RestGate.admit`` checks all that
-the request itself shows, ``RestGate.serve`` acts for the account that the verifier named.
+the request itself shows, ``RestGate.serve`` answers with what was done for the account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import NamedTuple
 
 import msgspec
 
+from userstream.core.description import describe
 from userstream.core.limits import Limits
-from userstream.core.listenkeys import Issued, KeyRecord, KeyTable
+from userstream.core.listenkeys import Issued
 from userstream.core.parameters import Refusing, read_parameters
 from userstream.core.ratelimit import RateLimiter, Verdict
 from userstream.core.signing import check_timestamp, signed_message
@@ -84,23 +84,6 @@ class Admitted(NamedTuple):
         return f"<Admitted {self.route.call.name}>"
 
 
-class Change(Enum):
-    """What a call did to a listen key."""
-
-    STORED = auto()
-    DELETED = auto()
-
-
-class Served(NamedTuple):
-    """The answer to a call, and the record that must be stored or removed before it is sent."""
-
-    response: Response
-    change: Change | None = None
-    record: KeyRecord | None = None
-    new: bool = False
-    """Whether the key did not exist before."""
-
-
 class Open(NamedTuple):
     """A ``DESK`` call that anybody may make."""
 
@@ -120,12 +103,11 @@ class Answered(NamedTuple):
 class RestGate:
     """Decides every REST request of one venue."""
 
-    def __init__(self, venue: Venue, keys: KeyTable, limits: Limits) -> None:
+    def __init__(self, venue: Venue, limits: Limits) -> None:
         self.venue = venue
         self._rest = venue.rest
-        self._keys = keys
         self._limits = limits
-        self._limiter = RateLimiter(
+        self.limiter = RateLimiter(
             limits, weight=self._rest.weight_per_window, window_s=self._rest.window_s
         )
         self._routes = {(r.method, r.path): r for r in self._rest.routes}
@@ -137,7 +119,7 @@ class RestGate:
         # Whatever is no route shares a pool: a made-up path must not open a window of its own.
         pool = f"{route.method} {route.path}" if route and self._rest.per_endpoint else ""
         weight = _weight(route, request)
-        verdict = self._limiter.take(request.address, weight, now_ms, pool)
+        verdict = self.limiter.take(request.address, weight, now_ms, pool)
         if verdict.refusal is not None:
             return self._limited(verdict.refusal, verdict)
         if route is None:
@@ -149,29 +131,20 @@ class RestGate:
             if route.call is Call.DESK:
                 return self._read_desk(route, request, verdict, now_ms)
             if route.call not in LISTEN_KEY_CALLS:
-                return self._public(route.call, verdict, now_ms)
+                return self._public(route.call, request.query, verdict, now_ms)
             return self._read(route, request, verdict, now_ms)
         except Refusing as refusing:
             refusal, details = refusing.refused
             return self.refuse(refusal, *details, verdict=verdict)
 
-    def serve(self, admitted: Admitted, identity: Identity, entropy: bytes, now_ms: int) -> Served:
-        """Acts for the account that a request's credentials belong to."""
-        call = admitted.route.call
-        if call is Call.LIST:
-            keys = self._keys.owned_by(self.venue.name, identity.account, now_ms)
-            return Served(self._good({"listenKey": keys}, admitted.verdict))
-        if call is Call.CREATE:
-            done = self._keys.create(
-                self.venue.name, identity.account, identity.api_key, entropy, now_ms
-            )
-        else:
-            act = self._keys.renew if call is Call.RENEW else self._keys.delete
-            key = admitted.parameters["listenKey"]
-            done = act(self.venue.name, key, identity.account, now_ms)
+    def serve(self, admitted: Admitted, done: Issued | list[str] | Refusal) -> Response:
+        """Answers a listen-key call with what was done: a key, the keys of ``LIST``, or nothing."""
         if isinstance(done, Refusal):
-            return Served(self.refuse(done, verdict=admitted.verdict))
-        return self._answer(call, done, admitted.verdict)
+            return self.refuse(done, verdict=admitted.verdict)
+        if isinstance(done, list):
+            return self._good({"listenKey": done}, admitted.verdict)
+        shows_key = admitted.route.call is Call.CREATE or self._rest.reply is Reply.KEY
+        return self._good({"listenKey": done.key} if shows_key else {}, admitted.verdict)
 
     def refuse(
         self, refusal: Refusal, *details: object, verdict: Verdict | None = None
@@ -192,11 +165,11 @@ class RestGate:
         wait = ("retry-after", str(verdict.retry_after_s))
         return response._replace(headers=(*response.headers, wait))
 
-    def _public(self, call: Call, verdict: Verdict, now_ms: int) -> Response:
+    def _public(self, call: Call, query: bytes, verdict: Verdict, now_ms: int) -> Response:
         if call is Call.TIME:
             return self._good({"serverTime": now_ms}, verdict)
         if call is Call.INFO:
-            return self._good(self._rest.info(now_ms), verdict)
+            return self._good(describe(self._rest, query, self._limits, now_ms), verdict)
         return self._good({}, verdict)
 
     def _read(self, route: Route, request: Request, verdict: Verdict, now_ms: int) -> Admitted:
@@ -275,12 +248,6 @@ class RestGate:
             auth.signature is Need.REQUIRED,
             auth.lower_case_only,
         )
-
-    def _answer(self, call: Call, done: Issued, verdict: Verdict) -> Served:
-        shows_key = call is Call.CREATE or self._rest.reply is Reply.KEY
-        body = {"listenKey": done.key} if shows_key else {}
-        change = Change.DELETED if call is Call.DELETE else Change.STORED
-        return Served(self._good(body, verdict), change, done.record, done.new)
 
     def _good(self, body: object, verdict: Verdict) -> Response:
         return Response(200, _encode(body), (_JSON, *_PRIVATE, *self._weight(verdict)))

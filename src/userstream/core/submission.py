@@ -18,18 +18,26 @@ class Submission:
         self._ledger = ledger
         self._blocked: dict[str, int] = {}
         self._unreadable: int | None = None
+        self._at = 0
         self.line = 0
+        """Lines of the request that were taken so far."""
+
+    def take(self, count: int) -> int:
+        """Takes the next lines, which are accepted later, in their order; says where they begin."""
+        first = self.line + 1
+        self.line += count
+        return first
 
     def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
-        """The next line of the request, counted from 1."""
-        self.line += 1
+        """The next of the lines that were taken, counted from 1."""
+        self._at += 1
         if self._blocked or self._unreadable:
             blocked = self._blocking(text)
             if blocked is not None:
                 return blocked
         outcome = self._ledger.accept(text, now_ms)
         if isinstance(outcome, Refused):
-            self.block(outcome.account, self.line)
+            self.block(outcome.account, self._at)
         return outcome
 
     def block(self, account: str | None, line: int) -> None:

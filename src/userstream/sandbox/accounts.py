@@ -18,7 +18,7 @@ from userstream.orders import Outcome, Reason, Refused
 from userstream.sandbox.bodies import json_response, read_body
 from userstream.sandbox.exchange.amounts import LARGEST, is_multiple, text
 from userstream.sandbox.floor import Floor
-from userstream.server.accounts import Accounts
+from userstream.server.accounts import Registry
 
 _FINEST = Decimal("1E-8")
 """Of an amount from outside: Binance and BHEX show no more places of a balance."""
@@ -58,7 +58,7 @@ class Permitted(msgspec.Struct, forbid_unknown_fields=True):
 class AccountDesk:
     """The routes, and the opening of accounts that they share with the start."""
 
-    def __init__(self, floor: Floor, accounts: Callable[[], Accounts]) -> None:
+    def __init__(self, floor: Floor, accounts: Callable[[], Registry]) -> None:
         self._floor = floor
         self._accounts = accounts
         path = "/_sandbox/accounts"

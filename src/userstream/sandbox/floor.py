@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from userstream.events import AccountSnapshot, AccountUpdate
+from userstream.events import AccountSnapshot, AccountUpdate, OrderUpdate
 from userstream.markets import Markets
 from userstream.orders import AccountEvent, Outcome
 from userstream.sandbox.exchange.amounts import text
 from userstream.sandbox.feed import Feed
+from userstream.sandbox.leftovers import canceled, ended
 from userstream.sandbox.market import HOUSE, Command, Done, Market
 from userstream.sandbox.seat import IdMint, Seat
 from userstream.server.clock import Alarm, Clock
@@ -93,6 +94,14 @@ class Floor:
         """Opens an account with the funds that every account starts with, unless it is open."""
         now_ms = self._clock.ms()
         return self._publish(self._opened(account, now_ms), now_ms)
+
+    def recover(self, account: str, left: Sequence[OrderUpdate]) -> asyncio.Future[None]:
+        """Opens an account of an earlier run: its open orders are canceled, its funds are new."""
+        now_ms = self._clock.ms()
+        ends = [canceled(order, now_ms) for order in left]
+        opened = self._opened(account, now_ms)
+        self.exchange.recall(ended(account, ends))
+        return self._publish([*((account, end) for end in ends), *opened], now_ms)
 
     def _opened(self, account: str, now_ms: int) -> Sequence[AccountEvent]:
         if account in self.exchange.accounts():

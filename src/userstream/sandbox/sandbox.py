@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from userstream.sandbox.desk import Desk
 from userstream.sandbox.exchange import Exchange, Listing, Rules
 from userstream.sandbox.feed import Feed
 from userstream.sandbox.floor import Floor
+from userstream.sandbox.leftovers import left_open
 from userstream.sandbox.market import MakerRules, Market
 from userstream.sandbox.options import SandboxOptions, traders_of
 from userstream.sandbox.routes import DeskRoutes
@@ -91,10 +93,18 @@ class Sandbox:
             exits.push_async_callback(self._feed.stop)
             exits.callback(self.floor.stop)
             self.floor.start()
+            await self._recover()
             for trader in self.traders:
                 await self._accounts.open(*trader)
             self._exits = exits.pop_all()
         return self
+
+    async def _recover(self) -> None:
+        """Ends what an earlier run on the same folder left open."""
+        for record in self.service.accounts.listed():
+            left = await left_open(self.service.bus, record.name, SOURCE)
+            if left:
+                await asyncio.shield(self.floor.recover(record.name, left))
 
     async def __aexit__(self, *_: object) -> None:
         await self._exits.aclose()

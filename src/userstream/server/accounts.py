@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -15,10 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from userstream.core.rest import Credentials, Identity
 from userstream.core.signing import is_signed
-from userstream.errors import InvalidSettings, StoreDamaged, StoreError
+from userstream.errors import InvalidSettings, StoreDamaged
 from userstream.events import ACCOUNT
-from userstream.server.committer import Committer
-from userstream.server.records import account_key, encode
 from userstream.venue import Refusal
 
 _NONCE_BYTES = 12
@@ -53,10 +50,6 @@ class Revoked(NamedTuple):
     listen_keys: int
 
 
-EndKeys = Callable[[Sequence[str], tuple[bytes, bytes]], Awaitable[int]]
-"""Ends the listen keys of API keys and stores that, together with one more record."""
-
-
 class Verifier(Protocol):
     """Who knows API keys: this server's own accounts, or an exchange's own system."""
 
@@ -69,33 +62,12 @@ class Verifier(Protocol):
         ...
 
 
-class Accounts:
-    """The accounts of one server, and their verifier."""
-
-    def __init__(
-        self,
-        secret: bytes,
-        committer: Committer,
-        records: Iterable[AccountRecord] = (),
-        reserved: Collection[str] = (),
-    ) -> None:
-        self._reserved = frozenset(reserved)
-        self._hash_key = hmac.digest(secret, b"userstream api key hash", hashlib.sha256)
-        self._seal = AESGCM(hmac.digest(secret, b"userstream api secret seal", hashlib.sha256))
-        self._committer = committer
-        # A change builds on what the one before it stored.
-        self._changing = asyncio.Lock()
-        self._records: dict[str, AccountRecord] = {}
-        self._by_hash: dict[str, tuple[str, ApiKey]] = {}
-        for record in records:
-            self._put(record)
-
-    def __len__(self) -> int:
-        return len(self._records)
+class Registry(Verifier, Protocol):
+    """The server's own accounts, wherever they are kept."""
 
     def listed(self) -> list[AccountRecord]:
         """Every account, by name."""
-        return [self._records[name] for name in sorted(self._records)]
+        ...
 
     async def add(self, name: str, api_key: str, api_secret: str | None) -> ApiKey:
         """Gives an account an API key; without a secret it is known by the key alone.
@@ -103,6 +75,66 @@ class Accounts:
         Raises:
             InvalidSettings: the name or key is not allowed, or the key is another account's.
             StoreError: nothing was stored.
+        """
+        ...
+
+    async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
+        """Takes back one API key of an account, or all, with the listen keys that they were given.
+
+        They are refused from now on, by every node within a second.
+
+        Raises:
+            InvalidSettings: no such account or key.
+            StoreError: it may not hold: revoke again. Streams may have ended all the same.
+        """
+        ...
+
+
+class AccountTable:
+    """The accounts as one node knows them: who has which API key, and what a change makes of it."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        records: Iterable[AccountRecord] = (),
+        reserved: Collection[str] = (),
+    ) -> None:
+        self._reserved = frozenset(reserved)
+        self._hash_key = hmac.digest(secret, b"userstream api key hash", hashlib.sha256)
+        self._seal = AESGCM(hmac.digest(secret, b"userstream api secret seal", hashlib.sha256))
+        self._records: dict[str, AccountRecord] = {}
+        self._by_hash: dict[str, tuple[str, ApiKey]] = {}
+        for record in records:
+            self.put(record)
+
+    def listed(self) -> list[AccountRecord]:
+        """Every account, by name."""
+        return [self._records[name] for name in sorted(self._records)]
+
+    def at(self, name: str) -> AccountRecord | None:
+        """The record of an account."""
+        return self._records.get(name)
+
+    def put(self, record: AccountRecord) -> None:
+        """Takes a record as it is stored."""
+        before = self._records.get(record.name)
+        for key in before.api_keys if before else ():
+            if self.owner(key) == record.name:
+                del self._by_hash[key.hash]
+        self._records[record.name] = record
+        for key in record.api_keys:
+            self._by_hash.setdefault(key.hash, (record.name, key))
+
+    def owner(self, key: ApiKey) -> str | None:
+        """The account that an API key belongs to: the first that it was given to."""
+        found = self._by_hash.get(key.hash)
+        return None if found is None else found[0]
+
+    def key(self, name: str, api_key: str, api_secret: str | None) -> ApiKey:
+        """A new API key of an account as it is stored.
+
+        Raises:
+            InvalidSettings: the name or key is not allowed.
         """
         if ACCOUNT.fullmatch(name) is None:
             raise InvalidSettings(f"account is {name[:70]!r}; allowed is {ACCOUNT.pattern}")
@@ -114,45 +146,36 @@ class Accounts:
             if not (1 <= len(value) <= 128 and value.isascii() and value.isprintable()):
                 raise InvalidSettings(f"an {what} is 1 to 128 printable ASCII characters")
         digest = self._hash(api_key)
-        key = ApiKey(digest, self._sealed(api_secret, digest) if api_secret else None)
-        async with self._changing:
-            owner = self._by_hash.get(digest)
-            if owner is not None and owner[0] != name:
-                raise InvalidSettings("this API key belongs to another account")
-            record = self._records.get(name, AccountRecord(name))
-            others = tuple(k for k in record.api_keys if k.hash != digest)
-            await self._store(msgspec.structs.replace(record, api_keys=(*others, key)))
-        return key
+        return ApiKey(digest, self._sealed(api_secret, digest) if api_secret else None)
 
-    async def revoke(self, name: str, fingerprint: str | None, end: EndKeys) -> Revoked:
-        """Takes back one API key of an account, or all, with the listen keys that they made.
+    def with_key(self, name: str, key: ApiKey) -> AccountRecord:
+        """The account's record with that API key.
 
-        The API keys are refused from now on; both are stored in one commit, so that no crash
-        leaves a listen key of a revoked API key behind.
+        Raises:
+            InvalidSettings: the key is another account's.
+        """
+        if self.owner(key) not in {None, name}:
+            raise InvalidSettings("this API key belongs to another account")
+        record = self._records.get(name, AccountRecord(name))
+        others = tuple(k for k in record.api_keys if k.hash != key.hash)
+        return msgspec.structs.replace(record, api_keys=(*others, key))
+
+    def without(self, name: str, fingerprint: str | None) -> tuple[AccountRecord, list[ApiKey]]:
+        """The account's record without that API key, or any, and the keys that are gone.
 
         Raises:
             InvalidSettings: no such account or key.
-            StoreError: nothing was revoked; streams may have ended all the same.
         """
-        async with self._changing:
-            record = self._records.get(name)
-            if record is None:
-                raise InvalidSettings(f"there is no account {name[:70]!r}")
-            gone = [k for k in record.api_keys if fingerprint in {None, k.fingerprint}]
-            if not gone:
-                raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
-            left = tuple(k for k in record.api_keys if k not in gone)
-            after = msgspec.structs.replace(record, api_keys=left)
-            fingerprints = [k.fingerprint for k in gone]
-            self._put(after)
-            try:
-                ended = await end(fingerprints, (account_key(name), encode(after)))
-            except StoreError:
-                self._put(record)
-                raise
-        return Revoked(fingerprints, ended)
+        record = self._records.get(name)
+        if record is None:
+            raise InvalidSettings(f"there is no account {name[:70]!r}")
+        gone = [k for k in record.api_keys if fingerprint in {None, k.fingerprint}]
+        if not gone:
+            raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
+        left = tuple(k for k in record.api_keys if k not in gone)
+        return msgspec.structs.replace(record, api_keys=left), gone
 
-    async def verify(self, credentials: Credentials) -> Identity | Refusal:
+    def verify(self, credentials: Credentials) -> Identity | Refusal:
         """The account of an API key, its signature checked where there is one."""
         found = self._by_hash.get(self._hash(credentials.api_key))
         if found is None:
@@ -171,18 +194,6 @@ class Accounts:
             credentials.signature or "",
             lower_case_only=credentials.lower_case_only,
         )
-
-    async def _store(self, record: AccountRecord) -> None:
-        await self._committer.write([(account_key(record.name), encode(record))])
-        self._put(record)
-
-    def _put(self, record: AccountRecord) -> None:
-        before = self._records.get(record.name)
-        for key in before.api_keys if before else ():
-            self._by_hash.pop(key.hash, None)
-        self._records[record.name] = record
-        for key in record.api_keys:
-            self._by_hash[key.hash] = (record.name, key)
 
     def _hash(self, api_key: str) -> str:
         return hmac.digest(self._hash_key, api_key.encode(), hashlib.sha256).hex()

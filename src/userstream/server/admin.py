@@ -15,13 +15,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from userstream.core import rest
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
-from userstream.server.accounts import AccountRecord, Accounts
+from userstream.server.accounts import AccountRecord, Registry
 from userstream.server.backup import Backups
 from userstream.server.bus import Bus, Stored
-from userstream.server.keystore import KeyStore
+from userstream.server.head import PLAIN_FORMS, TooLong
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
@@ -54,8 +56,8 @@ class AdminApp:
     def __init__(
         self,
         bus: Bus,
-        accounts: Accounts,
-        keys: KeyStore,
+        accounts: Registry,
+        keys: ListenKeys,
         metrics: Metrics,
         limits: Limits,
         token: str,
@@ -111,7 +113,7 @@ class AdminApp:
         return _json({"ready": self.ready}, 200 if self.ready else 503)
 
     async def _metrics_text(self, _: Request) -> Response:
-        self._metrics.listen_keys.set(len(self._keys.table))
+        self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.refusing.set(self._bus.refusing)
         self._metrics.window.clear()
@@ -126,7 +128,7 @@ class AdminApp:
         start = request.query_params.get("from", "1")
         if not (start.isascii() and start.isdigit() and len(start) < 20):
             raise InvalidSettings("from is a seq: a whole number, 1 or more")
-        stored = self._bus.history(account, int(start), _PAGE)
+        stored = await self._bus.history(account, int(start), _PAGE)
         lines = [_event_shown(account, s) for s in stored]
         body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         return Response(body, media_type="application/x-ndjson")
@@ -142,7 +144,7 @@ class AdminApp:
     async def _revoke(self, request: Request) -> Response:
         name = request.path_params["name"]
         api_key = request.query_params.get("api_key")
-        gone = await self._accounts.revoke(name, api_key, self._keys.revoke)
+        gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
 
@@ -157,6 +159,12 @@ class AdminApp:
             return msgspec.json.decode(body[: self._limits.event_bytes], type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as e:
             raise InvalidSettings(f"{e}; a body is {form}") from None
+
+
+def too_long(over: TooLong) -> rest.Response:
+    """Answers a request whose head is beyond its bound."""
+    form = PLAIN_FORMS[over.refusal]
+    return rest.Response(form.status, bytes(_error(form.status, "too_long", form.text).body))
 
 
 class _GuardedRoute(BaseRoute):

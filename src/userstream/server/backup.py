@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -181,7 +182,12 @@ def _remove(folder: Path) -> None:
 def _refusals(place: Path) -> Iterator[None]:
     try:
         yield
-    except (PermissionError, FileNotFoundError, NotADirectoryError, FileExistsError) as e:
-        raise InvalidSettings(f"{place} cannot be written: {e.strerror}") from None
+    except ValueError as e:
+        raise InvalidSettings(f"{str(place)!r} cannot be a folder: {e}") from None
     except OSError as e:
-        raise StoreUnavailable(f"{place} cannot be written now: {e.strerror}") from None
+        why = f"{place} cannot be written: {e.strerror}"
+        raise StoreUnavailable(why) if e.errno in _LATER else InvalidSettings(why) from None
+
+
+_LATER = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What a disk says that may say otherwise later."""

@@ -75,11 +75,29 @@ class Bus(Log, Protocol):
         ...
 
     def subscribe(self, deliver: Subscriber) -> None:
-        """Calls back with committed events, each account's in the order of ``seq``."""
+        """Calls back with committed events, each account's in the order of ``seq``.
+
+        Of accounts that are followed for certain; a bus may give more.
+        """
         ...
 
-    def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
-        """Events of an account from a ``seq`` on, as far as they are retained."""
+    def on_gap(self, told: Callable[[str], None]) -> None:
+        """Calls back with an account of which retention took events too early.
+
+        Subscribers were not given them; those that follow come next.
+        """
+        ...
+
+    async def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
+        """Events of an account from a ``seq`` on, as far as they are retained.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Waits for what is on its way, and reads and drops no more."""
         ...
 
     def short_windows(self) -> Mapping[str, float]:

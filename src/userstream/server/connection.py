@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 class Connection(Outgoing):
     """Handshake, then a session. It performs the session's actions and decides nothing.
 
+    ``joining`` are listen keys that were asked for and whose accounts are not followed yet,
     ``wrapped`` says whether frames name their stream, ``counted`` whether the end was told,
     ``armed_ms`` when the session is woken next, ``pings`` what makes pings where pongs are
     receipts.
@@ -55,6 +56,7 @@ class Connection(Outgoing):
         "armed_ms",
         "bindings",
         "counted",
+        "joining",
         "pings",
         "wrapped",
     )
@@ -66,6 +68,7 @@ class Connection(Outgoing):
         self._inbound = b""
         self.address = ""
         self.bindings: tuple[Binding, ...] = ()
+        self.joining: frozenset[str] = frozenset()
         self.pings: Pings | None = None
         self.wrapped = False
         self.counted = False
@@ -155,19 +158,50 @@ class Connection(Outgoing):
     def _shake(self, handshake: Handshake, data: bytes) -> None:
         if not handshake.feed(data):
             return
-        opened = self._edge.decide(self, handshake)
+        decided = self._edge.decide(self, handshake)
+        if decided is not None:
+            self.admitted(handshake, decided)
+        elif self._transport is not None:
+            self._transport.pause_reading()
+
+    def admitted(self, handshake: Handshake, opened: Opened | Refused) -> bool:
+        """Goes on with a handshake, once its keys are known; false where the peer is gone."""
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return False
         self._handshake = None
+        if isinstance(opened, Refused):
+            self._decided(handshake, opened)
+            return True
+        waits = True
+
+        def decided(now: Opened | Refused) -> None:
+            nonlocal waits
+            waits = False
+            self._decided(handshake, now)
+
+        self._edge.subscriptions.follow(opened, decided)
+        if waits and transport.is_reading():  # the client's next frames do so in the kernel
+            transport.pause_reading()
+        return True
+
+    def _decided(self, handshake: Handshake, decided: Opened | Refused) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            if isinstance(decided, Opened):
+                self._edge.subscriptions.drop(decided)
+            handshake.close()
+            return
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if isinstance(opened, Refused):
-            refuse(transport, opened)
+        if not transport.is_reading():
+            transport.resume_reading()
+        if isinstance(decided, Refused):
+            refuse(transport, decided)
             self._abort_later()
         else:
-            self._open(handshake, opened, transport)
+            self._open(handshake, decided, transport)
         handshake.close()
 
     def _open(self, handshake: Handshake, opened: Opened, transport: asyncio.Transport) -> None:
@@ -223,7 +257,7 @@ class Connection(Outgoing):
         if text is None:
             self.handle(Ended(End.NOT_UTF8))
         else:
-            self.handle(TextIn(text, self._edge.subscriber(self)))
+            self.handle(TextIn(text, self._edge.subscriptions.subscriber(self)))
 
     def _client_closed(self, answer: bytes) -> None:
         if self.session is not None:
@@ -253,6 +287,6 @@ class Connection(Outgoing):
             case Beat() if self.reader is not None:
                 self.reader.beat()
             case Subscribe(channels):
-                self._edge.rebind(self, channels)
+                self._edge.subscriptions.rebind(self, channels)
             case Close(end):
                 self._close(end)

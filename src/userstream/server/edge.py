@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from userstream.core.closing import End
 from userstream.core.limits import Limits
@@ -18,17 +19,16 @@ from userstream.server.admission import Admission
 from userstream.server.clock import Clock, Deadlines
 from userstream.server.connection import Connection
 from userstream.server.drain import drain
-from userstream.server.fanout import Binding, Fanout, wrap_of
-from userstream.server.framing import text_header
+from userstream.server.fanout import Binding, Fanout, notice_of
 from userstream.server.handshake import Handshake, Opened, Refused
-from userstream.server.keystore import KeyStore
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.outgoing import Outgoing
 from userstream.server.reader import Reader
 from userstream.server.repeats import Repeats
 from userstream.server.replay import Log, Replays
-from userstream.venue import Subscriber, Venue
+from userstream.server.subscriptions import Subscriptions
 
 _log = logger("edge")
 _EARLY = 200
@@ -41,7 +41,7 @@ class Edge:
     def __init__(
         self,
         admission: Admission,
-        keys: KeyStore,
+        keys: ListenKeys,
         clock: Clock,
         limits: Limits,
         metrics: Metrics,
@@ -58,6 +58,7 @@ class Edge:
         self._clock = clock
         self._metrics = metrics
         self._fanout = Fanout(self._failed)
+        self.subscriptions = Subscriptions(admission, keys, log, self._fanout)
         self._repeats = Repeats(self._replays, self._fanout) if repeats else None
         self._connections: set[Connection] = set()
         self._per_address: Counter[str] = Counter()
@@ -98,6 +99,7 @@ class Edge:
         """Takes no more streams, and ends those that there are in turn."""
         if self._server is not None:
             self._server.close()
+        self._admission.stop()
         await drain(self._connections, self._empty, self.limits)
         self._deadlines.cancel()
 
@@ -125,16 +127,10 @@ class Edge:
         if not self._connections:
             self._empty.set()
 
-    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused:
-        """Whether a handshake may go on."""
-        opened = self._admission.decide(connection.address, handshake, self._fanout)
-        venue = opened.venue.name if opened.venue else "none"
-        outcome = "accepted"
-        if isinstance(opened, Refused):
-            outcome = opened.refusal.name.lower() if opened.refusal else "not_found"
-            _log.info("handshake refused", venue=venue, reason=outcome, peer=connection.address)
-        self._metrics.handshakes.labels(venue, outcome).inc()
-        return opened
+    def decide(self, connection: Connection, handshake: Handshake) -> Opened | Refused | None:
+        """Whether a handshake may go on; ``None``: the connection is told when that is known."""
+        later = partial(connection.admitted, handshake)
+        return self._admission.decide(connection.address, handshake, self._fanout, later)
 
     def begin(self, connection: Connection, opened: Opened) -> Session:
         """Opens the session of an accepted handshake and binds it to its accounts."""
@@ -146,7 +142,8 @@ class Edge:
         elif self._repeats is not None:
             self._repeats.opened(connection, opened)
         connection.bindings = tuple(
-            self._bind(connection, venue, key, record) for key, record in opened.records
+            self.subscriptions.bind(connection, venue, key, record)
+            for key, record in opened.records
         )
         bound = bool(opened.records) and not venue.channels
         session = Session(
@@ -160,55 +157,6 @@ class Edge:
         )
         self._metrics.sockets.set(len(self._connections))
         return session
-
-    def subscriber(self, connection: Connection) -> Subscriber:
-        """What a connection is subscribed to."""
-        venue = connection.session.venue if connection.session else None
-        if venue is None:
-            return Subscriber(frozenset(), False, lambda _: False)
-        if venue.channels:
-            channels = connection.bindings[0].channels if connection.bindings else None
-            return Subscriber(channels or frozenset(), bool(connection.bindings), lambda _: False)
-        names = frozenset(self._name(b) for b in connection.bindings)
-        taken = set(names)
-
-        def joins(key: str) -> bool:
-            # Marks are of one account: with the extension a stream has one key.
-            if (
-                key not in taken
-                and not (taken and connection.reader)
-                and self._may_join(venue, key)
-            ):
-                taken.add(key)
-            return key in taken
-
-        return Subscriber(names, bool(names), joins)
-
-    def rebind(self, connection: Connection, channels: frozenset[str]) -> None:
-        """Subscribes a connection to channels, or to listen keys where the venue has none."""
-        session = connection.session
-        if session is None:
-            return
-        if session.venue.channels:
-            for binding in connection.bindings:
-                binding.channels = channels
-                if binding.reader is not None and channels:
-                    binding.reader.subscribed()
-            return
-        kept = []
-        for binding in connection.bindings:
-            if self._name(binding) in channels:
-                kept.append(binding)
-                continue
-            self._fanout.remove(binding)
-            if binding.reader is not None:
-                binding.reader.leave()
-        names = {self._name(b) for b in kept}
-        for key in sorted(channels - names):
-            record = self._find(session.venue, key)
-            if record is not None:
-                kept.append(self._bind(connection, session.venue, key, record))
-        connection.bindings = tuple(kept)
 
     def arm(self, connection: Connection) -> None:
         """Wakes a session at its deadline."""
@@ -229,7 +177,7 @@ class Edge:
         if self._repeats is not None:
             self._repeats.closed(connection)
         for binding in connection.bindings:
-            self._fanout.remove(binding)
+            self.subscriptions.remove(binding)
         if connection.reader is not None:
             connection.reader.stop()
         connection.bindings = ()
@@ -242,7 +190,7 @@ class Edge:
 
     def unbind(self, connection: Connection, binding: Binding) -> None:
         """Delivers nothing more of one listen key; the connection stays."""
-        self._fanout.remove(binding)
+        self.subscriptions.remove(binding)
         connection.bindings = tuple(b for b in connection.bindings if b is not binding)
 
     def deliver(self, events: Sequence[Appended]) -> None:
@@ -251,13 +199,14 @@ class Edge:
         self._fanout.deliver(events)
         self._metrics.delivered.inc(self._fanout.frames - before)
 
+    def lost(self, account: str) -> None:
+        """Retention was faster than the subscription: who showed it all so far cannot go on."""
+        for binding in self._fanout.of_account(account):
+            binding.connection.end(End.SLOW)
+
     def _key_ended(self, record: KeyRecord, end: End) -> None:
         for binding in self._fanout.of_key((record.venue, record.random)):
-            name = self._name(binding)
-            notice = binding.venue.stream.expiry_notice.frame(self.now_ms, name)
-            if notice is not None:
-                notice = notice if binding.wrap is None else wrap_of(name) + notice + b"}"
-                notice = text_header(len(notice)) + notice
+            notice = notice_of(binding, self.subscriptions.name(binding), self.now_ms)
             binding.connection.key_ended(binding, notice, end)
         if self._repeats is not None:
             self._repeats.receipts.forget((record.venue, record.random))
@@ -279,22 +228,3 @@ class Edge:
             if connection.session is not None:
                 connection.session.sent_ms = now_ms
             connection.flush()
-
-    def _bind(self, connection: Connection, venue: Venue, key: str, record: KeyRecord) -> Binding:
-        channels: frozenset[str] | None = frozenset() if venue.channels else None
-        wrap = wrap_of(key) if connection.wrapped else None
-        binding = Binding(connection, venue, record, channels, wrap)
-        self._fanout.add(binding)
-        if binding.reader is not None:
-            binding.reader.listen(binding)
-        return binding
-
-    def _name(self, binding: Binding) -> str:
-        return self._keys.key_of(binding.key)
-
-    def _may_join(self, venue: Venue, key: str) -> bool:
-        record = self._find(venue, key)
-        return record is not None and self._admission.has_room(venue, record, self._fanout)
-
-    def _find(self, venue: Venue, key: str) -> KeyRecord | None:
-        return self._keys.table.find(venue.name, key, self.now_ms)

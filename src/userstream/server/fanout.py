@@ -79,6 +79,10 @@ class Fanout:
         """Every socket on a listen key."""
         return self._by_key.get(key, ())
 
+    def of_account(self, account: str) -> tuple[Binding, ...]:
+        """Every socket on an account that shows events as they come."""
+        return self._by_account.get(account, ())
+
     def deliver(self, events: Sequence[Appended]) -> None:
         """Hands committed events to their sockets."""
         if self._reading:
@@ -178,6 +182,15 @@ def _drop(index: dict[K, tuple[Binding, ...]], place: K, binding: Binding) -> No
 def _wrapped(wrap: bytes, frame: Frame) -> bytes:
     payload = b"%b%b}" % (wrap, frame.payload)
     return text_header(len(payload)) + payload
+
+
+def notice_of(binding: Binding, key: str, now_ms: int) -> bytes | None:
+    """The frame that tells a stream of its listen key's end, where the venue has one."""
+    notice = binding.venue.stream.expiry_notice.frame(now_ms, key)
+    if notice is None:
+        return None
+    notice = notice if binding.wrap is None else wrap_of(key) + notice + b"}"
+    return text_header(len(notice)) + notice
 
 
 def wrap_of(key: str) -> bytes:

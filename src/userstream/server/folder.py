@@ -85,7 +85,7 @@ def open_folder(path: Path | None, *, synced: bool) -> Folder:
     store = RocksStore(log, synced=synced)
     shutil.rmtree(path / CHECKPOINT, ignore_errors=True)
     try:
-        return _begin(store, _secret(secret, fresh=store.get(RUN_KEY) is None))
+        return _begin(store, key_secret(secret, fresh=store.get(RUN_KEY) is None))
     except BaseException:
         store.close()
         raise
@@ -104,8 +104,13 @@ def _begin(store: Store, secret: bytes) -> Folder:
     return Folder(store, secret, run)
 
 
-def _secret(file: Path, *, fresh: bool) -> bytes:
-    """The key secret; made only for a new folder, since a new one would end every listen key."""
+def key_secret(file: Path, *, fresh: bool) -> bytes:
+    """The key secret; made only for a new folder, since a new one would end every listen key.
+
+    Raises:
+        InvalidSettings: others can read it.
+        StoreDamaged: it is missing, or does not hold 32 bytes in hex.
+    """
     try:
         if fresh and not file.exists():
             descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

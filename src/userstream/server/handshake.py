@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import http
-from email.utils import formatdate
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_plus
 
@@ -14,6 +13,7 @@ from websockets.server import ServerProtocol
 
 from userstream.core.wishes import Unclear, Wishes, read_wishes
 from userstream.server.framing import SILENT
+from userstream.server.head import PLAIN_FORMS, answer_last, read_too_long
 from userstream.venue import ErrorForm, KeyPlace, Refusal, StreamPath, Venue
 
 if TYPE_CHECKING:
@@ -48,12 +48,14 @@ class Refused(NamedTuple):
 class Handshake:
     """Reads one handshake, however its bytes are cut."""
 
-    __slots__ = ("_protocol", "_response", "_room", "_tail", "request", "rest")
+    __slots__ = ("_most", "_protocol", "_response", "_seen", "_size", "_tail", "request", "rest")
 
     def __init__(self, head_bytes: int) -> None:
         self._protocol = ServerProtocol(logger=SILENT)
         self._response: Response
-        self._room = head_bytes
+        self._most = head_bytes
+        self._size = 0
+        self._seen = bytearray()  # no further than the bound
         self._tail = b""
         self.request: Request | None = None
         """The request; ``None`` where it was no HTTP, or too long."""
@@ -66,8 +68,9 @@ class Handshake:
         end = seen.find(_END_OF_HEAD)
         size = len(data) if end < 0 else end + len(_END_OF_HEAD) - len(self._tail)
         self._tail = seen[1 - len(_END_OF_HEAD) :]
-        self._room -= size
-        if self._room < 0:
+        self._seen += data[: max(0, self._most - self._size)]
+        self._size += size
+        if self._size > self._most:
             return True
         self._protocol.receive_data(data[:size])
         if self._protocol.handshake_exc is not None:
@@ -76,6 +79,16 @@ class Handshake:
             if isinstance(event, Request):
                 self.request, self.rest = event, data[size:]
         return self.request is not None
+
+    def refusal(self, mounts: Mounts) -> Refused:
+        """Why there is no request."""
+        over = read_too_long(bytes(self._seen)) if self._size > self._most else None
+        if over is None:
+            return broken()
+        found = mounts.find("", over.path)
+        if found is None:
+            return Refused(PLAIN_FORMS[over.refusal], None, over.refusal)
+        return Refused(found[0].errors[over.refusal], found[0], over.refusal)
 
     def is_upgrade(self) -> bool:
         """Whether the request is a WebSocket handshake as RFC 6455 §4.2.1 has it."""
@@ -148,28 +161,11 @@ def _parameter(query: str, name: str) -> str | None:
 
 
 def refuse(transport: asyncio.Transport, refused: Refused) -> None:
-    """Answers, and ends our half first: to close while the client sends would take the answer."""
-    transport.write(refusal_bytes(refused))
-    if transport.can_write_eof():
-        transport.write_eof()
-    else:
-        transport.close()
-
-
-def refusal_bytes(refused: Refused) -> bytes:
-    """A refused handshake as a whole HTTP response."""
+    """Answers a refused handshake with a whole HTTP response, the last of its connection."""
     form = refused.form
     text = form.text.format(*refused.details) if refused.details else form.text
     body = msgspec.json.encode({"code": form.code, "msg": text})
-    wait = "" if refused.retry_after_s is None else f"Retry-After: {refused.retry_after_s}\r\n"
-    phrase = http.HTTPStatus(form.status).phrase
-    head = (
-        f"HTTP/1.1 {form.status} {phrase}\r\nDate: {formatdate(usegmt=True)}\r\n{wait}"
-        "Content-Type: application/json;charset=UTF-8\r\n"
-        f"Content-Length: {len(body)}\r\n"
-        "Cache-Control: no-store\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    answer_last(transport, form.status, body, refused.retry_after_s)
 
 
 def broken(venue: Venue | None = None) -> Refused:

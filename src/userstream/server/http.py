@@ -1,7 +1,7 @@
-"""HTTP listeners: uvicorn, with the deadline that it lacks.
+"""HTTP listeners: uvicorn, with the deadline and the bound that it lacks.
 
 uvicorn waits for ever for a request that comes byte by byte; here a request that is not
-complete in time costs its connection, and so does a head that grows past its bound.
+complete in time costs its connection. A head that grows past its bound is answered, and the last.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import math
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 import uvicorn
@@ -18,7 +18,11 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from userstream.core.limits import Limits
+from userstream.core.rest import Response
+from userstream.server.head import TooLong, answer_last, read_too_long
 
+Refuse = Callable[[TooLong], Response]
+"""What a request is answered whose head is too long."""
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -27,12 +31,15 @@ class _TimedProtocol(HttpToolsProtocol):
 
     limits: ClassVar[Limits]
     whole_request: ClassVar[bool]
+    refuse: ClassVar[Refuse]
     _timer: asyncio.TimerHandle | None = None
     _in_head = True
     _head_bytes = 0
+    _refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
+        self._head = bytearray()  # no further than the bound
         self._start()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -40,15 +47,31 @@ class _TimedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        most = 2 * self.limits.request_head_bytes
         if self._in_head:
-            most = 2 * self.limits.request_head_bytes
             self._head_bytes += len(data)
+            self._head += data[: most - len(self._head)]
             if data.find(_END_OF_HEAD, 0, most) < 0 < len(data) - most:
-                self.transport.abort()
+                self._end_too_long()
                 return
         super().data_received(data)
-        if self._in_head and self._head_bytes > 2 * self.limits.request_head_bytes:
+        if self._in_head and self._head_bytes > most and not self.transport.is_closing():
+            self._end_too_long()
+
+    def _end_too_long(self) -> None:
+        """The last answer; what else comes is dropped, until the peer or the deadline ends it."""
+        over = read_too_long(bytes(self._head))
+        answered = getattr(self.cycle, "response_complete", True)
+        if over is None or not answered:
             self.transport.abort()
+            return
+        self._refused = True
+        if self._timer is None:
+            self._start()
+        response = type(self).refuse(over)
+        answer_last(self.transport, response.status, response.body)
 
     def on_message_begin(self) -> None:
         """Also of a second request in the same bytes."""
@@ -81,6 +104,7 @@ class _TimedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._stop()
         self._in_head, self._head_bytes = True, 0
+        self._head.clear()
         super().on_message_complete()
 
     def _start(self) -> None:
@@ -143,6 +167,7 @@ class HttpListener:
         self,
         app: ASGIApp,
         limits: Limits,
+        refuse: Refuse,
         *,
         tls: tuple[str, str] | None = None,
         whole_request: bool = True,
@@ -155,7 +180,7 @@ class HttpListener:
             http=type(
                 "TimedProtocol",
                 (_TimedProtocol,),
-                {"limits": limits, "whole_request": whole_request},
+                {"limits": limits, "whole_request": whole_request, "refuse": refuse},
             ),
             ws="none",
             lifespan="off",
@@ -163,6 +188,7 @@ class HttpListener:
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=limits.keep_alive_s,
             timeout_graceful_shutdown=math.ceil(limits.drain_s),
             backlog=4096,
             **files,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended, Head, Ledger, Refused
@@ -91,10 +91,27 @@ class LocalBus:
         """Calls back with committed events, in order."""
         self._subscribers.append(deliver)
 
+    def on_gap(self, told: Callable[[str], None]) -> None:
+        """Never: subscribers are given events before anything can take them."""
+
+    def follow(self, account: str, then: Callable[[StoreError | None], None]) -> None:
+        """All accounts are followed."""
+        then(None)
+
+    def unfollow(self, account: str) -> None:
+        """All accounts are followed."""
+
+    async def settled(self, account: str) -> None:
+        """At once: nobody else knows more."""
+
+    def proven(self, account: str) -> bool:
+        """Always."""
+        return True
+
     def append(self, submission: Submission, lines: Sequence[bytes]) -> Ticket:
         """Appends the next lines of a request; their outcomes are final once committed."""
         now_ms = self._clock.ms()
-        first = submission.line + 1
+        first = submission.take(len(lines))
         accept = submission.accept
         outcomes = [accept(line, now_ms) for line in lines]
         ticket = Ticket(first, outcomes)
@@ -105,7 +122,7 @@ class LocalBus:
         self._committer.put(puts, [], lambda e: self._done(e, ticket, submission, appended))
         return ticket
 
-    def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
+    async def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
         """Events of an account, read from the store, or from memory."""
         if self._in_memory:
             recent = [a for a in self._recent.get(account, ()) if a.seq >= from_seq]

@@ -130,7 +130,6 @@ class Publishing:
             why = f"a request is at most {limits.publish_bytes} bytes"
         else:
             why = f"a request is at most {limits.lines_per_request} lines"
-        submission.line += 1
-        ticket = Ticket(submission.line, [Refused("too_large", f"{why}; nothing after is read")])
+        ticket = Ticket(submission.take(1), [Refused("too_large", f"{why}; nothing after is read")])
         ticket.settle()
         return ticket

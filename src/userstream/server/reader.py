@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from userstream.core.closing import End
 from userstream.core.publishing import Appended
 from userstream.core.track import Track
@@ -131,10 +133,14 @@ class Reader:
 
     def beat(self) -> None:
         """Says how far the log is, and how far this stream."""
-        if self.track is not None:
-            binding = self.binding
-            head = self._replays.log.head(binding.account) if binding else self.track.passed
-            self.say(self.track.beat(head))
+        track, binding, log = self.track, self.binding, self._replays.log
+        if track is None:
+            return
+        if binding is None or log.proven(binding.account):
+            self.say(track.beat(log.head(binding.account) if binding else track.passed))
+        else:  # nobody can say now how far the log is
+            mark = track.beat(track.passed)
+            self.say(msgspec.structs.replace(mark, reason="degraded"))
 
     def farewell(self, end: End) -> bytes:
         """The frame that says why the stream ends."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from userstream.core.closing import End
 from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
-from userstream.errors import StoreDamaged
+from userstream.errors import StoreDamaged, StoreError
 from userstream.server.logs import logger
 from userstream.venue import Cursor, Frame, Mark
 
@@ -29,6 +29,30 @@ class Log(Protocol):
     @property
     def epoch(self) -> str:
         """The epoch of every event that is appended from now on."""
+        ...
+
+    def follow(self, account: str, then: Callable[[StoreError | None], None]) -> None:
+        """Makes an account known here, and gives its events to subscribers.
+
+        ``head``, ``oldest``, ``proven`` and ``read`` are for accounts that are followed. ``then``
+        is told when one is, or why it is not; perhaps before this returns.
+        """
+        ...
+
+    def unfollow(self, account: str) -> None:
+        """Takes one ``follow`` back that was told to be so, or will be."""
+        ...
+
+    async def settled(self, account: str) -> None:
+        """Returns once ``head`` is at least what it was when the account was followed.
+
+        Before that it may be what a node thought that was not told of the last events yet. After
+        some seconds it returns in any case.
+        """
+        ...
+
+    def proven(self, account: str) -> bool:
+        """Whether ``head`` is known to be the last of the log, as of a few seconds ago."""
         ...
 
     def head(self, account: str) -> int:
@@ -87,6 +111,8 @@ class Replays:
     async def _resume(self, reader: Reader, account: str, cursor: Cursor) -> None:
         """Tells the client whether all that it missed is there, before anything else."""
         log = self.log
+        if cursor.epoch == log.epoch and cursor.seq > log.head(account):
+            await log.settled(account)
         head, oldest = log.head(account), log.oldest(account)
         reason = judge(cursor, log.epoch, head, oldest)
         track = Track.resuming(cursor)

@@ -11,12 +11,15 @@ from starlette.types import Receive, Scope, Send
 
 from userstream.core import rest
 from userstream.core.limits import Limits
+from userstream.core.listenkeys import Issued
 from userstream.core.mount import Mounts
 from userstream.core.rest import Admitted, Identity, Open, RestGate
+from userstream.errors import StoreError
 from userstream.server.accounts import Verifier
 from userstream.server.clock import Clock
 from userstream.server.desk import Desk
-from userstream.server.keystore import KeyStore
+from userstream.server.head import PLAIN_FORMS, TooLong
+from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.venue import Call, Refusal
@@ -32,7 +35,7 @@ class RestApp:
         self,
         mounts: Mounts,
         gates: Mapping[str, RestGate],
-        keys: KeyStore,
+        keys: ListenKeys,
         verifier: Verifier,
         clock: Clock,
         limits: Limits,
@@ -53,6 +56,18 @@ class RestApp:
         with contextlib.suppress(ClientDisconnect):
             response = await self._serve(Request(scope, receive))
             await response(scope, receive, send)
+
+    def too_long(self, over: TooLong) -> rest.Response:
+        """Answers a request of which only the beginning is known; the venue is the path's."""
+        found = self._mounts.find("", over.path)
+        if found is None:
+            form = PLAIN_FORMS[over.refusal]
+            return rest.Response(
+                form.status, b'{"code":%d,"msg":"%b"}' % (form.code, form.text.encode())
+            )
+        answer = self._gates[found[0].name].refuse(over.refusal)
+        self._metrics.requests.labels(found[0].name, str(answer.status)).inc()
+        return answer
 
     async def _serve(self, request: Request) -> Response:
         path = request.scope["path"]
@@ -91,7 +106,22 @@ class RestApp:
             return gate.refuse(identity, verdict=admitted.verdict)
         if admitted.route.call is Call.DESK:
             return await self._ask_desk(gate, admitted, identity)
-        return await self._keys.serve(gate, admitted, identity)
+        try:
+            done = await self._act(gate.venue.name, admitted, identity)
+        except StoreError:
+            done = Refusal.UNAVAILABLE
+        return gate.serve(admitted, done)
+
+    async def _act(
+        self, venue: str, admitted: Admitted, identity: Identity
+    ) -> Issued | list[str] | Refusal:
+        call = admitted.route.call
+        if call is Call.LIST:
+            return await self._keys.owned_by(venue, identity.account)
+        if call is Call.CREATE:
+            return await self._keys.create(venue, identity)
+        act = self._keys.renew if call is Call.RENEW else self._keys.delete
+        return await act(venue, admitted.parameters["listenKey"], identity.account)
 
     async def _ask_desk(
         self, gate: RestGate, admitted: Admitted | Open, identity: Identity | None

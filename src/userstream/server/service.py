@@ -5,41 +5,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import secrets
 import signal
 import socket
 import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Self
 
 from starlette.types import ASGIApp
 
-from userstream.core.listenkeys import KeyTable
 from userstream.core.mount import Mounts
 from userstream.core.rest import RestGate
-from userstream.core.tokens import Minter
+from userstream.core.tokens import ENTROPY_BYTES
 from userstream.errors import InvalidSettings
 from userstream.plain import COMPILED
-from userstream.server.accounts import Accounts
-from userstream.server.admin import AdminApp
+from userstream.server.admin import AdminApp, too_long
 from userstream.server.admission import Admission, everybody
 from userstream.server.backup import Backups
+from userstream.server.bus import Bus
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.edge import Edge
-from userstream.server.folder import open_folder
-from userstream.server.http import HttpListener
-from userstream.server.keystore import KeyStore
+from userstream.server.folder import Folder, key_secret, open_folder
+from userstream.server.http import HttpListener, Refuse
+from userstream.server.kept import Kept, kept_in
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
+from userstream.server.nats.address import read_address
+from userstream.server.nats.bus import NatsBus
+from userstream.server.nats.link import Link
+from userstream.server.nats.shared import Shared
 from userstream.server.parts import Parts
 from userstream.server.rest import RestApp
-from userstream.server.settings import Settings, address_of, admin_token_of, bus_of
+from userstream.server.settings import (
+    Settings,
+    address_of,
+    admin_token_of,
+    folder_of,
+    key_secret_file,
+    on_nats,
+)
 from userstream.venue import Venue
 
 _log = logger("service")
 _PORTS = ("rest", "stream", "admin")
+_OPEN_S = 10.0
 
 
 class Service:
@@ -63,6 +76,7 @@ class Service:
         self.urls: dict[str, str] = {}
         """Of the three listeners, with the ports that they got."""
         self._listeners: list[HttpListener] = []
+        self._shared: Shared | None = None
         self._exits = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -91,65 +105,70 @@ class Service:
         parts = self._parts
         tls = _tls(settings)
         sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
-        folder = open_folder(bus_of(settings.bus), synced=settings.durability == "power-cut")
+        folder = open_folder(folder_of(settings), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
-        policies = {v.name: v.keys for v in self.venues.values()}
-        table = KeyTable(Minter(folder.secret), policies, folder.listen_keys())
-        self.keys = KeyStore(table, committer, clock)
-        self.accounts = Accounts(folder.secret, committer, folder.accounts(), parts.reserved)
-        self.bus = LocalBus(folder.store, committer, folder.run.epoch, clock, limits)
+        self.keys, self.accounts = await self._keep(exits, folder, committer)
+        self.bus = await self._open_bus(folder, committer, sockets["rest"])
         exits.push_async_callback(self.bus.close)
-        self.bus.start()
         lets_in = everybody if settings.lenient_ws else parts.lets_in
-        admission = Admission(self.mounts, self.keys, clock, limits, lets_in)
-        self.edge = Edge(
-            admission,
-            self.keys,
-            clock,
-            limits,
-            self.metrics,
-            self.bus,
-            parts.connection,
-            repeats=settings.replay_on_reconnect,
-        )
+        admission = Admission(self.mounts, self.keys, clock, limits, lets_in, self.metrics)
+        self.edge = self._edge_of(admission)
         for deliver in (*parts.subscribers, self.edge.deliver):
             self.bus.subscribe(deliver)
-        gates = {v.name: RestGate(v, table, limits) for v in self.venues.values()}
-        rest = RestApp(
-            self.mounts,
-            gates,
-            self.keys,
-            parts.verifier or self.accounts,
-            clock,
-            limits,
-            self.metrics,
-            parts.desk,
-        )
-        self._admin = AdminApp(
-            self.bus,
-            self.accounts,
-            self.keys,
-            self.metrics,
-            limits,
-            self._token,
-            Backups(bus_of(settings.bus), folder.store, committer),
-            parts.admin_routes,
-        )
+        self.bus.on_gap(self.edge.lost)
+        gates = {v.name: RestGate(v, limits) for v in self.venues.values()}
+        if self._shared is not None:
+            limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
+            await exits.enter_async_context(self._shared.rates(limiters))
+        rest = self._rest_app(gates)
+        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
         exits.push_async_callback(self._stop_listeners)
-        await self._listen(parts.rest_front(rest), sockets["rest"], whole_request=True)
-        await self._listen(self._admin.app, sockets["admin"], whole_request=False)
+        await self._listen(
+            parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
+        )
+        await self._listen(self._admin.app, sockets["admin"], too_long, whole_request=False)
         await self.edge.start(sockets["stream"], tls)
         exits.push_async_callback(self.edge.stop)
-        self.keys.start()
-        exits.callback(self.keys.stop)
         self._ready(sockets, secure=tls is not None)
 
-    async def _listen(self, app: ASGIApp, sock: socket.socket, *, whole_request: bool) -> None:
+    async def _keep(
+        self, exits: contextlib.AsyncExitStack, folder: Folder, committer: Committer
+    ) -> Kept:
+        settings, parts, clock = self.settings, self._parts, self.clock
+        policies = {v.name: v.keys for v in self.venues.values()}
+        file = key_secret_file(settings)
+        if file is None:
+            return exits.enter_context(kept_in(folder, committer, policies, clock, parts.reserved))
+        secret = _shared_secret(file)
+        link = Link(read_address(settings.bus, settings.nats))
+        await link.open(_OPEN_S)
+        exits.push_async_callback(link.close)
+        self._shared = Shared(
+            link, settings.nats, secret, policies, clock,
+            reserved=parts.reserved, own_accounts=parts.verifier is None,
+        )  # fmt: skip
+        return await exits.enter_async_context(self._shared)
+
+    async def _open_bus(self, folder: Folder, committer: Committer, rest: socket.socket) -> Bus:
+        settings, limits = self.settings, self.settings.limits
+        if not on_nats(settings):
+            bus = LocalBus(folder.store, committer, folder.run.epoch, self.clock, limits)
+            bus.start()
+            return bus
+        # Whoever comes after this process at its place need not wait until its lease is over.
+        owner = f"{socket.gethostname()}:{rest.getsockname()[1]}"
+        address = read_address(settings.bus, settings.nats)
+        entropy = secrets.token_bytes(ENTROPY_BYTES)
+        return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
+
+    async def _listen(
+        self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
+    ) -> None:
         settings = self.settings
         tls = (settings.tls_cert, settings.tls_key) if settings.tls_cert else None
-        listener = HttpListener(app, settings.limits, tls=tls, whole_request=whole_request)
+        listener = HttpListener(app, settings.limits, refuse, tls=tls, whole_request=whole_request)
         await listener.start(sock)
         self._listeners.append(listener)
 
@@ -166,10 +185,46 @@ class Service:
         _log.info(
             "serving",
             epoch=self.bus.epoch,
-            bus=self.settings.bus,
+            bus=self.settings.bus.rpartition("@")[2],  # without a password
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
+        )
+
+    def _edge_of(self, admission: Admission) -> Edge:
+        return Edge(
+            admission,
+            self.keys,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self.bus,
+            self._parts.connection,
+            repeats=self.settings.replay_on_reconnect,
+        )
+
+    def _rest_app(self, gates: Mapping[str, RestGate]) -> RestApp:
+        return RestApp(
+            self.mounts,
+            gates,
+            self.keys,
+            self._parts.verifier or self.accounts,
+            self.clock,
+            self.settings.limits,
+            self.metrics,
+            self._parts.desk,
+        )
+
+    def _admin_app(self, backups: Backups) -> AdminApp:
+        return AdminApp(
+            self.bus,
+            self.accounts,
+            self.keys,
+            self.metrics,
+            self.settings.limits,
+            self._token,
+            backups,
+            self._parts.admin_routes,
         )
 
 
@@ -183,6 +238,15 @@ def until_signalled() -> Callable[[], Awaitable[object]]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop.wait
+
+
+def _shared_secret(file: Path) -> bytes:
+    if not file.exists():
+        raise InvalidSettings(
+            f"keys names {file}, which does not exist; make it once, with openssl rand -hex 32 "
+            "and mode 0600, and copy it to every node"
+        )
+    return key_secret(file, fresh=False)
 
 
 def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:

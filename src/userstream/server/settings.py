@@ -13,9 +13,11 @@ import msgspec
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings
 from userstream.markets import Markets, Symbol
+from userstream.server.nats.address import NatsSettings, read_address
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
+_KEYS = "file:DIR, memory: and nats:FILE"
 
 
 class SymbolSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,7 +54,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     admin_token_file: str = ""
     """A file with the admin token on its first line, instead of ``admin_token``."""
     bus: str = "file:userstream-data"
-    """``file:DIR``, or ``memory:``."""
+    """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
+    keys: str = "file:userstream-data"
+    """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
+    shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
+    nats: NatsSettings = NatsSettings()
+    """More of the NATS: a table below."""
     durability: Literal["process-kill", "power-cut"] = "power-cut"
     """What an acknowledged event survives in a folder."""
     venue: str = ""
@@ -105,7 +112,9 @@ def load_settings(
         address_of(name, getattr(settings, name))
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise InvalidSettings("tls_cert and tls_key go together")
-    bus_of(settings.bus)
+    folder_of(settings)
+    if on_nats(settings):
+        read_address(settings.bus, settings.nats)
     if not 0 < settings.clock_speed <= MAX_CLOCK_SPEED:
         raise InvalidSettings(
             f"clock_speed is {settings.clock_speed}; allowed is above 0, up to {MAX_CLOCK_SPEED}"
@@ -134,7 +143,7 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """``USERSTREAM_REST`` and so on, for every setting that is not a table."""
-    tables = {"hosts", "venues", "symbols", "coin_ids", "limits"}
+    tables = {"hosts", "venues", "symbols", "coin_ids", "limits", "nats"}
     return {
         name: environment[_PREFIX + name.upper()]
         for name in Settings.__struct_fields__
@@ -154,18 +163,36 @@ def address_of(name: str, text: str) -> Address:
     return Address(host.strip("[]"), int(port))
 
 
-def bus_of(text: str) -> Path | None:
-    """The data folder of a ``bus`` setting, ``None`` for memory.
+def on_nats(settings: Settings) -> bool:
+    """Whether events lie on a NATS."""
+    return settings.bus.startswith(("nats://", "tls://"))
+
+
+def key_secret_file(settings: Settings) -> Path | None:
+    """The file with the key secret of keys that lie on a NATS; ``None`` where they do not."""
+    kind, _, path = settings.keys.partition(":")
+    return Path(path) if on_nats(settings) and kind == "nats" and path else None
+
+
+def folder_of(settings: Settings) -> Path | None:
+    """The data folder, ``None`` for memory.
 
     Raises:
-        InvalidSettings: it is neither.
+        InvalidSettings: the settings name neither.
     """
+    if on_nats(settings):
+        shared = key_secret_file(settings) is not None
+        return None if shared else _folder("keys", settings.keys, _KEYS)
+    return _folder("bus", settings.bus, "file:DIR, memory: and nats://HOST")
+
+
+def _folder(name: str, text: str, allowed: str) -> Path | None:
     if text == "memory:":
         return None
     kind, _, path = text.partition(":")
     if kind == "file" and path:
         return Path(path)
-    raise InvalidSettings(f"bus is {text!r}; allowed are file:DIR and memory:")
+    raise InvalidSettings(f"{name} is {text!r}; allowed are {allowed}")
 
 
 def markets_of(settings: Settings) -> Markets:

@@ -18,6 +18,7 @@ class Survives(Enum):
     NOTHING = "nothing: it is lost when this process ends"
     PROCESS_KILL = "a kill of the process, not a power cut"
     POWER_CUT = "a kill of the process and a power cut"
+    MINORITY = "the loss of a minority of the NATS nodes"
 
 
 class Batch(NamedTuple):

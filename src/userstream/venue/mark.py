@@ -68,7 +68,8 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
     """Empty for an event; ``us.resumed``, ``us.heartbeat``, ``us.end``, ``us.refused``."""
     reason: str | None = None
-    """Of ``us.end``: the label of the end. Of ``us.refused``: ``too_old`` or ``epoch``."""
+    """Of ``us.end``: the label of the end. Of ``us.refused``: ``too_old`` or ``epoch``.
+    Of ``us.heartbeat``: ``degraded`` where the log cannot be asked."""
 
 
 class _Framed(msgspec.Struct, gc=False):

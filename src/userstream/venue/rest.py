@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 class Call(Enum):
@@ -93,8 +93,8 @@ class RestDialect:
     window_s: int = 60
     per_endpoint: bool = False
     """Whether each route has a weight window of its own."""
-    info: Callable[[int], object] = field(default=lambda now_ms: {"serverTime": now_ms})
-    """Body of the exchange's self-description, for the start-up calls of clients."""
+    info: Info = field(default=lambda now_ms, _: {"serverTime": now_ms})
+    """The exchange's self-description, for the start-up calls of clients."""
 
 
 class Refusal(Enum):
@@ -108,6 +108,8 @@ class Refusal(Enum):
     PARAMETER_ILLEGAL = auto()
     PARAMETER_SURPLUS = auto()
     PARAMETER_DUPLICATE = auto()
+    PARAMETER_COMBINATION = auto()
+    SYMBOL_UNKNOWN = auto()
     LISTEN_KEY_UNKNOWN = auto()
     LISTEN_KEYS_EXHAUSTED = auto()
     SOCKETS_EXHAUSTED = auto()
@@ -122,6 +124,8 @@ class Refusal(Enum):
     NOT_FOUND = auto()
     METHOD = auto()
     TOO_LARGE = auto()
+    URL_TOO_LONG = auto()
+    HEADERS_TOO_LARGE = auto()
     MALFORMED = auto()
     UNAVAILABLE = auto()
     INTERNAL = auto()
@@ -133,3 +137,14 @@ class ErrorForm(NamedTuple):
     status: int
     code: int
     text: str
+
+
+class Denied(NamedTuple):
+    """Why a call is refused, with the details that the form's text takes."""
+
+    refusal: Refusal
+    details: tuple[object, ...] = ()
+
+
+Info: TypeAlias = Callable[[int, Mapping[str, str]], object | Denied]
+"""The body at a time in ms, for the parameters of a call."""

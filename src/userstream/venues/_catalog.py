@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from userstream.venue import Denied, Refusal
 from userstream.venues._decimals import eight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from userstream.markets import Markets, Symbol
+    from userstream.venue import Info
 
 _ORDER_TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
+
+_NAME = re.compile("^[A-Z0-9_]{1,20}$")
+_NAMES = re.compile(r"""^\["[A-Z0-9_]{1,20}"(,"[A-Z0-9_]{1,20}")*\]$""")
+
+
+def filtered(
+    markets: Markets,
+    describe: Callable[[Markets, int], object],
+    read: Callable[[str, str], Collection[str] | Denied],
+) -> Info:
+    """A self-description that shows only the symbols that ``symbol`` or ``symbols`` names.
+
+    ``read`` gives the symbols of a parameter's name and its text, which is not empty.
+    """
+
+    def info(now_ms: int, given: Mapping[str, str]) -> object | Denied:
+        named = [name for name in ("symbol", "symbols") if name in given]
+        if not named:
+            return describe(markets, now_ms)
+        if len(named) > 1:
+            return Denied(Refusal.PARAMETER_COMBINATION)
+        name = named[0]
+        if not given[name]:
+            return Denied(Refusal.PARAMETER_EMPTY, (name,))
+        wanted = read(name, given[name])
+        if isinstance(wanted, Denied):
+            return wanted
+        if any(symbol not in markets.symbols for symbol in wanted):
+            return Denied(Refusal.SYMBOL_UNKNOWN)
+        shown = {symbol: s for symbol, s in markets.symbols.items() if symbol in wanted}
+        return describe(replace(markets, symbols=shown), now_ms)
+
+    return info
+
+
+def quoted(name: str, text: str) -> Collection[str] | Denied:
+    """A symbol, or a list as JSON without spaces. Doc: rest-api.md, since 2021-05."""
+    legal = _NAME if name == "symbol" else _NAMES
+    if legal.fullmatch(text) is None:
+        return Denied(Refusal.PARAMETER_ILLEGAL, (name, legal.pattern))
+    return text.strip('["]').split('","')
 
 
 def exchange_info(

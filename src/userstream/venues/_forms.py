@@ -36,6 +36,10 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.PARAMETER_DUPLICATE: ErrorForm(
             400, -1101, "Duplicate values for a parameter detected."
         ),
+        Refusal.PARAMETER_COMBINATION: ErrorForm(
+            400, -1128, "Combination of optional parameters invalid."
+        ),
+        Refusal.SYMBOL_UNKNOWN: ErrorForm(400, -1121, "Invalid symbol."),
         Refusal.LISTEN_KEY_UNKNOWN: ErrorForm(400, -1125, "This listenKey does not exist."),
         Refusal.LISTEN_KEYS_EXHAUSTED: ErrorForm(400, -1020, _UNSUPPORTED),
         Refusal.SOCKETS_EXHAUSTED: ErrorForm(
@@ -56,6 +60,8 @@ BINANCE_FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.NOT_FOUND: ErrorForm(404, -1020, _UNSUPPORTED),
         Refusal.METHOD: ErrorForm(405, -1020, _UNSUPPORTED),
         Refusal.TOO_LARGE: ErrorForm(413, -1020, "The request is too large."),
+        Refusal.URL_TOO_LONG: ErrorForm(414, -1020, "The URL is too long."),
+        Refusal.HEADERS_TOO_LARGE: ErrorForm(431, -1020, "The headers are too large."),
         Refusal.MALFORMED: ErrorForm(400, -1100, _ILLEGAL),
         Refusal.UNAVAILABLE: ErrorForm(
             500, -1001, "Internal error; unable to process your request. Please try again."

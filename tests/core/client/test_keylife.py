@@ -175,6 +175,18 @@ def test_sleep_ages_a_key_and_renews_it_at_once() -> None:
     assert it.deadline() == 20_000
 
 
+def test_a_key_that_is_doubted_is_renewed_at_once_where_it_is_held() -> None:
+    it = in_state(KeyState.HELD)
+    it.doubt(5_000)
+    assert it.tick(5_000) == [AskKey(2, Call.RENEW, "key")]
+    none = in_state(KeyState.NONE)
+    none.tick(0)
+    none.answered(1, NO_ANSWER, 0)
+    due_ms = none.due_ms
+    none.doubt(0)
+    assert none.due_ms == due_ms
+
+
 def test_a_mended_clock_ends_the_wait_of_a_request_that_failed() -> None:
     it = in_state(KeyState.MAKING)
     it.answered(1, Answer(Verdict.CLOCK), 100)

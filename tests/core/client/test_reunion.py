@@ -81,12 +81,21 @@ def test_a_fill_older_than_our_memory_may_have_been_told_by_an_earlier_run() -> 
 
 def test_without_trade_ids_in_the_stream_sums_count_down_from_the_orders_whole() -> None:
     rows = [row(trade="7", quantity="1.0"), row(trade="8", quantity="2"), row(trade="9")]
-    now = order(status="PARTIALLY_FILLED", cumulative_quantity="5", created_ms=T - 9)
+    now = order(status="PARTIALLY_FILLED", cumulative_quantity="5", created_ms=T - 90_000)
     known = [fill(cumulative_quantity="1"), fill(cumulative_quantity="2.00")]
     later = fill(cumulative_quantity="5.0")
     told = reunite(known=known, orders=[now], fills=rows, buffer=[later], fill_key=SUM)
     assert [(e.trade_id, e.cumulative_quantity) for e in told if isinstance(e, OrderEvent)] == [
         ("8", Decimal(4)), (None, Decimal(5)),
+    ]  # fmt: skip
+
+
+def test_fills_of_an_order_that_is_young_are_summed_up_whatever_its_sum_was_when() -> None:
+    rows = [row(trade="7", quantity="1"), row(trade="8", quantity="2")]
+    early = order(status="PARTIALLY_FILLED", cumulative_quantity="1", created_ms=T - 10_000)
+    told = reunite(orders=[early], fills=rows, fill_key=SUM, moving={"1"})
+    assert [e.cumulative_quantity for e in told if isinstance(e, OrderEvent)][:2] == [
+        Decimal(1), Decimal(3),
     ]  # fmt: skip
 
 
@@ -114,6 +123,13 @@ def test_a_sum_that_is_older_than_a_fill_makes_no_key_of_it() -> None:
     moving = order(cumulative_quantity="2")
     told = reunite(fill_key=SUM, orders=[moving], fills=[row()], moving=frozenset({"1"}))
     assert [e.ambiguous for e in told if isinstance(e, OrderEvent) and e.trade_id] == [True]
+
+
+def test_a_fill_behind_a_later_one_that_was_told_is_late() -> None:
+    known = [fill(trade_id="9"), fill("2", trade_id="x")]
+    told = reunite(known=known, fills=[row(trade="7"), row(trade="10"), row("2", trade="1")])
+    fills = [e for e in told if isinstance(e, OrderEvent)]
+    assert [(e.trade_id, e.late) for e in fills] == [("7", True), ("10", False), ("1", False)]
 
 
 def test_the_whole_sum_of_an_order_that_is_over_is_remembered() -> None:

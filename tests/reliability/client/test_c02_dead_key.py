@@ -49,6 +49,17 @@ async def test_c2_a_death_that_goes_unsaid_is_found_by_a_renewal(venue: str) -> 
         assert len(posts(player.asked)) == 2
 
 
+async def test_c2_a_death_that_goes_unsaid_shows_when_the_stream_is_compared_with_rest() -> None:
+    async with course() as c, playing(c, reconcile_s=1) as player:
+        await c.fault("silent-key", account="alice")
+        await c.fault("delete-key", account="alice")
+        await c.trade(10)
+        await player.until(lambda: len(player.asked.of("POST")) == 2, 20)
+        await c.trade(10)
+        verdict = await c.verdict(player, 20)
+        assert not verdict.kinds, verdict
+
+
 async def test_c2_a_stream_that_opens_on_a_dead_key_is_not_believed_for_long() -> None:
     async with course() as c, playing(c, bounds=RENEWING) as player:
         await c.fault("silent-key", account="alice")

@@ -10,7 +10,7 @@ import pytest
 
 from tests.reliability.client.course import course
 from tests.reliability.client.runners import playing
-from userstream import AccountEvent, OrderEvent, State
+from userstream import AccountEvent, OrderEvent, Origin, State
 from userstream.venues import names
 
 LIMITS = "[limits]\nconnects_per_ip = 100000\n"
@@ -42,7 +42,7 @@ async def test_c3_at_our_own_server_every_loss_is_found_in_5_s_and_nothing_is_mi
         assert player.open_gaps == []
 
 
-@pytest.mark.parametrize("venue", names())
+@pytest.mark.parametrize("venue", ["binance", "mexc"])
 async def test_c3_what_a_venue_loses_is_found_when_the_stream_is_compared_with_rest(
     venue: str,
 ) -> None:
@@ -52,9 +52,11 @@ async def test_c3_what_a_venue_loses_is_found_when_the_stream_is_compared_with_r
         await c.fault("reorder", probability=0.05, delay_ms=200)
         await c.trade(300, 0.005)
         await c.clear()
-        verdict = await c.verdict(player, 20)
-        assert not verdict.kinds, verdict
-        assert bool(verdict.told) <= (venue == "spacedex")
+        verdict = await c.verdict(player, 10)
+        # A fill that REST told comes behind fills of its order that were told before.
+        assert not verdict.kinds - {"reordered"}, verdict
+        assert verdict.reordered <= sum(o.origin is Origin.REST for o in player.orders)
+        assert not verdict.told
         await player.state(State.LIVE)
         real = await c.real()
         assert set(player.stream.orders) == real.open

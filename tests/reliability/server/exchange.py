@@ -15,6 +15,7 @@ from userstream.client.publisher import Publisher
 
 SPAN = 10_000_000
 """Order ids of an account begin at a multiple of it: no two accounts share one."""
+_LINES = 5_000  # of a request, after a long time without an answer
 _encode = msgspec.json.Encoder().encode
 _EVENT = _encode(order(order_id="ID"))
 
@@ -50,9 +51,9 @@ class Exchange:
         await self.settle()
 
     async def send(self) -> bool:
-        """Sends what is not acknowledged yet; whether all of it is now."""
+        """Sends what is not acknowledged yet, in one request; whether nothing is left."""
         now_s = time.monotonic()
-        pending = list(self._pending)  # more may be offered meanwhile
+        pending = self._pending[:_LINES]  # more may be offered meanwhile
         for _, number in pending:
             self.sent_s.setdefault(number, now_s)
         answers = await self.publisher.send([self.line(*p) for p in pending])

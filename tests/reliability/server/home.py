@@ -30,6 +30,9 @@ ROOM = {"connects_per_ip": 1_000_000, "sockets_per_ip": 100_000}
 class Home:
     """``userstream serve`` on a folder below ``path``; ``async with`` starts and ends it."""
 
+    settings = ""
+    """More of its settings, before ``[limits]``."""
+
     def __init__(self, path: Path, *arguments: str, **limits: float) -> None:
         self.path = path
         self.data = path / "data"
@@ -49,7 +52,7 @@ class Home:
     async def __aenter__(self) -> Self:
         config = self.path / "userstream.toml"
         lines = [f"{name} = {value}\n" for name, value in self._limits.items()]
-        config.write_text("[limits]\n" + "".join(lines))
+        config.write_text(f"{self.settings}[limits]\n" + "".join(lines))
         self._arguments = ("--config", str(config), *self._arguments)
         await self.start()
         return self
@@ -125,6 +128,14 @@ class Home:
         key: str = response.json()["listenKey"]
         return key
 
+    async def renew(self, venue: str, account: str, key: str) -> httpx.Response:
+        """A listen key's keepalive."""
+        return await self._http.put(
+            f"{self.server.urls['rest']}/{venue}{PATHS[venue]}/userDataStream",
+            params={"listenKey": key},
+            headers={self.venues[venue].rest.auth.header: f"{account}key"},
+        )
+
     async def _timestamp(self, venue: str) -> dict[str, str]:
         """The parameter that BHEX wants with each call."""
         if venue != "bhex":
@@ -181,11 +192,11 @@ class Home:
         url = await self.url(venue, account)
         return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
 
-    async def all_live(self, within_s: float = 30) -> None:
+    async def all_live(self, within_s: float = 60) -> None:
         """Waits until every bot is connected and up to date."""
         await until(lambda: all(f.live for f in self.followers), within_s)
 
-    async def proven(self, within_s: float = 30) -> None:
+    async def proven(self, within_s: float = 60) -> None:
         """Every bot got exactly what was acknowledged to the exchange, in its order."""
         acked = self.exchange.acked
         await until(

@@ -10,8 +10,6 @@ import time
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
-import pytest
-
 from tests.client.gathering import Gathered, gathered
 from tests.reliability.proxy import proxied
 from tests.reliability.server.blackhole import blackhole
@@ -29,7 +27,6 @@ async def ended(home: Home, count: int, within_s: float) -> None:
     await home.until_metric(name, lambda there: there >= count, within_s)
 
 
-@pytest.mark.timeout(150)
 async def test_l10_behind_a_proxy_that_acknowledges_both_sides_notice_and_nothing_is_lost(
     tmp_path: Path,
 ) -> None:
@@ -63,7 +60,6 @@ async def test_l10_behind_a_proxy_that_acknowledges_both_sides_notice_and_nothin
             assert differences(exchange.acked, [("alice", ids[venue])]) == NONE
 
 
-@pytest.mark.timeout(150)
 async def test_l10_of_clients_whose_packets_vanish_the_server_hangs_up(tmp_path: Path) -> None:
     with blackhole() as hole:
         async with Home(tmp_path, "--stream", f"{hole.address}:0") as home:

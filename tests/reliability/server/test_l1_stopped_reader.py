@@ -33,7 +33,7 @@ async def delays_p99(home: Home) -> float:
         await exchange.publish(BURST // steps, "sleeper")
         await asyncio.sleep(max(began + (step + 1) * RUN_S / steps - time.monotonic(), 0))
     acked = exchange.acked
-    await until(lambda: all(len(f.log) == len(acked[f.account]) for f in home.followers))
+    await until(lambda: all(len(f.log) == len(acked[f.account]) for f in home.followers), 60)
     return p99([
         at_s - exchange.sent_s[number]
         for follower, mark in zip(home.followers, marks, strict=True)

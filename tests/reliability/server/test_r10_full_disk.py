@@ -26,7 +26,6 @@ def fill(disk: Path, leave: int) -> Path:
     return ballast
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("durability", ["power-cut", "process-kill"])
 async def test_r10_a_full_disk_is_an_error_to_publishers_and_heals_without_a_restart(
     tmp_path: Path, durability: str

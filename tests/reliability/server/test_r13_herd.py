@@ -11,6 +11,7 @@ from tests.reliability.server.follower import Follower
 from tests.reliability.server.manykeys import ROOM
 from tests.reliability.server.proof import NONE, differences
 from tests.server.running import JSON_VENUES, TOKEN, running, until
+from userstream.server.localbus import LocalBus
 
 CLIENTS, ACCOUNTS = 500, 20
 MISSED = 200
@@ -40,17 +41,19 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
             followers.append(Follower(account, server.venues[venue], epoch, dial).start())
         await until(lambda: all(f.live for f in followers), within_s=30)
         reads = 0
-        load_page = server.service.bus._pages._load
+        log = server.service.bus
+        assert isinstance(log, LocalBus)
+        load_page = log._pages._load
 
         def counted(account: str, number: int) -> Any:
             nonlocal reads
             reads += 1
             return load_page(account, number)
 
-        server.service.bus._pages._load = counted  # type: ignore[method-assign]
+        log._pages._load = counted  # type: ignore[method-assign]
         for follower in followers:  # away while much is published, and then back in one moment
             follower.hold()
-        await until(lambda: server.service.edge.sockets == 0)
+        await until(lambda: server.service.edge.sockets == 0, 60)
         for name in names:
             await exchange.publish(MISSED, name)
         before = [f.attempts for f in followers]
@@ -62,7 +65,9 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         meanwhile = exchange.total - ACCOUNTS * MISSED
         waits_s = [f.live_s[-1] - back_s for f in followers]
         tries = sum(f.attempts for f in followers) - sum(before)
-        await until(lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers))
+        await until(
+            lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers), 60
+        )
         counts = differences(exchange.acked, [(f.account, f.log) for f in followers])
         for follower in followers:
             await follower.stop()

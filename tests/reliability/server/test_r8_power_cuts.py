@@ -60,9 +60,9 @@ def copy(site: Site, target: Path) -> Site:
     return copied
 
 
-def log_of(rigged: Rig) -> list[int]:
+async def log_of(rigged: Rig) -> list[int]:
     """Order ids in the log, whose ``seq`` have no holes."""
-    stored = rigged.bus.history("alice", 1, 1 << 30)
+    stored = await rigged.bus.history("alice", 1, 1 << 30)
     assert [s.seq for s in stored] == [*range(1, len(stored) + 1)]
     return [int(s.record.line.event.order_id) for s in stored]  # type: ignore[union-attr]
 
@@ -101,7 +101,7 @@ async def goes_on(
     """What was acknowledged is there, what was under way is there or not, and it goes on."""
     before = chance.randrange(len(acked))
     async with rig(path, synced=True) as rigged:
-        there = log_of(rigged)
+        there = await log_of(rigged)
         assert there in (acked, sent)
         rigged.n = n + len(there) - len(acked)
         stream = rigged.stream(load("spacedex"), resume=Cursor(rigged.bus.epoch, before, WHOLE))
@@ -128,10 +128,10 @@ async def test_r8_unsynced_only_the_end_is_lost_and_the_epoch_says_so(
             left.log.write_bytes(after_power_cut(left.log.read_bytes(), 0, chance))
             cut_power()
             async with rig(tmp_path / "left") as again:
-                counts = differences({"alice": published.acked}, [("alice", log_of(again))])
+                counts = differences({"alice": published.acked}, [("alice", await log_of(again))])
                 assert counts == Counts(counts.missing, 0, 0, 0)
                 there = len(published.acked) - counts.missing
-                assert log_of(again) == published.acked[:there]
+                assert await log_of(again) == published.acked[:there]
                 assert again.bus.epoch != old
                 cursor = Cursor(old, len(published.acked), WHOLE)
                 stream = await again.stream(load("bhex"), resume=cursor).settled()

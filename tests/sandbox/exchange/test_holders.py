@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from tests.sandbox.exchange.desk import BUY, SELL, Desk, accepted
 from userstream.sandbox.exchange import History
 
@@ -41,3 +43,18 @@ def test_all_orders_are_in_the_order_of_placing() -> None:
     desk.exchange.cancel("alice", 2, 1)
     states = desk.exchange.all_orders("alice")
     assert [(s.order_id, s.status) for s in states] == [(1, "NEW"), (2, "CANCELED"), (3, "NEW")]
+
+
+def test_orders_of_an_earlier_exchange_are_known_where_their_account_and_symbol_are() -> None:
+    earlier = Desk()
+    for name in ("a", None):
+        earlier.limit("alice", BUY, "1", "1", client_order_id=name)
+    for order_id in (1, 2):
+        accepted(earlier.exchange.cancel("alice", order_id, 1))
+    states = earlier.exchange.all_orders("alice")
+    desk = Desk()
+    foreign = [replace(states[0], account="nobody"), replace(states[0], symbol="NOPE")]
+    desk.exchange.recall([*states, *foreign])
+    assert desk.exchange.all_orders("alice") == states
+    assert desk.exchange.order("alice", "a") == states[0]
+    assert desk.exchange.open_orders("alice") == []

@@ -31,13 +31,11 @@ async def write(folder: Path) -> None:
     async with rig(folder, synced=True) as rigged:
         rigged.n = 1_000
         await rigged.publish([*mixed(3)])
-        events = rigged.bus.history("alice", 1, 1_000)
+        events = await rigged.bus.history("alice", 1, 1_000)
         told = {
             "epoch": rigged.bus.epoch,
             "head": rigged.bus.head("alice"),
-            "events": [
-                msgspec.to_builtins(s.record) for s in rigged.bus.history("alice", 1, 1_000)
-            ],
+            "events": [msgspec.to_builtins(stored.record) for stored in events],
             "picture": len(rigged.bus._ledger.account("alice").picture.balances),
         }
         shutil.copytree(folder, folder.with_name("killed"))

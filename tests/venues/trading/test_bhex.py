@@ -435,7 +435,7 @@ def test_the_java_sdks_paths_are_the_same_calls(counter: Counter) -> None:
 
 
 def test_limits_on_orders_are_those_that_broker_info_shows(counter: Counter) -> None:
-    info: Any = counter.venue.rest.info(NOW)
+    info: Any = counter.venue.rest.info(NOW, {})
     shown = [(x["limit"], x["interval"]) for x in info["rateLimits"][1:]]
     assert shown == [(x.orders, x.interval) for x in counter.dialect.order_limits]
     form = counter.dialect.too_many_orders

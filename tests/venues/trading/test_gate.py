@@ -7,10 +7,8 @@ import pytest
 from tests.core.gate import HEADERS, NOW, verify
 from tests.venues.trading.test_contract import NAMES
 from userstream.core.limits import Limits
-from userstream.core.listenkeys import KeyTable
 from userstream.core.rest import Admitted, Identity, Open, Request, Response, RestGate
 from userstream.core.signing import sign
-from userstream.core.tokens import Minter
 from userstream.trading import with_orders
 from userstream.venue import Refusal, Venue
 from userstream.venues import load, load_orders
@@ -29,7 +27,7 @@ def orders_of(name: str) -> tuple[Venue, str]:
 def admit(
     venue: Venue, method: str, path: str, query: bytes, body: bytes = b""
 ) -> Admitted | Open | Response:
-    gate = RestGate(venue, KeyTable(Minter(b"s" * 32), {venue.name: venue.keys}), Limits())
+    gate = RestGate(venue, Limits())
     headers = {HEADERS[venue.name]: "key-alice"}
     return gate.admit(Request(method, path, query, headers, body, "192.0.2.1"), NOW)
 

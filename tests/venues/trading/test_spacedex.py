@@ -314,7 +314,7 @@ def test_weights_are_those_of_the_reference(counter: Counter) -> None:
 
 
 def test_exchange_info_shows_what_the_order_call_takes(counter: Counter) -> None:
-    info: Any = counter.venue.rest.info(NOW)
+    info: Any = counter.venue.rest.info(NOW, {})
     assert {tuple(s["orderTypes"]) for s in info["symbols"]} == {("LIMIT", "MARKET")}
     shown = [(x["limit"], x["interval"]) for x in info["rateLimits"][1:]]
     assert shown == [(x.orders, x.interval) for x in counter.dialect.order_limits]

@@ -142,6 +142,10 @@ class KeyLife:
         """The machine slept: the key is that much older, and is renewed at once."""
         self.lives_until_ms -= slept_ms
         self.made_ms -= slept_ms
+        self.doubt(now_ms)
+
+    def doubt(self, now_ms: int) -> None:
+        """A socket brought less than it should, and its key may be why: it is renewed at once."""
         if self.state is KeyState.HELD:
             self.due_ms = now_ms
 

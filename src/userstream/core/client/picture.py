@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import msgspec
 
@@ -13,6 +13,8 @@ from userstream.core.client.identity import fill_of
 from userstream.core.client.told import Holding, OrderEvent, Origin
 from userstream.events import AccountSnapshot
 from userstream.venue import FillKey
+
+_ZERO = Decimal(0)
 
 
 class _Filled(msgspec.Struct, gc=False):
@@ -24,10 +26,11 @@ class _Filled(msgspec.Struct, gc=False):
     shown: Decimal | None = None
     told: Decimal | None = None
     at_ms: int = 0
+    last: Decimal = _ZERO
+    """The largest key of a fill: they rise."""
 
 
 _UNKNOWN = _Filled()
-_ZERO = Decimal(0)
 _NOTHING = Holding(_ZERO, _ZERO)
 
 
@@ -48,6 +51,10 @@ class Picture(Book):
     def has_fill(self, fill: tuple[str, str, str]) -> bool:
         """Whether that fill was told."""
         return fill in self._fills
+
+    def is_past(self, fill: tuple[str, str, str]) -> bool:
+        """Whether a later fill of its order was told."""
+        return _rank(fill) < self._filled.get(fill[1], _UNKNOWN).last
 
     def filled(self, order_id: str) -> Decimal | None:
         """The largest sum that anything told of an order shows; ``None``: nothing did."""
@@ -84,6 +91,9 @@ class Picture(Book):
             if len(self._fills) > self._bounds.copies:
                 self._trim(self._fills, self._bounds.copies)
         self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
+        if fill is not None:
+            filled = self._filled[order.order_id]
+            filled.last = max(filled.last, _rank(fill))
         super()._order(event)
 
     def _sum(self, event: OrderEvent, quantity: Decimal) -> None:
@@ -144,3 +154,11 @@ class Picture(Book):
             self.doubts.setdefault(order_id, False)
         elif self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]
+
+
+def _rank(fill: tuple[str, str, str]) -> Decimal:
+    """Trade ids and sums rise with each fill of an order; an id that is no number tells nothing."""
+    try:
+        return Decimal(fill[2])
+    except InvalidOperation:
+        return _ZERO

@@ -18,7 +18,7 @@ OVERLAP_MS = 10_000
 """How far before the last proved moment fills are asked for: a venue's clocks differ, and what it
 had under way counts too. Rows that were told already cost nothing but their transfer."""
 _TRIES = 3
-_ROUNDS = 5
+_ROUNDS = 3
 
 
 class Found(NamedTuple):
@@ -80,8 +80,6 @@ class Repair:
 
     def start(self, now_ms: int) -> list[Ask]:
         """The first question."""
-        self._rounds += 1
-        self._first = None
         self._queue = [Ask(0, What.OPEN_ORDERS)]
         return self._next(now_ms)
 
@@ -131,14 +129,15 @@ class Repair:
             self._account = rows.account
         elif asked.what is What.OPEN_ORDERS:
             listed = {o.order_id: o for o in rows.orders}
-            if self._first is None:
-                self._first = listed
-                self._queue += self._round(listed)
-            else:
+            if self._first is not None:
                 self._compare(self._first, listed)
+            if self._first is None or (self._wanted and self._rounds < _ROUNDS):
+                self._rounds += 1
+                self._queue += self._round(listed)
+            self._first = listed
 
     def _round(self, listed: dict[str, OrderUpdate]) -> list[Ask]:
-        """The questions between the two looks at the open orders. Fills come after the sums.
+        """The questions between two looks at the open orders. Fills come after the sums.
 
         An order that was open, here or in an earlier round, and is not any more is asked for.
         Where there are no fills, an order that came and went meanwhile is told by a list only.
@@ -172,8 +171,6 @@ class Repair:
     def _go_on(self, now_ms: int) -> list[Ask]:
         if self._queue:
             return self._next(now_ms)
-        if self._wanted and self._rounds < _ROUNDS:
-            return self.start(now_ms)
         fills = sorted(self._fills.values(), key=_sequence)
         self.outcome = Found(
             self._orders,

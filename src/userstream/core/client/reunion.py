@@ -102,6 +102,7 @@ class Reunion:
                 OrderEvent(
                     update=row if key is None else self._keyed(row, key),
                     origin=Origin.REST,
+                    late=key is not None and self._picture.is_past(key),
                     ambiguous=key is None or row.time_ms < self._memory_ms,
                     venue_ms=row.time_ms,
                     received_ms=self._now_ms,
@@ -142,8 +143,14 @@ class Reunion:
         return keys[::-1]
 
     def _whole(self, order_id: str, least: Decimal) -> Decimal | None:
-        """The sum of an order as of its last fill; ``None`` where it may be of another moment."""
+        """The sum of an order as of its last fill; ``None`` where it may be of another moment.
+
+        Of one that is no older than what was asked for, all fills are there.
+        """
         order = self._found.orders.get(order_id)
+        known = order or self._picture.orders.get(order_id)
+        if known is not None and self._is_young(known):
+            return least
         if order_id in self._found.moving:
             return None
         if order is not None and order.cumulative_quantity is not None:
@@ -151,6 +158,10 @@ class Reunion:
         else:
             whole = self._picture.filled(order_id) if self._picture.finished(order_id) else None
         return None if whole is None or whole < least else whole
+
+    def _is_young(self, order: OrderUpdate) -> bool:
+        began_ms = (self._since_ms or 0) - OVERLAP_MS
+        return order.created_ms is not None and order.created_ms >= began_ms
 
     def _orders(self) -> list[OrderEvent]:
         """Orders that REST shows further than all that was told and is about to be."""

@@ -214,6 +214,7 @@ class Stream:
             self._why = given.why
         elif isinstance(given, inputs.Missed):
             self._why = "REST shows what the stream did not bring"
+            self.keys.doubt(now_ms)
             if not self._hole.is_open:
                 self._hole.open(given.since_ms, self._why)
         return self._hole.mended(given, now_ms)

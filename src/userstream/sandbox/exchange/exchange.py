@@ -203,6 +203,15 @@ class Exchange:
         self._matcher.cancel(living, self._books[state.symbol], tape, cancel_client_order_id)
         return Accepted(tuple(tape.events), living.state())
 
+    def recall(self, states: Iterable[OrderState]) -> None:
+        """Takes in orders that ended before this exchange began: queries know them.
+
+        Orders of accounts or symbols that are not here are passed over.
+        """
+        for state in states:
+            if state.account in self._holders and state.symbol in self.listings:
+                self._holders[state.account].recall(state)
+
     def accounts(self) -> tuple[str, ...]:
         """The accounts, in the order of opening."""
         return tuple(self._holders)

@@ -41,7 +41,16 @@ class Holder:
         """Keeps the last state of an order that has ended."""
         del self.open[order.order_id]
         self.open_by_symbol[order.listing.symbol] -= 1
-        self._closed[order.order_id] = order.state()
+        self._keep(order.state())
+
+    def recall(self, state: OrderState) -> None:
+        """Takes in an order that ended before this exchange began."""
+        if state.client_order_id is not None:
+            self._by_client[state.client_order_id] = state.order_id
+        self._keep(state)
+
+    def _keep(self, state: OrderState) -> None:
+        self._closed[state.order_id] = state
         if len(self._closed) > self._closed_bound:
             order_id, forgotten = self._closed.popitem(last=False)
             named = forgotten.client_order_id

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import Counter
@@ -141,7 +141,7 @@ class FaultControl:
 
     async def _end_keys(self, active: Active) -> None:
         end = End.DELETED if active.fault.kind is Kind.DELETE_KEY else End.EXPIRED
-        records = list(self._live_keys())
+        records = [record async for record in self._live_keys()]
         targets = [Target(r.venue, (r.account,)) for r in records]
         hits = self.plan.strike_now(active, targets)
         for record, target, hit in zip(records, targets, hits, strict=True):
@@ -149,13 +149,12 @@ class FaultControl:
                 self.tell(hit, target)
                 await self._service.keys.end([record], end)
 
-    def _live_keys(self) -> Iterable[KeyRecord]:
+    async def _live_keys(self) -> AsyncIterator[KeyRecord]:
         service = self._service
-        table, now_ms = service.keys.table, service.clock.ms()
         for account in service.accounts.listed():
             for venue in service.venues:
-                for key in table.owned_by(venue, account.name, now_ms):
-                    record = table.find(venue, key, now_ms)
+                for key in await service.keys.owned_by(venue, account.name):
+                    record = service.keys.find(venue, key)
                     if record is not None:
                         yield record
 

@@ -207,7 +207,7 @@ def build(options: Options, markets: Markets) -> Venue:
                 max_recv_window_ms=60_000,  # not said; a sister venue's figure
             ),
             weight_per_window=1_500,  # Doc: brokerInfo sample, REQUESTS_WEIGHT per MINUTE
-            info=lambda now_ms: broker_info(markets, now_ms),
+            info=lambda now_ms, _: broker_info(markets, now_ms),  # no parameter is documented
         ),
         keys=KeyPolicy(length=64),  # Doc: sample of §Create a listenKey; 60 minutes
         stream=_stream(options),

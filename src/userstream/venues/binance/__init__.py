@@ -30,7 +30,7 @@ from userstream.venue import (
     StreamPath,
     Venue,
 )
-from userstream.venues._catalog import exchange_info
+from userstream.venues._catalog import exchange_info, filtered, quoted
 from userstream.venues._decimals import eight
 from userstream.venues._forms import BINANCE_FORMS
 from userstream.venues._frames import encode_json, position
@@ -132,7 +132,7 @@ def build(options: Options, markets: Markets) -> Venue:
             refuse_surplus=True,  # seen live: -1101 on timestamp and signature
             used_weight_headers=_WEIGHT_HEADERS if options.used_weight_headers else (),
             weight_per_window=1_200,  # Doc: exchangeInfo sample, REQUESTS per MINUTE
-            info=lambda now_ms: exchange_info(markets, now_ms),
+            info=filtered(markets, exchange_info, quoted),
         ),
         keys=KeyPolicy(length=options.key_length),  # Doc: 60 min; "reused between clients"
         stream=StreamDialect(

@@ -32,7 +32,8 @@ from userstream.venue import (
     say,
     say_in_wrapper,
 )
-from userstream.venues.mexc.catalog import exchange_info
+from userstream.venues._catalog import filtered
+from userstream.venues.mexc.catalog import exchange_info, joined
 from userstream.venues.mexc.control import acknowledgement, controller
 from userstream.venues.mexc.forms import FORMS
 from userstream.venues.mexc.frames import encoder, pack_json, pack_protobuf
@@ -133,7 +134,7 @@ def build(options: Options, markets: Markets) -> Venue:
             weight_per_window=500,  # spot v3 §Limits
             window_s=10,
             per_endpoint=True,
-            info=lambda now_ms: exchange_info(markets, now_ms),
+            info=filtered(markets, exchange_info, joined),
         ),
         keys=_KEYS,
         stream=_STREAM,

@@ -8,7 +8,14 @@ from userstream.venues._decimals import plain
 from userstream.venues.mexc.words import TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from userstream.markets import Markets, Symbol
+
+
+def joined(_name: str, text: str) -> Collection[str]:
+    """A symbol, or a list with commas between. Doc: spot v3 §Exchange Information."""
+    return text.split(",")
 
 
 def exchange_info(markets: Markets, now_ms: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from userstream.orders import Reason
 from userstream.venue import ErrorForm, Refusal
-from userstream.venues._orders import INVALID_SYMBOL
+from userstream.venues._orders import COMBINATION, INVALID_SYMBOL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +34,8 @@ FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.PARAMETER_ILLEGAL: ErrorForm(400, 700008, "Illegal characters found in parameter"),
         Refusal.PARAMETER_SURPLUS: PARAMETER,
         Refusal.PARAMETER_DUPLICATE: PARAMETER,
+        Refusal.PARAMETER_COMBINATION: COMBINATION,
+        Refusal.SYMBOL_UNKNOWN: ErrorForm(400, 10007, "bad symbol"),  # of market data; not orders
         # Not in the document's table, which stops at 730707; seen live.
         Refusal.LISTEN_KEY_UNKNOWN: ErrorForm(400, 730708, "listen key information error"),
         Refusal.LISTEN_KEYS_EXHAUSTED: _NOT_ALLOWED,
@@ -49,6 +51,8 @@ FORMS: Mapping[Refusal, ErrorForm] = MappingProxyType(
         Refusal.NOT_FOUND: ErrorForm(404, 404, "Not Found"),
         Refusal.METHOD: ErrorForm(405, 405, "Method Not Allowed"),
         Refusal.TOO_LARGE: ErrorForm(413, 413, "Content Too Large"),
+        Refusal.URL_TOO_LONG: ErrorForm(414, 414, "URI Too Long"),
+        Refusal.HEADERS_TOO_LARGE: ErrorForm(431, 431, "Request Header Fields Too Large"),
         Refusal.MALFORMED: PARAMETER,
         Refusal.UNAVAILABLE: ErrorForm(503, 503, "service not available, please try again"),
         Refusal.INTERNAL: ErrorForm(500, 500, "Internal error"),

@@ -6,6 +6,7 @@ it does not say follows Binance, whose names and sentences the venue uses throug
 
 from __future__ import annotations
 
+from functools import partial
 from types import MappingProxyType
 from typing import Literal
 
@@ -29,7 +30,7 @@ from userstream.venue import (
     StreamPath,
     Venue,
 )
-from userstream.venues._catalog import exchange_info
+from userstream.venues._catalog import exchange_info, filtered, quoted
 from userstream.venues._forms import BINANCE_FORMS
 from userstream.venues._subscriptions import ignore
 from userstream.venues.spacedex.frames import ReadReport, Report, decode, encoder
@@ -97,7 +98,7 @@ def build(options: Options, markets: Markets) -> Venue:
             # Doc: authentication page; "API_KEY" needs no signature. A timestamp exactly one
             # second ahead is good here and nowhere else.
             auth=Auth(header="X-SDX-APIKEY", ahead_inclusive=True),
-            info=lambda now_ms: exchange_info(markets, now_ms, ORDER_TYPES),
+            info=filtered(markets, partial(exchange_info, order_types=ORDER_TYPES), quoted),
         ),
         keys=KeyPolicy(length=64),  # Doc: "valid for 60 minutes"; the sample is elided
         stream=StreamDialect(

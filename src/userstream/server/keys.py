@@ -1,0 +1,94 @@
+"""What REST, edges and support need of listen keys, wherever these are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from userstream.core.closing import End
+from userstream.core.listenkeys import Issued, KeyRecord
+from userstream.core.rest import Identity
+from userstream.venue import Refusal
+
+Ended = Callable[[KeyRecord, End], None]
+"""Told of a key that expired, was deleted or revoked; on every node, once."""
+
+Place = tuple[str, str]
+"""Venue and random part of a listen key."""
+
+
+class ListenKeys(Protocol):
+    """The listen keys of all nodes. Times are the server's. A cancelled call may have acted.
+
+    Every change is stored before its call returns, and raises ``StoreError`` where it could not be:
+    then nothing was changed, unless a method says otherwise.
+    """
+
+    def __len__(self) -> int:
+        """Live keys, as far as this node knows."""
+        ...
+
+    @property
+    def others(self) -> Others | None:
+        """The other nodes that share these keys; ``None`` where there can be none."""
+        ...
+
+    def on_end(self, ended: Ended) -> None:
+        """Calls back when a key ends, also one that another node ended, within a second."""
+        ...
+
+    def key_of(self, place: Place) -> str:
+        """The listen key of a random part, for its owner's own stream only."""
+        ...
+
+    def find(self, venue: str, key: str) -> KeyRecord | None:
+        """The record of a live key, as far as this node knows."""
+        ...
+
+    async def create(self, venue: str, identity: Identity) -> Issued | Refusal:
+        """The account's key: a new one, or the live one, extended, where the venue shares it."""
+        ...
+
+    async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
+        """A whole life from now on, for a live key of that account."""
+        ...
+
+    async def delete(self, venue: str, key: str, account: str) -> Issued | Refusal:
+        """Ends a live key of that account, for everybody who uses it."""
+        ...
+
+    async def owned_by(self, venue: str, account: str) -> list[str]:
+        """The live keys of an account, the oldest first."""
+        ...
+
+    async def end(self, records: Sequence[KeyRecord], end: End) -> None:
+        """Ends live keys for that reason, as if their owner or time had done it."""
+        ...
+
+
+class Others(Protocol):
+    """The nodes beside this one: what they may know of a key, and their sockets on it."""
+
+    def may_know(self, venue: str, key: str) -> bool:
+        """Whether a key that is not found here is one of ours, and may live all the same."""
+        ...
+
+    async def seek(self, venue: str, key: str) -> KeyRecord | None:
+        """The record of a key that lived on some node when this was called.
+
+        Raises:
+            StoreError: the other nodes cannot be asked.
+        """
+        ...
+
+    async def take_place(self, record: KeyRecord, most: int) -> bool:
+        """Takes one of the places that a key has for sockets; false where all are taken.
+
+        Raises:
+            StoreError: the other nodes cannot be asked.
+        """
+        ...
+
+    def leave_place(self, place: Place) -> None:
+        """Gives a place back that ``take_place`` took."""
+        ...

@@ -1,0 +1,1 @@
+"""What several nodes share by way of NATS JetStream: events (ADR 14), keys (ADR 15)."""

@@ -1,0 +1,224 @@
+"""What is asked of JetStream: streams, and messages in them. Doc: docs.nats.io, wire API."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
+
+import msgspec
+
+from userstream.errors import InvalidSettings, StoreError, StoreUnavailable
+from userstream.server.nats.link import Link
+from userstream.server.nats.wire import Message, pub
+
+NO_MESSAGE = 10037
+STREAM_NOT_FOUND = 10059
+NAME_TAKEN = 10058
+_WITHIN_S = 3.0
+Which: TypeAlias = str | int | list[str]
+"""A field of a request for messages."""
+
+
+class Kept(NamedTuple):
+    """A message of a stream."""
+
+    subject: str
+    place: int
+    """Its number in the stream."""
+    data: bytes
+    time_ms: int = 0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why JetStream did not do it."""
+
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class JetStreamRefused(StoreError):
+    """JetStream answered, with a no."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.description)
+        self.err_code = refusal.err_code
+
+
+class _State(msgspec.Struct, frozen=True):
+    first_seq: int = 0
+    last_seq: int = 0
+    messages: int = 0
+    bytes: int = 0
+
+
+class _Config(msgspec.Struct, frozen=True):
+    metadata: dict[str, str] = {}
+    num_replicas: int = 1
+
+
+class _Cluster(msgspec.Struct, frozen=True):
+    leader: str = ""
+
+
+class StreamInfo(msgspec.Struct, frozen=True):
+    """A stream as its leader knows it."""
+
+    config: _Config = _Config()
+    state: _State = _State()
+    cluster: _Cluster = _Cluster()
+
+
+class _StoredMessage(msgspec.Struct, frozen=True):
+    subject: str = ""
+    seq: int = 0
+    data: str = ""
+    time: str = ""
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    error: Refusal | None = None
+    message: _StoredMessage | None = None
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """What a publisher is told."""
+
+    seq: int = 0
+    error: Refusal | None = None
+
+
+read_ack = msgspec.json.Decoder(Ack).decode
+_read_answer = msgspec.json.Decoder(_Answer).decode
+_read_info = msgspec.json.Decoder(StreamInfo).decode
+
+
+class JetStream:
+    """Requests to JetStream over a link."""
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+
+    async def ask(self, subject: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """The answer of the API, if it is no refusal.
+
+        Raises:
+            StoreUnavailable: there is none.
+            JetStreamRefused: it says no.
+        """
+        payload = b"" if body is None else msgspec.json.encode(body)
+        answer = await self.link.request(f"$JS.API.{subject}", payload, _WITHIN_S)
+        error = _read_answer(answer.payload).error
+        if error is None:
+            return answer.payload
+        if error.code == 503:
+            raise StoreUnavailable(f"JetStream: {error.description}")
+        raise JetStreamRefused(error)
+
+    async def info(self, stream: str) -> StreamInfo:
+        """A stream as its leader knows it.
+
+        Raises:
+            StoreError: it cannot be asked, or says no.
+        """
+        return _read_info(await self.ask(f"STREAM.INFO.{stream}"))
+
+    async def provide(self, config: Mapping[str, Any]) -> StreamInfo:
+        """A stream of that name: made with this configuration, or as it is already.
+
+        Raises:
+            InvalidSettings: JetStream does not allow it.
+            StoreUnavailable: it cannot be asked.
+        """
+        name = config["name"]
+        try:
+            return await self.info(name)
+        except JetStreamRefused as e:
+            if e.err_code != STREAM_NOT_FOUND:
+                raise
+        try:
+            return _read_info(await self.ask(f"STREAM.CREATE.{name}", config))
+        except JetStreamRefused as e:
+            if e.err_code != NAME_TAKEN:
+                raise InvalidSettings(f"NATS does not make the stream {name}: {e}") from None
+        return await self.info(name)
+
+    async def get(self, stream: str, **which: Which) -> Kept | None:
+        """One message, from the leader: by ``seq``, ``last_by_subj``, ``next_by_subj``.
+
+        Raises:
+            StoreUnavailable: the leader does not answer.
+        """
+        try:
+            payload = await self.ask(f"STREAM.MSG.GET.{stream}", which)
+        except JetStreamRefused as e:
+            if e.err_code == NO_MESSAGE:
+                return None
+            raise
+        found = _read_answer(payload).message
+        if found is None:
+            return None
+        return Kept(found.subject, found.seq, base64.b64decode(found.data), _ms(found.time))
+
+    async def several(self, stream: str, **which: Which) -> Sequence[Kept]:
+        """Messages in order, from whichever node has a copy: it may lag behind the leader.
+
+        Raises:
+            StoreUnavailable: no node answers in time.
+        """
+        found: list[Kept] = []
+        done: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def answered(message: Message) -> None:
+            if message.status:
+                if not done.done():
+                    done.set_result(message)
+                return
+            place, subject = message.field(b"Nats-Sequence"), message.field(b"Nats-Subject")
+            time = message.field(b"Nats-Time-Stamp").decode()
+            found.append(Kept(subject.decode(), int(place), message.payload, _ms(time)))
+
+        if not self.link.connected:
+            raise StoreUnavailable("NATS cannot be reached")
+        body = msgspec.json.encode(which)
+        reply, token = self.link.inbox(answered)
+        self.link.send(pub(f"$JS.API.DIRECT.GET.{stream}", body, reply))
+        try:
+            async with asyncio.timeout(_WITHIN_S):
+                end = await done
+        except TimeoutError:
+            raise StoreUnavailable("NATS does not answer in time") from None
+        finally:
+            self.link.forget(token)
+        if end.status in (204, 404):
+            return found
+        words = end.header[13:80].split(b"\r\n")[0].decode(errors="replace")
+        raise StoreUnavailable(f"JetStream: {end.status} {words}")
+
+    async def append(self, line: Callable[[str], bytes]) -> int:
+        """Publishes one message to a stream; its place there.
+
+        Raises:
+            StoreUnavailable: no answer: nobody knows whether it is stored.
+            JetStreamRefused: it is not.
+        """
+        answer = await self.link.answer(line, _WITHIN_S)
+        ack = read_ack(answer.payload)
+        if ack.error is not None:
+            raise JetStreamRefused(ack.error)
+        return ack.seq
+
+    async def purge(self, stream: str, up_to: int) -> None:
+        """Drops the messages of a stream below a place.
+
+        Raises:
+            StoreError: it cannot be asked, or says no.
+        """
+        await self.ask(f"STREAM.PURGE.{stream}", {"seq": up_to})
+
+
+def _ms(time: str) -> int:
+    return int(datetime.fromisoformat(time[:19] + "+00:00").timestamp() * 1_000)

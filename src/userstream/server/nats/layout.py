@@ -1,0 +1,200 @@
+"""Which streams there are, what lies in them under which subject, and in which form."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from userstream.core.publishing import Appended, Head
+from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
+from userstream.events import AccountSnapshot
+from userstream.plain import read
+from userstream.server.nats.address import NatsSettings
+from userstream.server.nats.jetstream import JetStream
+from userstream.server.records import EventRecord, LineRecord, decode, encode
+
+VERSION = 1
+_EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
+
+
+class Layout(NamedTuple):
+    """Names of streams and subjects. Accounts lie in shards by a hash that never changes."""
+
+    prefix: str
+    shards: int
+    epoch: str
+
+    def shard_of(self, account: str) -> int:
+        """Where an account's events lie."""
+        return zlib.crc32(account.encode()) % self.shards
+
+    def events(self, shard: int) -> str:
+        """The stream of a shard's events."""
+        return f"{self.prefix}-events-{shard}"
+
+    def heads(self, shard: int) -> str:
+        """The stream of a shard's heads."""
+        return f"{self.prefix}-heads-{shard}"
+
+    def event_subject(self, account: str) -> str:
+        """Where an account's events are published."""
+        return f"{self.prefix}.in.{self.shard_of(account)}.{account}"
+
+    def live_subject(self, account: str) -> str:
+        """Where an account's events come from once they are committed."""
+        return f"{self.prefix}.live.{self.shard_of(account)}.{account}"
+
+    def head_subject(self, account: str) -> str:
+        """Where an account's head lies."""
+        return f"{self.prefix}.head.{self.shard_of(account)}.{account}"
+
+    def tick_subject(self, shard: int, at: str = "in") -> str:
+        """Where a shard's writer says that it writes; no account's, which are one word."""
+        return f"{self.prefix}.{at}.{shard}._.tick"
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """What a shard's writer appends every second: a term is one writer's, without a break."""
+
+    term: int
+    owner: str
+    """Empty: it gives the shard up."""
+    floor: int
+    """Heads hold all that is in the stream up to here."""
+    v: int = VERSION
+
+
+class HeadRecord(msgspec.Struct, frozen=True):
+    """How far an account has come, whatever retention leaves of its events."""
+
+    head: Head
+    picture: AccountSnapshot
+    place: int
+    """Events that are not in it lie behind this place of the shard's stream."""
+    v: int = VERSION
+
+
+class _Event(msgspec.Struct, gc=False):
+    epoch: str
+    seq: int
+    time_ms: int
+    line: msgspec.Raw
+    picture: AccountSnapshot | None = None
+    v: int = VERSION
+
+
+_decode_event = msgspec.json.Decoder(_Event).decode
+_decode_line = msgspec.json.Decoder(LineRecord).decode
+
+
+def write_event(appended: Appended) -> bytes:
+    """An event as it lies in its stream; an account event with the picture after it."""
+    picture = b""
+    if appended.picture is not None:
+        picture = b',"picture":' + encode(appended.picture)
+    return b'{"v":%d,"epoch":"%b","seq":%d,"time_ms":%d,"line":%b%b}' % (
+        VERSION, appended.epoch.encode(), appended.seq, appended.time_ms, appended.line, picture,
+    )  # fmt: skip
+
+
+def read_event(account: str, data: bytes) -> Appended:
+    """An event from its stream.
+
+    Raises:
+        StoreDamaged: the bytes are not an event.
+        StoreTooNew: written by a later version.
+    """
+    try:
+        e = _decode_event(data)
+        if e.v > VERSION:
+            raise StoreTooNew(f"an event has version {e.v}; this userstream knows {VERSION}")
+        line = bytes(e.line)
+        plain = read(line)
+        event = None if plain is not None else _decode_line(line).event
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise StoreDamaged(f"an event of a stream cannot be read: {error}") from None
+    return Appended(account, e.epoch, e.seq, e.time_ms, line, event, plain, e.picture)
+
+
+def record_of(appended: Appended) -> EventRecord:
+    """An event for people, with its source."""
+    return EventRecord(appended.epoch, appended.time_ms, _decode_line(appended.line))
+
+
+def line_of(appended: Appended) -> LineRecord:
+    """Who published an event, as which of its own."""
+    return _decode_line(appended.line)
+
+
+def read_tick(data: bytes) -> Tick:
+    """A tick from its stream.
+
+    Raises:
+        StoreError: it is none, or of a later version.
+    """
+    return decode(data, Tick)
+
+
+async def provide(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
+    """Makes the streams that are not there yet. Whoever came first decided epoch and shards.
+
+    Raises:
+        InvalidSettings: NATS does not allow them.
+        StoreTooNew: a later version made them.
+        StoreUnavailable: NATS does not answer.
+    """
+    wanted = Layout(settings.prefix, settings.shards, epoch)
+    first = await js.provide(_events(wanted, settings, 0))
+    known = first.config.metadata
+    version = known.get(_VERSION, "")
+    if not version.isdigit():
+        name = wanted.events(0)
+        raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
+    if int(version) > VERSION:
+        raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
+    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
+    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
+    await asyncio.gather(*(js.provide(config) for config in configs))
+    return layout
+
+
+def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
+    place = f"{layout.prefix}.%s.{shard}.>"
+    return _kept(settings) | {
+        "name": layout.events(shard),
+        "subjects": [place % "in"],
+        # Only what is committed comes from here; whoever subscribes to "in" hears all else, too.
+        "republish": {"src": place % "in", "dest": place % "live"},
+        "metadata": {
+            _EPOCH: layout.epoch,
+            _SHARDS: str(layout.shards),
+            _VERSION: str(VERSION),
+        },
+    }
+
+
+def _heads(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
+    return _kept(settings) | {
+        "name": layout.heads(shard),
+        "subjects": [f"{layout.prefix}.head.{shard}.>"],
+        "max_msgs_per_subject": 1,
+        "max_bytes": settings.max_bytes // 4,
+    }
+
+
+def _kept(settings: NatsSettings) -> dict[str, Any]:
+    """A full stream refuses; it drops nothing by itself."""
+    return {
+        "retention": "limits",
+        "storage": "file",
+        "num_replicas": settings.replicas,
+        "max_bytes": settings.max_bytes,
+        "discard": "new",
+        "allow_direct": True,
+        "duplicate_window": 100_000_000,  # 0.1 s, the least: fences refuse what comes twice
+    }

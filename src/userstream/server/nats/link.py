@@ -1,0 +1,296 @@
+"""One connection to a NATS, kept up: who is subscribed stays so, on whichever server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import secrets
+from collections.abc import Callable
+
+import msgspec
+
+from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUnavailable
+from userstream.server.logs import logger
+from userstream.server.nats.address import Address, Server
+from userstream.server.nats.wire import Info, Line, Message, Parser, pub, read_info
+from userstream.version import VERSION
+
+_log = logger("nats")
+LEAST_VERSION = (2, 12)
+_CONNECT_S = 3.0
+_PING_S = 2.0  # a silent server is given up after three of these
+_LONGEST_WAIT_S = 1.0
+Handler = Callable[[Message], None]
+
+
+class Link(asyncio.Protocol):
+    """Publishes, subscribes and asks; what is sent while there is no connection is lost."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._transport: asyncio.Transport | None = None
+        self._parser = Parser()
+        self._out: list[bytes] = []
+        self._handlers: dict[int, tuple[str, Handler]] = {}
+        self._last_sid = 0
+        self._asked: dict[bytes, Handler] = {}
+        self._last_asked = 0
+        self._inbox = f"_INBOX.{secrets.token_hex(8)}"
+        self._task: asyncio.Task[None] | None = None
+        self._lost = asyncio.Event()
+        self._pongs = 0
+        self._greeting: asyncio.Future[Info] | None = None
+        self._refusal = ""
+        self.info = Info()
+        self.connected = False
+        self.on_up: list[Callable[[], None]] = []
+        self.on_down: list[Callable[[], None]] = []
+        self.subscribe(f"{self._inbox}.*", self._answered)
+
+    async def open(self, within_s: float) -> None:
+        """Connects; from then on the link connects again by itself.
+
+        Raises:
+            InvalidSettings: no server lets us in, or none is recent enough.
+            StoreUnavailable: no server answers in time.
+        """
+        why: Exception = StoreUnavailable("no NATS server answers")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while not self.connected:
+                    why = await self._try_all() or why
+                    if isinstance(why, InvalidSettings):
+                        break
+                    if not self.connected:
+                        await asyncio.sleep(0.1)
+        if not self.connected:
+            raise why
+        self._task = asyncio.get_running_loop().create_task(self._keep())
+
+    async def close(self) -> None:
+        """Hangs up."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._flush()
+        self._down()
+        if self._transport is not None:
+            self._transport.close()
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────────
+
+    def send(self, data: bytes) -> None:
+        """Sends protocol lines at the end of this loop turn."""
+        if not self._out:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._out.append(data)
+
+    def subscribe(self, subject: str, handler: Handler) -> int:
+        """Hands messages of a subject over, also after a reconnect; gives the subscription's id."""
+        self._last_sid += 1
+        self._handlers[self._last_sid] = subject, handler
+        if self.connected:
+            self.send(b"SUB %b %d\r\n" % (subject.encode(), self._last_sid))
+        return self._last_sid
+
+    def unsubscribe(self, sid: int) -> None:
+        """Hands no more over."""
+        if self._handlers.pop(sid, None) is not None and self.connected:
+            self.send(b"UNSUB %d\r\n" % sid)
+
+    def inbox(self, answered: Handler) -> tuple[str, bytes]:
+        """A subject for answers, and the token with which to ``forget`` it."""
+        self._last_asked += 1
+        token = b"%d" % self._last_asked
+        self._asked[token] = answered
+        return f"{self._inbox}.{self._last_asked}", token
+
+    def forget(self, token: bytes) -> None:
+        """Answers to a request are of no interest any more."""
+        self._asked.pop(token, None)
+
+    async def request(self, subject: str, payload: bytes, within_s: float) -> Message:
+        """The first answer to a request.
+
+        Raises:
+            StoreUnavailable: there is none in time, or nobody to answer.
+        """
+        return await self.answer(lambda reply: pub(subject, payload, reply), within_s)
+
+    async def answer(self, line: Callable[[str], bytes], within_s: float) -> Message:
+        """The first answer to a line that names the subject where it is awaited.
+
+        Raises:
+            StoreUnavailable: there is none in time, or nobody to answer.
+        """
+        if not self.connected:
+            raise StoreUnavailable("NATS cannot be reached")
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+
+        def answered(message: Message) -> None:
+            if not future.done():
+                future.set_result(message)
+
+        reply, token = self.inbox(answered)
+        self.send(line(reply))
+        try:
+            async with asyncio.timeout(within_s):
+                message = await future
+        except TimeoutError:
+            raise StoreUnavailable("NATS does not answer in time") from None
+        finally:
+            self.forget(token)
+        if message.status == 503:
+            raise StoreUnavailable("nobody answers for JetStream: it is off, or has no leader")
+        return message
+
+    # ── the connection ──────────────────────────────────────────────────────────────────────────
+
+    async def _keep(self) -> None:
+        waited_s = 0.02
+        while True:
+            await self._watch()
+            _log.warning("NATS is out of reach", server=self.info.server_name)
+            while not self.connected:
+                why = await self._try_all()
+                if why is not None:
+                    await asyncio.sleep(waited_s * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
+                    waited_s = min(waited_s * 2, _LONGEST_WAIT_S)
+            waited_s = 0.02
+            _log.info("NATS is back", server=self.info.server_name)
+
+    async def _watch(self) -> None:
+        """Returns when the connection is lost, or silent for too long."""
+        self._pongs = 0
+        while self.connected:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PING_S):
+                    await self._lost.wait()
+            self._pongs += 1
+            if self._pongs > 2 and self._transport is not None:
+                self._down()
+                self._transport.abort()
+            self.send(b"PING\r\n")
+
+    async def _try_all(self) -> Exception | None:
+        """Tries every server once; why none would have us."""
+        servers = list(self._address.servers)
+        random.shuffle(servers)
+        why: Exception | None = None
+        for server in servers:
+            try:
+                async with asyncio.timeout(_CONNECT_S):
+                    await self._connect(server)
+            except (OSError, TimeoutError, StoreError, InvalidSettings) as e:
+                if self._transport is not None:
+                    self._transport.abort()
+                text = str(e) or "it does not answer"
+                kind = InvalidSettings if isinstance(e, InvalidSettings) else StoreUnavailable
+                why = kind(f"NATS at {server}: {text}")
+                continue
+            return None
+        return why
+
+    async def _connect(self, server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        self._greeting, self._refusal, self._parser = loop.create_future(), "", Parser()
+        self._lost = asyncio.Event()
+        transport, _ = await loop.create_connection(lambda: self, server.host, server.port)
+        info = await self._greeting
+        _check(info)
+        tls = self._address.tls
+        if info.tls_required and tls is None:
+            raise InvalidSettings("it asks for TLS; say tls:// in bus")
+        if tls is not None:
+            upgraded = await loop.start_tls(transport, self, tls, server_hostname=server.host)
+            if upgraded is None:
+                raise StoreUnavailable("it hung up")
+            transport = self._transport = upgraded
+        hello = {
+            "verbose": False, "pedantic": False, "lang": "python", "name": "userstream",
+            "version": VERSION, "protocol": 1, "headers": True, "no_responders": True,
+            "tls_required": tls is not None,
+        } | self._address.proof(info.nonce)  # fmt: skip
+        self._greeting = loop.create_future()
+        lines = [b"SUB %b %d\r\n" % (s.encode(), sid) for sid, (s, _) in self._handlers.items()]
+        transport.write(b"CONNECT %b\r\n%bPING\r\n" % (msgspec.json.encode(hello), b"".join(lines)))
+        await self._greeting  # its pong: we are in
+        self.info, self.connected = info, True
+        for up in self.on_up:
+            up()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A server took the call."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It hung up, or the network did."""
+        if self._greeting is not None and not self._greeting.done():
+            text = self._refusal or (str(exc) if exc else "it hung up")
+            kind = InvalidSettings if "uthor" in text else StoreUnavailable
+            self._greeting.set_exception(kind(text))
+        self._down()
+
+    def _down(self) -> None:
+        self._lost.set()
+        self._out.clear()
+        if self.connected:
+            self.connected = False
+            for down in self.on_down:
+                down()
+
+    def data_received(self, data: bytes) -> None:
+        """Messages go to who subscribed, the rest is answered here."""
+        handlers = self._handlers
+        try:
+            for item in self._parser.feed(data):
+                if type(item) is Message:
+                    found = handlers.get(item.sid)
+                    if found is not None:
+                        found[1](item)
+                elif type(item) is Line:
+                    self._line(item)
+        except StoreDamaged as e:
+            _log.error("NATS cannot be understood", error=str(e))
+            if self._transport is not None:
+                self._transport.abort()
+
+    def _line(self, line: Line) -> None:
+        self._pongs = 0
+        greeting = self._greeting
+        if line.verb == b"PING" and self._transport is not None:
+            self._transport.write(b"PONG\r\n")
+        elif line.verb == b"INFO":
+            info = read_info(line.rest)
+            if greeting is not None and not greeting.done() and not self.connected:
+                greeting.set_result(info)
+            elif info.ldm and self._transport is not None:
+                self._flush()
+                self._transport.close()
+        elif line.verb == b"PONG" and greeting is not None and not greeting.done():
+            greeting.set_result(self.info)
+        elif line.verb == b"-ERR":
+            self._refusal = line.rest.decode(errors="replace").strip("'")
+            _log.error("NATS refuses", error=self._refusal)
+
+    def _answered(self, message: Message) -> None:
+        handler = self._asked.get(message.subject[len(self._inbox) + 1 :])
+        if handler is not None:
+            handler(message)
+
+    def _flush(self) -> None:
+        out, self._out = self._out, []
+        if out and self.connected and self._transport is not None:
+            self._transport.write(b"".join(out))
+
+
+def _check(info: Info) -> None:
+    numbers = info.version.split("-")[0].split(".")
+    version = tuple(int(n) for n in numbers[:2] if n.isdigit())
+    if version < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        raise InvalidSettings(f"it is version {info.version}; at least {least} is needed")
+    if not (info.jetstream and info.headers):
+        raise InvalidSettings("JetStream is off there; switch it on")

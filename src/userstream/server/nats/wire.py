@@ -1,0 +1,145 @@
+"""The NATS client protocol, as bytes. Doc: docs.nats.io, reference, client protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from userstream.errors import StoreDamaged
+
+MSG, CONTROL = 0, 1
+_HEADER = b"NATS/1.0"
+
+
+class Message(NamedTuple):
+    """A message of a subscription, with the header as it came (empty: it had none)."""
+
+    sid: int
+    subject: bytes
+    reply: bytes
+    header: bytes
+    payload: bytes
+
+    @property
+    def status(self) -> int:
+        """What the server says instead of a message, as in HTTP; 0: it is a message."""
+        code = self.header[9:12]
+        return int(code) if self.header.startswith(_HEADER + b" ") and code.isdigit() else 0
+
+    def field(self, name: bytes) -> bytes:
+        """A field of the header; empty where it is not there."""
+        start = self.header.find(b"\r\n%b: " % name)
+        if start < 0:
+            return b""
+        start += len(name) + 4
+        return self.header[start : self.header.index(b"\r\n", start)]
+
+
+class Line(NamedTuple):
+    """Anything else that a server says: ``INFO``, ``PING``, ``-ERR`` …, and what follows it."""
+
+    verb: bytes
+    rest: bytes
+
+
+class Info(msgspec.Struct, frozen=True):
+    """What a server tells about itself."""
+
+    server_name: str = ""
+    version: str = ""
+    max_payload: int = 1_048_576
+    jetstream: bool = False
+    headers: bool = False
+    nonce: str = ""
+    tls_required: bool = False
+    tls_available: bool = False
+    connect_urls: tuple[str, ...] = ()
+    ldm: bool = False
+    """It is about to stop: clients go elsewhere."""
+
+
+read_info = msgspec.json.Decoder(Info).decode
+
+
+class Parser:
+    """Server bytes in, messages and lines out."""
+
+    __slots__ = ("_rest",)
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Message | Line]:
+        """What is complete with these bytes.
+
+        Raises:
+            StoreDamaged: that is not the protocol.
+        """
+        if self._rest:
+            data = self._rest + data
+        at = 0
+        try:
+            while (end := data.find(b"\r\n", at)) >= 0:
+                first = data[at]
+                if first != 77 and first != 72:  # noqa: PLR1714 - the hot path: MSG, HMSG
+                    verb, _, rest = data[at:end].partition(b" ")
+                    at = end + 2
+                    yield Line(verb, rest)
+                    continue
+                parts = data[at:end].split(b" ")
+                start = end + 2
+                stop = start + int(parts[-1])
+                if len(data) < stop + 2:
+                    break
+                at = stop + 2
+                if first == 77:
+                    reply = parts[3] if len(parts) == 5 else b""
+                    yield Message(int(parts[2]), parts[1], reply, b"", data[start:stop])
+                else:
+                    body = start + int(parts[-2])
+                    reply = parts[3] if len(parts) == 6 else b""
+                    yield Message(int(parts[2]), parts[1], reply, data[start:body], data[body:stop])
+        except (ValueError, IndexError):
+            raise StoreDamaged(f"a NATS server sent {data[at : at + 80]!r}") from None
+        finally:
+            self._rest = data[at:]
+
+
+def pub(subject: str, payload: bytes, reply: str = "") -> bytes:
+    """A message without a header."""
+    to = f"{subject} {reply} " if reply else f"{subject} "
+    return b"PUB %b%d\r\n%b\r\n" % (to.encode(), len(payload), payload)
+
+
+def fenced(subject: str, payload: bytes, reply: str, last: int) -> bytes:
+    """A message that a stream takes only behind its message ``last``."""
+    header = b"NATS/1.0\r\nNats-Expected-Last-Sequence: %d\r\n\r\n" % last
+    return _with_header(subject, payload, reply, header)
+
+
+def fenced_by_subject(subject: str, payload: bytes, reply: str, last: int) -> bytes:
+    """A message that a stream takes only if the last of its subject is ``last``."""
+    header = b"NATS/1.0\r\nNats-Expected-Last-Subject-Sequence: %d\r\n\r\n" % last
+    return _with_header(subject, payload, reply, header)
+
+
+def recorded(
+    subject: str, payload: bytes, reply: str, last: int | None, life_s: int | None
+) -> bytes:
+    """A record of a KV bucket; an empty one deletes. ``last`` fences it, ``life_s`` limits it."""
+    header = b"NATS/1.0\r\n"
+    if last is not None:
+        header += b"Nats-Expected-Last-Subject-Sequence: %d\r\n" % last
+    if life_s is not None:
+        header += b"Nats-TTL: %d\r\n" % life_s
+    if not payload:
+        header += b"KV-Operation: DEL\r\n"
+    return _with_header(subject, payload, reply, header + b"\r\n")
+
+
+def _with_header(subject: str, payload: bytes, reply: str, header: bytes) -> bytes:
+    return b"HPUB %b %b %d %d\r\n%b%b\r\n" % (
+        subject.encode(), reply.encode(), len(header), len(header) + len(payload), header, payload,
+    )  # fmt: skip

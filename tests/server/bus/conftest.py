@@ -1,0 +1,30 @@
+"""Every place where a bus can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.server.bus.places import InFolder, Memory, OnNats, Place
+
+
+@pytest.fixture(params=["memory", "folder", "nats", "cluster"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a bus can be opened."""
+    return _place(request, tmp_path)
+
+
+@pytest.fixture(params=["folder", "nats", "cluster"])
+def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Where a bus can be opened again, and can fail."""
+    return _place(request, tmp_path)
+
+
+def _place(request: pytest.FixtureRequest, path: Path) -> Place:
+    if request.param == "memory":
+        return Memory()
+    if request.param == "folder":
+        return InFolder(path / "data")
+    nodes = "nats_node" if request.param == "nats" else "nats_cluster"
+    return OnNats(request.getfixturevalue(nodes))

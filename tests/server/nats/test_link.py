@@ -1,0 +1,233 @@
+"""The link: who is let in, what is said when nobody is, and what becomes of a lost connection."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trustme
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.server.nats.servers import Nodes, free_ports, one_node, running
+from tests.server.running import until
+from userstream.errors import InvalidSettings, StoreDamaged, StoreUnavailable
+from userstream.server.nats.address import NatsSettings, read_address
+from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.link import Link
+from userstream.server.nats.wire import Line, Message, Parser
+
+NONE = NatsSettings()
+
+
+@contextlib.asynccontextmanager
+async def linked(
+    bus: str, settings: NatsSettings = NONE, within_s: float = 5.0
+) -> AsyncIterator[Link]:
+    """A link that is open."""
+    link = Link(read_address(bus, settings))
+    await link.open(within_s)
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+async def works(link: Link) -> bool:
+    """Whether JetStream answers over it."""
+    return b"streams" in await JetStream(link).ask("INFO")
+
+
+async def test_a_link_is_found_among_servers_that_are_not_there(nats_node: Nodes) -> None:
+    gone = free_ports(1)[0]
+    async with linked(f"nats://127.0.0.1:{gone},{nats_node.url[7:]}") as link:
+        assert await works(link)
+
+
+async def test_nobody_there_is_said_with_the_place(nats_node: Nodes) -> None:
+    gone = free_ports(1)[0]
+    with pytest.raises(StoreUnavailable, match=rf"NATS at 127\.0\.0\.1:{gone}: .*refused"):
+        async with linked(f"nats://127.0.0.1:{gone}", within_s=0.2):
+            pass
+    assert nats_node.nodes
+
+
+async def test_users_passwords_and_tokens_open_the_door(tmp_path: Path) -> None:
+    login = 'authorization { users: [{user: "us", password: "p@ss:word"}] }'
+    with running(one_node(tmp_path / "user", login)) as nodes:
+        host = nodes.url[7:]
+        async with linked(f"nats://us:p%40ss%3Aword@{host}") as link:
+            assert await works(link)
+        for wrong in ("nats://us:other@", "nats://"):
+            with pytest.raises(InvalidSettings, match="Authorization Violation") as refused:
+                async with linked(wrong + host):
+                    pass
+            assert "other" not in str(refused.value)
+    with running(one_node(tmp_path / "token", 'authorization { token: "t0k" }')) as nodes:
+        async with linked(f"nats://t0k@{nodes.url[7:]}") as link:
+            assert await works(link)
+    address = read_address("nats://us:secret@a,b:1", NONE)
+    assert repr(address) == "<Address a:4222,b:1>"
+
+
+async def test_tls_is_spoken_and_certificates_are_checked(tmp_path: Path) -> None:
+    ca, other = trustme.CA(), trustme.CA()
+    cert = ca.issue_cert("127.0.0.1")
+    cert.private_key_and_cert_chain_pem.write_to_path(tmp_path / "server.pem")
+    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
+    other.cert_pem.write_to_path(tmp_path / "other.pem")
+    pem = tmp_path / "server.pem"
+    options = (
+        f'tls {{ cert_file: "{pem}", key_file: "{pem}", ca_file: "{tmp_path}/ca.pem", '
+        "verify: true }"
+    )
+    mine = str(pem)
+    with running(one_node(tmp_path / "tls", options)) as nodes:
+        url = f"tls://{nodes.url[7:]}"
+        known = NatsSettings(ca=str(tmp_path / "ca.pem"), cert=mine, key=mine)
+        async with linked(url, known) as link:
+            assert await works(link)
+        with pytest.raises(InvalidSettings, match="asks for TLS"):
+            async with linked(nodes.url):
+                pass
+        wrong = NatsSettings(ca=str(tmp_path / "other.pem"), cert=mine, key=mine)
+        with pytest.raises(StoreUnavailable, match="certificate verify failed"):
+            async with linked(url, wrong, within_s=0.5):
+                pass
+
+
+def _crc16(data: bytes) -> int:
+    crc = 0
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
+    return crc & 0xFFFF
+
+
+def _nkey(prefix: bytes, raw: bytes) -> str:
+    body = prefix + raw
+    return base64.b32encode(body + _crc16(body).to_bytes(2, "little")).decode().rstrip("=")
+
+
+async def test_a_credentials_file_proves_who_it_is(tmp_path: Path) -> None:
+    private = Ed25519PrivateKey.generate()
+    seed = _nkey(bytes([0x90 | 0x05, 0x00]), private.private_bytes_raw())  # SU…
+    file = tmp_path / "user.creds"
+    file.write_text(
+        "-----BEGIN NATS USER JWT-----\nab-c.d_ef.gh\n------END NATS USER JWT------\n\n"
+        f"-----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
+    )
+    address = read_address("nats://a", NatsSettings(credentials=str(file)))
+    proof = address.proof("nonce")
+    assert proof["jwt"] == "ab-c.d_ef.gh"
+    signature = base64.urlsafe_b64decode(proof["sig"] + "==")
+    private.public_key().verify(signature, b"nonce")
+    assert seed not in repr(address)
+    file.write_text("nothing")
+    with pytest.raises(InvalidSettings, match="does not hold a JWT and a seed"):
+        read_address("nats://a", NatsSettings(credentials=str(file)))
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        (b'{"version":"2.11.9","jetstream":true,"headers":true}', "version 2.11.9; at least 2.12"),
+        (b'{"version":"2.15.1","headers":true}', "JetStream is off"),
+    ],
+)
+async def test_a_server_that_cannot_do_it_is_refused(info: bytes, why: str) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO " + info + b"\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(InvalidSettings, match=why):
+            async with linked(f"nats://127.0.0.1:{port}"):
+                pass
+
+
+async def test_a_server_that_is_none_is_left(nats_node: Nodes) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"MSG what is this\r\n")
+        with contextlib.suppress(OSError):
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(StoreUnavailable):
+            async with linked(f"nats://127.0.0.1:{port}", within_s=0.3):
+                pass
+    assert nats_node.nodes
+
+
+async def test_subscriptions_outlive_their_connection(nats_node: Nodes) -> None:
+    async with linked(nats_node.url) as link, linked(nats_node.url) as other:
+        heard: list[Message] = []
+        changes: list[str] = []
+        link.on_up.append(lambda: changes.append("up"))
+        link.on_down.append(lambda: changes.append("down"))
+        sid = link.subscribe("greetings.*", heard.append)
+        for word in (b"one", b"two"):
+            await other.request("$JS.API.INFO", b"", 5)
+            other.send(b"PUB greetings.a 3\r\n%b\r\n" % word)
+            await until(lambda: heard and heard[-1].payload == word)  # noqa: B023
+            assert link._transport is not None
+            link._transport.abort()
+            await until(lambda: changes[-2:] == ["down", "up"])
+            changes.clear()
+        link.unsubscribe(sid)
+        with pytest.raises(StoreUnavailable, match="nobody answers"):
+            await link.request("nobody.here", b"", 5)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await link.request("nobody.here", b"", 5)
+
+
+async def test_a_server_that_stands_still_is_noticed(nats_node: Nodes) -> None:
+    async with linked(nats_node.url) as link:
+        node = nats_node.nodes[0]
+        node.pause()
+        try:
+            with pytest.raises(StoreUnavailable, match="does not answer in time"):
+                await link.request("$JS.API.INFO", b"", 0.2)
+            await until(lambda: not link.connected, 15)
+        finally:
+            node.resume()
+        await until(lambda: link.connected, 15)
+        assert await works(link)
+
+
+def test_bytes_are_parsed_however_they_are_cut() -> None:
+    data = (
+        b'INFO {"a":1}\r\nMSG a.b 3 2\r\nhi\r\nMSG a.c 4 r.1 0\r\n\r\nPING\r\n'
+        b"HMSG a 5 20 22\r\nNATS/1.0\r\nA: bcd\r\n\r\nhi\r\n"
+        b"HMSG a 6 r.2 16 16\r\nNATS/1.0 503\r\n\r\n\r\n-ERR 'no'\r\n"
+    )
+    whole = list(Parser().feed(data))
+    assert [type(item) for item in whole] == [Line, Message, Message, Line, Message, Message, Line]
+    assert whole[1] == Message(3, b"a.b", b"", b"", b"hi")
+    assert whole[2] == Message(4, b"a.c", b"r.1", b"", b"")
+    assert isinstance(whole[4], Message)
+    assert (whole[4].payload, whole[4].field(b"A"), whole[4].field(b"B")) == (b"hi", b"bcd", b"")
+    assert isinstance(whole[5], Message)
+    assert (whole[5].status, whole[5].reply) == (503, b"r.2")
+    for size in (1, 2, 7):
+        parser = Parser()
+        cut = [data[at : at + size] for at in range(0, len(data), size)]
+        assert [item for part in cut for item in parser.feed(part)] == whole
+    with pytest.raises(StoreDamaged, match="a NATS server sent"):
+        list(Parser().feed(b"MSG nonsense\r\n"))
+
+
+def test_ssl_is_not_asked_for_without_a_reason() -> None:
+    assert read_address("nats://a", NONE).tls is None
+    assert isinstance(read_address("tls://a", NONE).tls, ssl.SSLContext)
