@@ -25,7 +25,7 @@ from userstream.venue import Ask, Call, Venue
 
 _DELETE_S = 3.0
 _PROVE_MS = 5_000
-_BATCH = 256
+_BATCH = 1024
 """Events that go to the program at once; a turn of the loop can read megabytes."""
 
 
@@ -162,7 +162,7 @@ class Reader:
     def _deliver(self, *, in_turn: bool) -> None:
         """Posts what is told; of frames not each by itself, for a read has many."""
         if in_turn and len(self._told) < _BATCH:
-            if self._told and not self._turning:
+            if not self._turning and self._told:
                 self._turning = True
                 self._loop.call_soon(self._turn)
         elif self._post():

@@ -66,6 +66,10 @@ class Run:
             options.bounds or Bounds(), hold_ms=options.hold_ms
         )
         self._book = Book(bounds)
+        kinds = options.events
+        self._kinds = (
+            None if kinds is None else (Gap, *(kinds if isinstance(kinds, tuple) else [kinds]))
+        )
         self._file: CursorFile | None = None
         self._receipts: Receipts | None = None
         self._from = Proof()
@@ -167,12 +171,9 @@ class Run:
 
     def _wants(self, what: Told) -> bool:
         self._book.apply(what)
-        if isinstance(what, Gap):
-            return True
         if isinstance(what, StateChange):
             return self._options.states
-        kinds = self._options.events
-        return kinds is None or isinstance(what, kinds)
+        return self._kinds is None or isinstance(what, self._kinds)
 
     def _given(self, what: Told, slip: Slip) -> Told:
         if isinstance(what, OrderEvent | AccountEvent | OtherEvent):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.core.client.values import T, account, fill, order
-from userstream.core.client.identity import fill_of, identity, plain, positive
+from userstream.core.client.identity import Identity, fill_of, identity, plain, positive
 from userstream.venue import FillKey, Received
 
 TRADE, SUM, NONE = FillKey.TRADE_ID, FillKey.CUMULATIVE, FillKey.NONE
@@ -46,4 +46,4 @@ def test_all_else_is_the_same_only_in_every_field_and_can_be_counted_only() -> N
     assert not one.unique
     assert one.key != identity(Received(account(), T + 1), TRADE).key
     assert identity(Received(order(), T), TRADE).key != identity(Received(order("2"), T), TRADE).key
-    assert identity(Received(fill(trade_id="7"), T), TRADE) == (("BTCUSDT", "1", "7"), True)
+    assert identity(Received(fill(trade_id="7"), T), TRADE) == Identity(("BTCUSDT", "1", "7"), True)

@@ -65,7 +65,7 @@ class Copies:
 
     def take(self, socket: int, identity: Identity) -> Copy:
         """Whether what a socket shows is to be told."""
-        key, unique = identity
+        key = identity.key
         entry = self._entries.get(key)
         if entry is None:
             if self._first != (socket, self._era):
@@ -75,7 +75,7 @@ class Copies:
                 self._entries.popitem(last=False)
             return FIRST
         self._entries.move_to_end(key)
-        if unique:
+        if identity.unique:
             return REPEAT
         if isinstance(entry, tuple):
             entry = self._entries[key] = _Entry(*entry)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+
+import msgspec
 
 from userstream.events import OrderUpdate
 from userstream.venue import FillKey, Received
 
 
-class Identity(NamedTuple):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """``unique``: no two events have that key. Else equal ones can only be counted."""
 
     key: Hashable

@@ -29,11 +29,6 @@ class _Filled(msgspec.Struct, gc=False):
     last: Decimal = _ZERO
     """The largest key of a fill: they rise."""
 
-    @property
-    def lacks(self) -> bool:
-        """Whether the venue shows more than was told."""
-        return self.shown is not None and self.told is not None and self.shown > self.told
-
 
 _UNKNOWN = _Filled()
 _NOTHING = Holding(_ZERO, _ZERO)
@@ -154,7 +149,8 @@ class Picture(Book):
             filled.at_ms = max(filled.at_ms, order.time_ms)
 
     def _doubt(self, order_id: str, filled: _Filled) -> None:
-        if filled.lacks:
+        shown, told = filled.shown, filled.told
+        if shown is not told and shown is not None and told is not None and shown > told:
             self.doubts.setdefault(order_id, False)
         elif self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]

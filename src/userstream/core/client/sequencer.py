@@ -121,10 +121,10 @@ class Sequencer:
     def _place(self, shown: Shown) -> Placed:
         event = shown.received.event
         time_ms = self._time(shown.received)
-        late = False
         if isinstance(event, OrderUpdate):
-            late = self._is_behind(event, time_ms)
-        elif time_ms is not None and isinstance(event, AccountUpdate | AccountSnapshot):
+            return Placed(shown, time_ms, self._is_behind(event, time_ms))
+        late = False
+        if time_ms is not None and isinstance(event, AccountUpdate | AccountSnapshot):
             late = time_ms < self._account_ms
             self._account_ms = max(time_ms, self._account_ms)
         return Placed(shown, time_ms, late)
