@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from userstream.client.calls import Calls, stream_address
+from userstream.client.listener import Listener
 from userstream.client.mailbox import Item, Mailbox
 from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
@@ -18,7 +19,7 @@ from userstream.core.client.health import Health, health_of
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
 from userstream.core.client.mender import Deliver
-from userstream.core.client.requests import NO_ANSWER, read_answer
+from userstream.core.client.requests import NO_ANSWER
 from userstream.core.client.told import State, StateChange
 from userstream.errors import StreamRefused
 from userstream.venue import Ask, Call, Venue
@@ -51,7 +52,7 @@ class Reader:
         self._proofs = proofs
         self._proved_ms = 0
         self._loop = asyncio.get_running_loop()
-        self._sockets: dict[int, _Listener] = {}
+        self._sockets: dict[int, Listener] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._deleting: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -140,9 +141,8 @@ class Reader:
             case AskKey():
                 self._spawn(self._ask_key(action), deleting=action.call is Call.DELETE)
             case OpenSocket():
-                self._sockets[action.socket] = listener = _Listener(
-                    self, action.socket, self._venue
-                )
+                listener = Listener(self, action.socket, self._venue)
+                self._sockets[action.socket] = listener
                 listener.opening = self._spawn(self._open(action, listener))
             case SendText(socket, payload):
                 self._sockets[socket].send(payload)
@@ -243,59 +243,12 @@ class Reader:
     async def _ask(self, ask: Ask) -> None:
         self.give(await self._ways.repairs.ask(ask, self._venue_ms()))
 
-    async def _open(self, asked: OpenSocket, listener: _Listener) -> None:
+    async def _open(self, asked: OpenSocket, listener: Listener) -> None:
         url = stream_address(self._venue, self._ways.stream_url, asked)
         try:
             self.opened(asked.socket, await self._ways.connect(url, listener))
         except (OSError, TimeoutError):
             self.ended(inputs.Refused(asked.socket, NO_ANSWER))
-
-
-class _Listener:
-    """One socket, and what it tells the feed."""
-
-    def __init__(self, reader: Reader, number: int, venue: Venue) -> None:
-        self._reader = reader
-        self._number = number
-        self._venue = venue
-        self.socket: Socket | None = None
-        self.opening: asyncio.Task[None] | None = None
-
-    def opened(self, socket: Socket) -> None:
-        self.socket = socket
-        self._reader.ready(self._number)
-
-    def refused(self, status: int, body: bytes, retry_after: str | None) -> None:
-        answer = read_answer(self._venue, status, body, retry_after)
-        self._reader.ended(inputs.Refused(self._number, answer))
-
-    def frame(self, frame: bytes | str) -> None:
-        self._reader.give(FrameIn(self._number, frame))
-
-    def pong(self) -> None:
-        self._reader.give(inputs.Pong(self._number))
-
-    def closed(self, code: int | None, text: str) -> None:
-        self._reader.ended(inputs.Closed(self._number, code, text))
-
-    def send(self, payload: bytes) -> None:
-        if self.socket is not None:
-            self.socket.send(payload)
-
-    def ping(self) -> None:
-        if self.socket is not None:
-            self.socket.ping()
-
-    def hold(self, held: bool) -> None:
-        if self.socket is not None:
-            self.socket.hold(held)
-
-    def close(self) -> None:
-        """Ends it, opening or open. A task does not cancel itself: it may be what led here."""
-        if self.socket is not None:
-            self.socket.close()
-        elif self.opening is not None and self.opening is not asyncio.current_task():
-            self.opening.cancel()
 
 
 def _now_ms() -> int:

@@ -44,12 +44,8 @@ class Metrics:
             "userstream_window_seconds", "Retained of accounts with less than promised",
             ["account"], registry=r,
         )  # fmt: skip
-        self.pending = Gauge(
-            "userstream_append_queue_bytes", "Accepted and not yet committed", registry=r
-        )
-        self.outbox = Gauge(
-            "userstream_outbox_bytes", "Frames that wait for clients to read", registry=r
-        )
+        self.pending = Gauge("userstream_append_queue_bytes", "Not yet committed", registry=r)
+        self.outbox = Gauge("userstream_outbox_bytes", "Waiting for slow clients", registry=r)
         self.refusing = Gauge(
             "userstream_store_refusing", "1 while the last write was refused, by a full disk say",
             registry=r,
