@@ -22,9 +22,12 @@ def test_every_error_is_in_the_drawing(error: type[Exception]) -> None:
     assert error.__doc__
 
 
-def test_only_a_refusing_disk_and_a_lost_answer_and_a_late_stream_are_worth_another_try() -> None:
+def test_what_is_worth_another_try() -> None:
     again = {e for e in TREE if e.retry}
-    assert again == {errors.StoreUnavailable, errors.PublishUnproven, errors.NotLive}
+    assert again == {errors.StoreUnavailable, errors.PublishUnproven} | {
+        errors.NotLive,
+        errors.Unacknowledged,
+    }
 
 
 def test_a_refused_line_carries_its_stable_code() -> None:
