@@ -245,3 +245,13 @@ def test_the_pair(name: str, extension: bool) -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_pair_at_length(name: str, extension: bool) -> None:
     run(name, extension=extension, examples=100, steps=25)
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_lost_right_after_the_stream_is_live_is_found(name: str) -> None:
+    world = World(name, 0, extension=False)
+    world.advance(2_000)
+    assert world.state is State.LIVE
+    world.publish(world.truth.place(world.server_ms), lost=0, late_ms=0, times=1)
+    world.advance(20 * MINUTE)
+    assert sorted(world.feed.picture.orders) == sorted(world.truth.open)

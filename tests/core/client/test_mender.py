@@ -34,6 +34,7 @@ class Bench:
         self.asks: list[Ask] = []
         self.told: list[Told] = []
         self.now = 0
+        self.it.begin(0)
         self.tick(0)
 
     def do(self, done: list[Any]) -> None:

@@ -130,6 +130,8 @@ class Feed:
                     actions.append(action)
                 case _:
                     actions.append(action)
+        if self._is_live:
+            self._mender.begin(now_ms)
         return actions
 
     def _frame(self, given: FrameIn, now_ms: int) -> list[FeedAction]:

@@ -128,11 +128,15 @@ class Mender:
             self._word = inputs.TimestampRefused()
         return [*asking.answered(given, now_ms), *self._ended(now_ms)]
 
+    def begin(self, now_ms: int) -> None:
+        """The stream is live. For the first time: what is older was never ours to tell."""
+        if self._live_ms is None:
+            self._live_ms = now_ms
+            self._reconcile.begin(now_ms)
+
     def tick(self, now_ms: int, *, live: bool) -> list[Done]:
         """What is due; ``live``: a healthy stream tells everything, as far as it can know."""
-        if live:
-            self._begin(now_ms)
-        else:
+        if not live:
             self.abandon()
         asking = self._repair or self._check
         if asking is not None:
@@ -157,12 +161,6 @@ class Mender:
             return None
         asking = self._repair or self._check
         return self._due_ms(live=live) if asking is None else asking.deadline()
-
-    def _begin(self, now_ms: int) -> None:
-        """For the first time all is told: what is older was never ours to tell."""
-        if self._live_ms is None:
-            self._live_ms = now_ms
-            self._reconcile.begin(now_ms)
 
     def _due_ms(self, *, live: bool) -> int | None:
         """When a check is due, or what it found is to be compared."""
