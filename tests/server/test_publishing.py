@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ from tests.server.wire import Wire, dial
 from tests.venues.orders import ORDER
 from userstream.client.publisher import line
 from userstream.core.limits import Limits
+from userstream.errors import StoreDamaged
+from userstream.server.records import window_key
+from userstream.server.stores.rocks import RocksStore
 
 HEAD = f"POST /_events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
 
@@ -230,6 +234,26 @@ async def test_what_failed_to_commit_is_never_shown_and_the_place_is_given_again
             async with asyncio.timeout(0.05):
                 await socket.recv()
         assert len(frames) == 1
+
+
+async def test_an_account_that_cannot_be_read_whole_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, damaged = RocksStore.get, True
+
+    def read(self: RocksStore, key: bytes) -> bytes | None:
+        if damaged and key == window_key("alice"):
+            raise StoreDamaged("a checksum fails")
+        return get(self, key)
+
+    monkeypatch.setattr(RocksStore, "get", read)
+    async with running(bus=f"file:{tmp_path / 'data'}") as server:
+        answers = await post(server, [numbered(1), numbered(1, "bob")])
+        assert answers[0]["error"]["code"] == "unavailable"
+        assert answers[1]["seq"] == 1
+        damaged = False
+        (again,) = await post(server, [numbered(1)])
+        assert again == {"line": 1, "account": "alice", "epoch": server.service.bus.epoch, "seq": 1}
 
 
 async def test_a_store_that_breaks_in_an_unknown_way_is_an_error_too() -> None:

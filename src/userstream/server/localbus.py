@@ -267,6 +267,9 @@ class LocalBus:
         try:
             head = self._store.get(head_key(account))
             picture = self._store.get(picture_key(account))
+            if not self._in_memory:
+                # Later, behind an accepted line, nothing may be read that could fail.
+                self._retention.window(account)
         except StoreError as e:
             _log.error("the head of an account cannot be read", account=account, error=str(e))
             raise

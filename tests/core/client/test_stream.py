@@ -17,7 +17,7 @@ from userstream.core.client.plan import Proof
 from userstream.core.client.requests import NO_ANSWER, Answer, Verdict
 from userstream.core.client.states import TRANSITIONS, Step
 from userstream.core.client.told import Gap, State, StateChange
-from userstream.core.closing import End
+from userstream.core.closing import End, Then
 from userstream.venue import Call, Cursor, Mark, Notice
 from userstream.venues import names
 
@@ -76,10 +76,12 @@ def in_state(state: State) -> Rig:
 
 LOST = {s: State.CONNECTING if s is State.CONNECTING else State.BLIND for s in State}
 SAME = {s: s for s in State}
+OVER = dict.fromkeys(State, State.STOPPED)
+ENDED = {**OVER, State.CONNECTING: State.CONNECTING}
 MENDED = {**SAME, State.REPLAYING: State.LIVE}
 EXPECTED: list[tuple[inputs.Input, dict[State, State]]] = [
     (inputs.Start(T), SAME),
-    (inputs.Stop(), dict.fromkeys(State, State.STOPPED)),
+    (inputs.Stop(), OVER),
     (inputs.Tick(T), {**SAME, State.BLIND: State.BLIND}),
     (inputs.KeyAnswered(9, NO_ANSWER), SAME),
     (inputs.ClockAnswered(0, None), SAME),
@@ -105,7 +107,7 @@ EXPECTED: list[tuple[inputs.Input, dict[State, State]]] = [
     (inputs.Stalled(True), {**SAME, State.LIVE: State.DEGRADED}),
     (inputs.Stalled(False), SAME),
     (inputs.Reconciled(), {**MENDED, State.BLIND: State.LIVE}),
-    *((closed(end), LOST) for end in End if end is not End.REVOKED),
+    *((closed(end), ENDED if end.value.then is Then.STOP else LOST) for end in End),
 ]
 
 
@@ -275,9 +277,13 @@ def test_who_is_not_let_in_is_told_at_once_but_not_in_the_middle_of_the_day() ->
     assert rig.state is State.LIVE
 
 
-def test_a_revoked_api_key_is_the_end() -> None:
-    actions = Rig().live().give(closed(End.REVOKED))
-    assert actions[-1] == Fail("api key revoked")
+@pytest.mark.parametrize("end", [e for e in End if e.value.code is not None])
+def test_after_a_close_it_does_what_the_table_says(end: End) -> None:
+    rig = Rig().live()
+    actions = rig.give(closed(end))
+    stops = end.value.then is Then.STOP
+    assert (rig.state is State.STOPPED) == stops
+    assert (Fail(end.value.text) in actions) == stops
 
 
 # ── sockets ─────────────────────────────────────────────────────────────────────────────────────

@@ -199,7 +199,7 @@ class Stream:
         self.fleet.lost(link, now_ms, None)
         if end.value.then is Then.NEW_KEY:
             self._key_died(link.key, now_ms)
-        if end is End.REVOKED:
+        if end.value.then is Then.STOP:
             return self._fail(end.value.text)
         return []
 
