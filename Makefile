@@ -32,7 +32,7 @@ else
 endif
 
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
-	$(BIN)/python -m pytest -n 2 -rs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability $(ARGS)
+	$(BIN)/python -m pytest -n 2 -rs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(ARGS)
 
 soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)

@@ -27,9 +27,10 @@ READ = Reader(
 )
 
 
-def test_an_unknown_kind_is_kept_with_its_frame_as_it_came() -> None:
-    (received,) = READ('{"e" : "new\\u0041","x":[1]}')
-    assert received.event == UnknownEvent(kind="newA", frame=b'{"e" : "new\\u0041","x":[1]}')
+@pytest.mark.parametrize("kind", ['"e" : "newA"', '"e":"newA"', r'"e":"new\u0041"'])
+def test_an_unknown_kind_is_kept_with_its_frame_as_it_came(kind: str) -> None:
+    (received,) = READ(f'{{{kind},"x":[1]}}')
+    assert received.event == UnknownEvent(kind="newA", frame=f'{{{kind},"x":[1]}}'.encode())
     assert received.time_ms is None
 
 

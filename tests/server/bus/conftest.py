@@ -8,14 +8,17 @@ import pytest
 
 from tests.server.bus.places import InFolder, Memory, OnNats, Place
 
+THREE = pytest.param("cluster", marks=pytest.mark.reliability)
+"""Three nodes take as long as all other places together: `make reliability` has them."""
 
-@pytest.fixture(params=["memory", "folder", "nats", "cluster"])
+
+@pytest.fixture(params=["memory", "folder", "nats", THREE])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a bus can be opened."""
     return _place(request, tmp_path)
 
 
-@pytest.fixture(params=["folder", "nats", "cluster"])
+@pytest.fixture(params=["folder", "nats", THREE])
 def lasting(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """Where a bus can be opened again, and can fail."""
     return _place(request, tmp_path)

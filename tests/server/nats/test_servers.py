@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import nats
 import nats.errors
+import pytest
 from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 
@@ -48,6 +49,7 @@ async def test_a_node_keeps_what_was_acknowledged_through_a_kill(nats_node: Node
         await stream.delete_stream("kept")
 
 
+@pytest.mark.reliability
 async def test_a_cluster_outlives_one_node_and_not_two(nats_cluster: Nodes) -> None:
     async with _jetstream(nats_cluster) as stream:
         config = StreamConfig(name="three", subjects=["three.>"], num_replicas=3)
