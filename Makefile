@@ -18,6 +18,9 @@ $(STAMP): requirements.lock pyproject.toml hatch_build.py src/userstream/plain/_
 
 setup: $(STAMP) ## Install everything into .venv
 
+# With AGAIN=1: what failed the last time, alone. Some figures of time need a machine to themselves.
+FAILED := -n 0 --last-failed --last-failed-no-failures all
+
 sandbox: $(STAMP) ## Run a sandbox exchange (ARGS='--venue mexc' passes arguments on)
 	@$(BIN)/userstream sandbox run $(ARGS)
 
@@ -25,14 +28,14 @@ test: $(STAMP) ## Run the tests; with ARGS='-k binance' only some, without cover
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n 4 --cov --cov-report= -m 'not reliability$(if $(SLOW),, and not slow)'
+	$(if $(AGAIN),,$(BIN)/coverage erase)
+	$(BIN)/python -m pytest -n 4 --cov --cov-report= -m 'not reliability$(if $(SLOW),, and not slow)' $(if $(AGAIN),$(FAILED) --cov-append)
 	$(BIN)/coverage report --include='*/core/*,*/venues/*,*/sandbox/exchange/*,*/sandbox/market/*' --fail-under=100
 	$(BIN)/coverage report --fail-under=95
 endif
 
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
-	$(BIN)/python -m pytest -n 2 -rs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(ARGS)
+	$(BIN)/python -m pytest -n 2 -rs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(if $(AGAIN),$(FAILED)) $(ARGS)
 
 soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
