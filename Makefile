@@ -86,7 +86,7 @@ $(INTEROP)/node_modules/.installed: $(INTEROP)/package.json $(INTEROP)/package-l
 	@touch $@
 
 interop: $(STAMP) $(INTEROP)/.venv/.installed $(INTEROP)/moved/.venv/.installed $(INTEROP)/node_modules/.installed ## Clients that we did not write, against this server (needs node)
-	USERSTREAM_INTEROP=1 $(BIN)/python -m pytest $(INTEROP) -m interop $(ARGS)
+	USERSTREAM_INTEROP=1 $(BIN)/python -m pytest $(INTEROP) -m interop $(if $(AGAIN),$(FAILED)) $(ARGS)
 
 interop-lock: $(STAMP) ## Write the locks of make interop anew
 	cd $(INTEROP) && $(CURDIR)/$(BIN)/uv pip compile -q requirements.in --universal --python-version 3.11 \
