@@ -156,9 +156,13 @@ class Run:
                 slip()
         return None
 
-    def finished(self) -> Exception | None:
-        """Why nothing comes any more, once all was taken; ``None`` after a stop."""
-        return self.mailbox.failure
+    def finished(self) -> bool:
+        """Whether all was taken, and nothing comes any more. Raises why, unless it was stopped."""
+        if not self.mailbox.ended or len(self.mailbox):
+            return False
+        if self.mailbox.failure is not None:
+            raise self.mailbox.failure from None
+        return True
 
     def is_live(self) -> bool:
         """Whether the state is ``live`` or ``degraded``, or never will be."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from userstream.client.blocking import BlockingUserStream
 from userstream.client.options import Kinds, Options, base_urls
-from userstream.client.run import CLOSE_S, Run
-from userstream.core.client.health import Health
-from userstream.core.client.told import Holding, State, Told
-from userstream.errors import InvalidSettings, NotLive, StreamOver
-from userstream.events import OrderUpdate
+from userstream.client.run import CLOSE_S
+from userstream.client.standing import Standing
+from userstream.core.client.told import Told
+from userstream.errors import InvalidSettings
 from userstream.venue import Venue
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from userstream.core.client.bounds import Bounds
 
 
-class UserStream:
+class UserStream(Standing):
     """One account's private events of a venue, in order, none lost without being told.
 
     ::
@@ -71,6 +70,8 @@ class UserStream:
         InvalidSettings: an argument is wrong.
     """
 
+    _BEGUN_BY = "async with UserStream(…) as stream"
+
     def __init__(
         self,
         venue: str | Venue,
@@ -98,9 +99,9 @@ class UserStream:
         http: Http | None = None,
         connect: Connect | None = None,
     ) -> None:
-        self._venue = self._named(venue) if isinstance(venue, str) else venue
-        rest, stream = base_urls(self._venue, rest_url, stream_url)
-        self._options = Options(
+        venue = self._named(venue) if isinstance(venue, str) else venue
+        rest, stream = base_urls(venue, rest_url, stream_url)
+        options = Options(
             key=key, secret=secret, rest_url=rest, stream_url=stream, symbols=tuple(symbols),
             extension=extension, heartbeat_s=heartbeat_s, redundancy=redundancy, cursor=cursor,
             acknowledge=acknowledge, queue=queue, on_full=on_full, spill_bytes=spill_bytes,
@@ -108,34 +109,11 @@ class UserStream:
             events=events, delete_key=delete_key, verify=verify,
             bounds=bounds, http=http, connect=connect,
         )  # fmt: skip
-        self._run: Run | None = None
-
-    def __repr__(self) -> str:
-        return f"<UserStream {self._venue.name} {self.state}>"
+        super().__init__(venue, options)
 
     def blocking(self) -> BlockingUserStream:
         """The same for a program that is not async: ``with`` and ``for``. Begin only one."""
         return BlockingUserStream(self._venue, self._options)
-
-    @property
-    def state(self) -> State:
-        """What the stream can vouch for now, as its reader has it."""
-        return State.CONNECTING if self._run is None else self._run.mailbox.state
-
-    @property
-    def health(self) -> Health:
-        """Why the state is what it is, how old the listen key is, and how far the clocks differ."""
-        return Health() if self._run is None else self._run.health()
-
-    @property
-    def orders(self) -> Mapping[str, OrderUpdate]:
-        """Open orders by id, as the events that were taken left them. A view; do not keep it."""
-        return {} if self._run is None else self._run.orders
-
-    @property
-    def account(self) -> Mapping[str, Holding]:
-        """Holdings by asset, likewise: what the venue told since the begin."""
-        return {} if self._run is None else self._run.account
 
     async def live(self, timeout_s: float | None = None) -> None:
         """Waits until the state is ``live`` or ``degraded``. Cancellation changes nothing.
@@ -150,23 +128,11 @@ class UserStream:
             async with asyncio.timeout(timeout_s):
                 await run.mailbox.until(run.is_live)
         except TimeoutError:
-            why = f"{self.state} after {timeout_s} s: {run.mailbox.why}"
-            raise NotLive(f"{self._venue.name} is {why}") from None
+            raise self._not_live(timeout_s) from None
         run.check_live()
 
-    def reconciled(self) -> None:
-        """The program itself made sure of what was missed: a ``blind`` stream goes on.
-
-        Raises:
-            StreamOver: the stream was not begun.
-        """
-        self._begun().reconciled()
-
     async def __aenter__(self) -> Self:
-        if self._run is not None:
-            raise StreamOver("a stream can be begun once")
-        self._run = Run(self._venue, self._options)
-        self._run.start()
+        self._begin()
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -200,16 +166,9 @@ class UserStream:
             event = run.take()
             if event is not None:
                 return event
-            if run.mailbox.ended and not len(run.mailbox):
-                if run.finished() is not None:
-                    raise run.finished() from None  # type: ignore[misc]
+            if run.finished():
                 raise StopAsyncIteration
             await run.mailbox.until(lambda: bool(len(run.mailbox)) or run.mailbox.ended)
-
-    def _begun(self) -> Run:
-        if self._run is None:
-            raise StreamOver("the stream is not begun: async with UserStream(…) as stream")
-        return self._run
 
     @staticmethod
     def _named(name: str) -> Venue:
