@@ -8,7 +8,6 @@ and positions of publishers lie elsewhere and stay for ever.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -31,6 +30,7 @@ from userstream.server.records import (
     window_key,
 )
 from userstream.server.store import Store
+from userstream.server.tasks import ended
 
 _log = logger("retention")
 _ALL = (1 << 63) - 1
@@ -75,10 +75,7 @@ class Retention:
 
     async def stop(self) -> None:
         """Drops no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         self._thread.shutdown()
 
     # ── windows ─────────────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ import msgspec
 
 from tests.venues.orders import order
 from userstream.client.publisher import Publisher
+from userstream.server.tasks import ended
 
 SPAN = 10_000_000
 """Order ids of an account begin at a multiple of it: no two accounts share one."""
@@ -98,9 +99,7 @@ class Exchange:
         try:
             yield
         finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
             await self.settle()
 
     async def close(self) -> None:

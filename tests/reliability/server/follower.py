@@ -6,7 +6,6 @@ It drops nothing and orders nothing: what it has twice or out of order was sent 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import re
 import socket
@@ -16,6 +15,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
 from tests.server.wire import CLOSE, PING, PONG, handshake, masked
+from userstream.server.tasks import ended
 from userstream.venue import WHOLE, Cursor, Mark, Venue
 
 Dial = Callable[[], Awaitable[str]]
@@ -143,10 +143,7 @@ class Follower:
 
     async def stop(self) -> None:
         """Hangs up."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         self.drop()
 
     def pause(self) -> None:

@@ -15,6 +15,7 @@ from tests.reliability.server.proof import NONE, Counts, differences
 from tests.reliability.soak.samples import Sample, Sampler
 from tests.reliability.soak.troubles import MENU
 from tests.server.running import until
+from userstream.server.tasks import ended
 
 VENUES = ("binance", "bhex", "spacedex")
 OPENED_AT_ONCE = 50
@@ -83,9 +84,7 @@ class Soak:
                     if sampler.now_s >= self.plan.for_s or not self.rounds[-1].passed:
                         break
             finally:
-                sampling.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sampling
+                await ended(sampling)
                 await sampler.take()
 
     def _troubles(self) -> Iterator[str]:

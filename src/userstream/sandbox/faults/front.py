@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from userstream.core.rest import Credentials, Identity
 from userstream.sandbox.faults.fault import Fault, Point
 from userstream.sandbox.faults.plan import Hit, Target
+from userstream.server.tasks import ended
 from userstream.venue import Refusal, Venue
 
 if TYPE_CHECKING:
@@ -89,9 +89,7 @@ class FaultyFront:
             await asyncio.wait({giving_up, cleared}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (giving_up, cleared):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await ended(task)
 
     async def _cleared(self, hit: Hit) -> None:
         while any(a.id == hit.id for a in self._faults.plan.listed()):

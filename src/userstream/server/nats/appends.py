@@ -20,6 +20,7 @@ from userstream.server.nats.heads import Heads
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
+from userstream.server.tasks import ended
 
 _log = logger("bus")
 _TAKE_S = 10.0
@@ -75,10 +76,7 @@ class Appends:
     async def close(self) -> None:
         """Gives the shards up."""
         await asyncio.gather(*(shard.close() for shard in self.shards))
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         await self._heads.close()
 
     def submission(self) -> Submission:

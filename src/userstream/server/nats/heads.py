@@ -8,7 +8,6 @@ the floor: the place up to which heads hold everything.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from userstream.server.nats.layout import HeadRecord, Layout, line_of, read_even
 from userstream.server.nats.shard import Shard
 from userstream.server.nats.wire import fenced_by_subject
 from userstream.server.records import decode, encode
+from userstream.server.tasks import ended
 
 _log = logger("heads")
 SETTLES_S = 10.0
@@ -64,11 +64,8 @@ class Heads:
 
     async def close(self) -> None:
         """Writes no more."""
-        tasks = [*self._scans.values()] + ([self._task] if self._task else [])
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        for task in (*self._scans.values(), self._task):
+            await ended(task)
 
     # ── loading ─────────────────────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -170,29 +169,17 @@ class JetStream:
             StoreUnavailable: no node answers in time.
         """
         found: list[Kept] = []
-        done: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
-        def answered(message: Message) -> None:
+        def is_end(message: Message) -> bool:
             if message.status:
-                if not done.done():
-                    done.set_result(message)
-                return
+                return True
             place, subject = message.field(b"Nats-Sequence"), message.field(b"Nats-Subject")
             time = message.field(b"Nats-Time-Stamp").decode()
             found.append(Kept(subject.decode(), int(place), message.payload, _ms(time)))
+            return False
 
-        if not self.link.connected:
-            raise StoreUnavailable("NATS cannot be reached")
-        body = msgspec.json.encode(which)
-        reply, token = self.link.inbox(answered)
-        self.link.send(pub(f"$JS.API.DIRECT.GET.{stream}", body, reply))
-        try:
-            async with asyncio.timeout(_WITHIN_S):
-                end = await done
-        except TimeoutError:
-            raise StoreUnavailable("NATS does not answer in time") from None
-        finally:
-            self.link.forget(token)
+        subject, body = f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(which)
+        end = await self.link.answer(lambda reply: pub(subject, body, reply), _WITHIN_S, is_end)
         if end.status in (204, 404):
             return found
         words = end.header[13:80].split(b"\r\n")[0].decode(errors="replace")

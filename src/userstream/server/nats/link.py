@@ -14,6 +14,7 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUn
 from userstream.server.logs import logger
 from userstream.server.nats.address import Address, Server
 from userstream.server.nats.wire import Info, Line, Message, Parser, pub, read_info
+from userstream.server.tasks import ended
 from userstream.version import VERSION
 
 _log = logger("nats")
@@ -70,10 +71,7 @@ class Link(asyncio.Protocol):
 
     async def close(self) -> None:
         """Hangs up."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         self._flush()
         self._down()
         if self._transport is not None:
@@ -119,8 +117,13 @@ class Link(asyncio.Protocol):
         """
         return await self.answer(lambda reply: pub(subject, payload, reply), within_s)
 
-    async def answer(self, line: Callable[[str], bytes], within_s: float) -> Message:
-        """The first answer to a line that names the subject where it is awaited.
+    async def answer(
+        self,
+        line: Callable[[str], bytes],
+        within_s: float,
+        is_last: Callable[[Message], bool] = lambda _: True,
+    ) -> Message:
+        """The first answer, or the last, to a line that names the subject where it is awaited.
 
         Raises:
             StoreUnavailable: there is none in time, or nobody to answer.
@@ -130,7 +133,7 @@ class Link(asyncio.Protocol):
         future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
 
         def answered(message: Message) -> None:
-            if not future.done():
+            if is_last(message) and not future.done():
                 future.set_result(message)
 
         reply, token = self.inbox(answered)

@@ -7,7 +7,6 @@ tenth of a second, each node counts for itself. ADR 15.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from typing import Self
 
@@ -17,6 +16,7 @@ from userstream.core.ratelimit import RateLimiter, Taken
 from userstream.server.logs import logger
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message, pub
+from userstream.server.tasks import ended
 
 _log = logger("rates")
 _EVERY_S = 0.1
@@ -50,9 +50,7 @@ class SharedRates:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._telling.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._telling
+        await ended(self._telling)
         self._link.unsubscribe(self._sid)
 
     async def _tell_on(self) -> None:

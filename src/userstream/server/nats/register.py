@@ -23,6 +23,7 @@ from userstream.server.nats.bucket import MARKER_S, Bucket, Change, Conflict
 from userstream.server.nats.link import Link
 from userstream.server.nats.streamtime import StreamTime, Tick
 from userstream.server.records import decode, encode
+from userstream.server.tasks import ended
 
 _log = logger("register")
 _TICK_LIFE_S = 3_600
@@ -118,10 +119,7 @@ class Register:
     async def close(self) -> None:
         """Leaves the other nodes, who count this one out at once."""
         self._closing = True
-        if self._beating is not None:
-            self._beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beating
+        await ended(self._beating)
         with contextlib.suppress(StoreUnavailable, Conflict):
             if not self.down:
                 await self._bucket.put(f"n.{self.node}", b"", None, MARKER_S)

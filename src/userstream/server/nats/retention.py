@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 from userstream.core.limits import Limits
@@ -12,6 +11,7 @@ from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.shard import Shard
+from userstream.server.tasks import ended
 
 _log = logger("retention")
 
@@ -37,10 +37,7 @@ class Retention:
 
     async def stop(self) -> None:
         """Drops no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     async def _run(self) -> None:
         while True:

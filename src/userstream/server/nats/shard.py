@@ -14,6 +14,7 @@ from userstream.server.nats.jetstream import JetStream, read_ack
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S, Lease
 from userstream.server.nats.wire import Message, fenced
+from userstream.server.tasks import ended
 
 _log = logger("shard")
 _PATIENCE_S = 2.0
@@ -102,10 +103,7 @@ class Shard:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_S):
                     await given.wait()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
         self._fail(StoreUnavailable("the server stops"))
 
     def put(self, subject: str, payload: bytes, done: Done) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S
 from userstream.server.nats.wire import Message
+from userstream.server.tasks import ended
 
 if TYPE_CHECKING:
     from userstream.server.nats.follower import Followed
@@ -65,10 +65,7 @@ class Sweep:
 
     async def close(self) -> None:
         """Sweeps no more."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await ended(self._task)
 
     def watch(self, shard: int) -> None:
         """An account of a shard is followed: its writer's ticks say that events can come."""
