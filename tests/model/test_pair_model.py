@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from tests.model.pair import World
-from userstream.core.client.identity import fill_of, positive
+from userstream.core.client.identity import fill_of
 from userstream.core.client.told import Gap, OrderEvent, State
 from userstream.core.closing import End
 from userstream.events import TERMINAL
@@ -190,7 +190,11 @@ class PairModel(RuleBasedStateMachine):
     def _sums(self, fills: list[OrderEvent]) -> None:
         """Without ids: what was told for certain, and what gaps name, is what happened."""
         for order_id, order in self.world.truth.orders.items():
-            mine = [f for f in fills if f.order_id == order_id and positive(f.update.last_quantity)]
+            mine = [
+                f
+                for f in fills
+                if f.order_id == order_id and Decimal(f.update.last_quantity or 0) > 0
+            ]
             sure = sum(1 for f in mine if not f.ambiguous)
             gaps = [
                 g.missing_quantity

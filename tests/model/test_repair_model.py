@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.model.pair import World
-from userstream.core.client.identity import fill_of, positive
+from userstream.core.client.identity import fill_of
 from userstream.core.client.told import Gap, OrderEvent, Origin, State
 from userstream.venue import FillKey
 from userstream.venues import names
@@ -68,7 +68,9 @@ def _check(world: World) -> None:
         assert told == Counter(fill_of(f, fill_key) for f in world.truth.fills)
         assert gaps == []
         return
-    assert not any(e.origin is Origin.REST and positive(e.update.last_quantity) for e in events)
-    shown = sum(positive(e.update.last_quantity) for e in events)
+    assert not any(
+        e.origin is Origin.REST and Decimal(e.update.last_quantity or 0) > 0 for e in events
+    )
+    shown = sum(Decimal(e.update.last_quantity or 0) > 0 for e in events)
     missing = sum((g.missing_quantity or Decimal(0) for g in gaps), Decimal(0))
     assert shown + missing == len(world.truth.fills)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.core.client.values import T, account, fill, order
-from userstream.core.client.identity import Identity, fill_of, identity, plain, positive
+from userstream.core.client.identity import Identity, fill_of, identity, plain
 from userstream.venue import FillKey, Received
 
 TRADE, SUM, NONE = FillKey.TRADE_ID, FillKey.CUMULATIVE, FillKey.NONE
@@ -34,9 +34,11 @@ def test_what_is_no_fill_has_no_key() -> None:
 
 
 def test_amounts() -> None:
-    assert [positive(x) for x in (None, "", "0", "0.000", "0.010", "10")] == [
-        False, False, False, False, True, True,
-    ]  # fmt: skip
+    fills = [
+        fill_of(order(execution="TRADE", last_quantity=quantity, trade_id="7"), TRADE) is not None
+        for quantity in (None, "", "0", "0.000", "0.010", "10")
+    ]
+    assert fills == [False, False, False, False, True, True]
     assert [plain(x) for x in ("10", "10.0", "0.10", "0.00")] == ["10", "10", "0.1", "0"]
 
 

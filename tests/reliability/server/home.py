@@ -15,7 +15,7 @@ import httpx
 from tests.cli.command import TOKEN, Process, started
 from tests.reliability.server.exchange import Exchange, open_accounts
 from tests.reliability.server.follower import Follower
-from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.proof import NONE, settled
 from tests.reliability.server.reading import Reading
 from tests.server.running import until
 from userstream.venue import Venue
@@ -198,11 +198,7 @@ class Home:
 
     async def proven(self, within_s: float = 60) -> None:
         """Every bot got exactly what was acknowledged to the exchange, in its order."""
-        acked = self.exchange.acked
-        await until(
-            lambda: all(len(f.log) >= len(acked[f.account]) for f in self.followers), within_s
-        )
-        counts = differences(acked, [(f.account, f.log) for f in self.followers])
+        counts = await settled(self.exchange.acked, self.followers, within_s)
         assert counts == NONE, counts
         assert all(not f.refusals for f in self.followers)
 

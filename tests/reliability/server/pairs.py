@@ -30,6 +30,11 @@ def rise(before: Sequence[float], after: Sequence[float]) -> Rise:
     return Rise(math.exp(middle - off), math.exp(middle), math.exp(middle + off))
 
 
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that so many of a hundred lie below; of some."""
+    return sorted(values)[len(values) * percent // 100]
+
+
 def p99(values: Sequence[float]) -> float:
     """The 99th percentile."""
-    return sorted(values)[len(values) * 99 // 100]
+    return percentile(values, 99)

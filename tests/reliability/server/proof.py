@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from tests.reliability.server.follower import Follower
+from tests.server.running import until
 from userstream.sandbox.verify import Entry, compare
 
 
@@ -18,6 +21,15 @@ class Counts(NamedTuple):
 
 
 NONE = Counts(0, 0, 0, 0)
+
+
+async def settled(
+    acked: Mapping[str, Sequence[int]], followers: Sequence[Follower], within_s: float
+) -> Counts:
+    """The differences once each follower has as many events as were acknowledged, or time is up."""
+    with contextlib.suppress(AssertionError):  # who has too few by then lacks them
+        await until(lambda: all(len(f.log) >= len(acked[f.account]) for f in followers), within_s)
+    return differences(acked, [(f.account, f.log) for f in followers])
 
 
 def differences(

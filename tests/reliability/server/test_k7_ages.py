@@ -7,7 +7,7 @@ import time
 from tests.reliability.server.exchange import Exchange
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.manykeys import make
-from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.proof import NONE, settled
 from tests.server.running import TOKEN, running, until
 from userstream.core.limits import Limits
 
@@ -48,10 +48,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
             await until(lambda: all(f.ends for f in followers), within_s=90)
             clock.change(speed=1)
             await until(lambda: all(f.live for f in followers), 60)
-        await until(
-            lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers), 60
-        )
-        counts = differences(exchange.acked, [(f.account, f.log) for f in followers])
+        counts = await settled(exchange.acked, followers, 60)
         for follower in followers:
             await follower.stop()
         await exchange.close()

@@ -9,7 +9,7 @@ from typing import Any
 from tests.reliability.server.exchange import Exchange
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.manykeys import ROOM
-from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.proof import NONE, settled
 from tests.server.running import JSON_VENUES, TOKEN, running, until
 from userstream.server.localbus import LocalBus
 
@@ -65,10 +65,7 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         meanwhile = exchange.total - ACCOUNTS * MISSED
         waits_s = [f.live_s[-1] - back_s for f in followers]
         tries = sum(f.attempts for f in followers) - sum(before)
-        await until(
-            lambda: all(len(f.log) >= len(exchange.acked[f.account]) for f in followers), 60
-        )
-        counts = differences(exchange.acked, [(f.account, f.log) for f in followers])
+        counts = await settled(exchange.acked, followers, 60)
         for follower in followers:
             await follower.stop()
         await exchange.close()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+from tests.reliability.server.pairs import percentile
 from tests.reliability.soak.chart import Series, lines
 from tests.reliability.soak.run import Round, Soak
 
@@ -100,8 +101,8 @@ def _by_trouble(soak: Soak) -> dict[str, list[Round]]:
 
 
 def _trouble(name: str, rounds: Sequence[Round]) -> dict[str, Any]:
-    returns_s = sorted(s for r in rounds for s in r.returns_s)
-    count = len(returns_s)
+    returns_s = [s for r in rounds for s in r.returns_s]
+    p50_s, p99_s = (percentile(returns_s, p) if returns_s else None for p in (50, 99))
     return {
         "trouble": name,
         "times": len(rounds),
@@ -109,10 +110,10 @@ def _trouble(name: str, rounds: Sequence[Round]) -> dict[str, Any]:
         "duplicated": sum(r.counts.duplicated for r in rounds),
         "reordered": sum(r.counts.reordered for r in rounds),
         "foreign": sum(r.counts.foreign for r in rounds),
-        "ended": count,
-        "p50_s": returns_s[count // 2] if count else None,
-        "p99_s": returns_s[count * 99 // 100] if count else None,
-        "max_s": returns_s[-1] if count else None,
+        "ended": len(returns_s),
+        "p50_s": p50_s,
+        "p99_s": p99_s,
+        "max_s": max(returns_s, default=None),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.reliability.server.home import Home, names
-from tests.reliability.server.proof import NONE, Counts, differences
+from tests.reliability.server.proof import NONE, Counts, settled
 from tests.reliability.soak.samples import Sample, Sampler
 from tests.reliability.soak.troubles import MENU
-from tests.server.running import until
 from userstream.server.tasks import ended
 
 VENUES = ("binance", "bhex", "spacedex")
@@ -118,19 +116,11 @@ class Soak:
                 for f, ends in zip(home.followers, before, strict=True)
                 if len(f.ends) > ends and f.live
             )
-        counts = await self._prove(home)
+        counts = await settled(home.exchange.acked, home.followers, 60)
         events = home.exchange.total
         if counts == NONE:
             self._forget(home, sampler)
         return Round(trouble, at_s, returns_s, events, counts, error)
-
-    async def _prove(self, home: Home) -> Counts:
-        acked = home.exchange.acked
-        with contextlib.suppress(AssertionError):  # who has too little is counted as missing
-            await until(
-                lambda: all(len(f.log) >= len(acked[f.account]) for f in home.followers), 60
-            )
-        return differences(acked, [(f.account, f.log) for f in home.followers])
 
     def _forget(self, home: Home, sampler: Sampler) -> None:
         """What is proven need not be kept for hours; should it come again, it is foreign."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import httpx
 
 from tests.reliability.server.home import Home
+from tests.reliability.server.pairs import percentile
 
 EVERY_S = 1.0
 MIB = 1 << 20
@@ -63,11 +64,9 @@ class Sampler:
         self._marks = [0] * len(self._marks)
 
     async def _sample(self) -> Sample:
-        delays_ms = sorted(self._delays_ms())
+        delays_ms = self._delays_ms()
         count = len(delays_ms)
-        p50_ms, p99_ms = (
-            (delays_ms[count // 2], delays_ms[count * 99 // 100]) if count else (None, None)
-        )
+        p50_ms, p99_ms = (percentile(delays_ms, p) if count else None for p in (50, 99))
         try:
             series = (await self._home.admin.get("/_metrics", timeout=1)).text.splitlines()
             resident_mib = self._home.resident_bytes() / MIB

@@ -17,11 +17,6 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     unique: bool
 
 
-def positive(amount: str | None) -> bool:
-    """Whether a decimal text is there and not zero. Signs do not occur in what is asked."""
-    return amount is not None and bool(amount.strip("0."))
-
-
 _FILLS = frozenset({None, "TRADE"})
 
 
@@ -31,7 +26,6 @@ def fill_of(order: OrderUpdate, fill_key: FillKey) -> tuple[str, str, str] | Non
     A dialect without trade ids may show them on some frames: then they count.
     """
     quantity = order.last_quantity
-    # As ``positive``, without the call: every event comes here several times.
     if quantity is None or order.execution not in _FILLS or not quantity.strip("0."):
         return None
     if fill_key is FillKey.CUMULATIVE and order.cumulative_quantity is not None:
