@@ -226,6 +226,7 @@ class Ledger:
         return Appended(line.account, self.epoch, head.seq, now_ms, text, event, picture=picture)
 
 
+_BEGINNING = b'{"v":1,"account":"'
 _SHAPE = (
     '{"v":1,"account":…,"source":…,"n":…,"event":{"type":…}} '
     'with "prev_n" and "takeover" as it needs them'
@@ -271,3 +272,16 @@ def account_of(text: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return name if ACCOUNT.fullmatch(name) else None
+
+
+def first_account_of(text: bytes) -> str:
+    """The account of a line that begins as publishers write it, without a look at the rest.
+
+    A hint: a later ``account`` of the same line would be the one that counts. Empty: no hint.
+    """
+    if text.startswith(_BEGINNING):
+        try:
+            return text[len(_BEGINNING) : text.index(b'"', len(_BEGINNING))].decode("ascii")
+        except ValueError:
+            pass
+    return ""

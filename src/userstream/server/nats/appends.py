@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from userstream.core.limits import Limits
-from userstream.core.publishing import Appended, Head, Ledger, Refused, account_of
+from userstream.core.publishing import Appended, Head, Ledger, Refused, account_of, first_account_of
 from userstream.core.submission import Submission
 from userstream.errors import StoreError, StoreUnavailable
 from userstream.events import AccountSnapshot
@@ -58,6 +58,9 @@ class Appends:
         ]
         self._jobs: deque[_Job] = deque()
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
+        self._wanted: dict[str | None, None] = {}
+        """Accounts of lines that were not what they seemed at their beginning."""
+        self._routes: dict[str, tuple[Shard, bytes]] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.pending_bytes = 0
@@ -96,13 +99,16 @@ class Appends:
 
     def _missing(self, lines: Sequence[bytes]) -> list[str]:
         """Accounts of lines whose heads have to be loaded first."""
-        ledger = self._ledger
-        accounts = dict.fromkeys(map(account_of, lines))
+        known = self._ledger.get
+        unknown = [text for text in lines if known(first_account_of(text)) is None]
+        if not (unknown or self._wanted):
+            return []
+        accounts = self._wanted | dict.fromkeys(map(account_of, unknown))
         return [
             a
             for a in accounts
             if a is not None
-            and ledger.get(a) is None
+            and known(a) is None
             and a not in self._loaded
             and self._shard(a).mine
         ]
@@ -122,6 +128,7 @@ class Appends:
     async def _fetch(self, account: str) -> None:
         shard = self._shard(account)
         term = shard.term
+        self._wanted.pop(account, None)
         with contextlib.suppress(StoreError):
             await shard.stored()  # what was put of it may still be on its way
         try:
@@ -140,6 +147,8 @@ class Appends:
         loaded = self._loaded.pop(account, _NOT_LOADED)
         if not self._shard(account).mine:
             raise StoreUnavailable("no process, or another one, writes this account now")
+        if loaded is _NOT_LOADED:
+            self._wanted[account] = None  # for when the line is sent again
         if isinstance(loaded, StoreError):
             raise loaded
         return loaded
@@ -168,8 +177,11 @@ class Appends:
             self._undo(job, i, account, Refused("too_large", msg, account))
             self._settled(job)
             return
-        shard = self._shard(account)
-        subject = self._layout.event_subject(account)
+        route = self._routes.get(account)
+        if route is None:
+            subject = self._layout.event_subject(account).encode()
+            route = self._routes[account] = self._shard(account), subject
+        shard, subject = route
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 
     def _done(
