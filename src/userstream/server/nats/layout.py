@@ -53,6 +53,10 @@ class Layout(NamedTuple):
         """Where an account's head lies."""
         return f"{self.prefix}.head.{self.shard_of(account)}.{account}"
 
+    def put_subject(self, shard: int) -> str:
+        """Where other processes hand lines to a shard's writer."""
+        return f"{self.prefix}.put.{shard}"
+
     def tick_subject(self, shard: int, at: str = "in") -> str:
         """Where a shard's writer says that it writes; no account's, which are one word."""
         return f"{self.prefix}.{at}.{shard}._.tick"
