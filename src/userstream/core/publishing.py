@@ -72,6 +72,14 @@ class Duplicate(NamedTuple):
     seq: int
 
 
+class Acknowledged(NamedTuple):
+    """A line that its account's writer, another process, appended at ``seq``."""
+
+    account: str
+    epoch: str
+    seq: int
+
+
 class Refused(NamedTuple):
     """A line that was not accepted. ``code`` is stable, the text may change."""
 
@@ -130,13 +138,18 @@ class Ledger:
         """Drops the tail of an account whose last lines were not committed."""
         self._accounts.pop(name, None)
 
-    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
-        """Checks a line and gives it its place, unless it is a repeat or breaks a rule."""
+    def accept(
+        self, text: bytes, now_ms: int, plain: Order | None = None
+    ) -> Appended | Duplicate | Refused:
+        """Checks a line and gives it its place, unless it is a repeat or breaks a rule.
+
+        ``plain`` is what it was read as, where somebody has read it already.
+        """
         if len(text) > self._limits.event_bytes:
             most = self._limits.event_bytes
             msg = f"a line is {len(text)} bytes; allowed are {most}"
             return Refused("too_large", msg, account_of(text))
-        plain = read(text)
+        plain = plain or read(text)
         if plain is not None:
             return self._accept_plain(plain, text, now_ms) or self._accept_any(text, now_ms)
         line = read_order(text)
@@ -226,7 +239,6 @@ class Ledger:
         return Appended(line.account, self.epoch, head.seq, now_ms, text, event, picture=picture)
 
 
-_BEGINNING = b'{"v":1,"account":"'
 _SHAPE = (
     '{"v":1,"account":…,"source":…,"n":…,"event":{"type":…}} '
     'with "prev_n" and "takeover" as it needs them'
@@ -272,16 +284,3 @@ def account_of(text: bytes) -> str | None:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return name if ACCOUNT.fullmatch(name) else None
-
-
-def first_account_of(text: bytes) -> str:
-    """The account of a line that begins as publishers write it, without a look at the rest.
-
-    A hint: a later ``account`` of the same line would be the one that counts. Empty: no hint.
-    """
-    if text.startswith(_BEGINNING):
-        try:
-            return text[len(_BEGINNING) : text.index(b'"', len(_BEGINNING))].decode("ascii")
-        except ValueError:
-            pass
-    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import secrets
 from collections.abc import Callable
 
@@ -258,8 +259,8 @@ class Link(asyncio.Protocol):
         handlers, stored, inbox = self._handlers, self._stored, len(self._inbox) + 1
         try:
             for item in self._parser.feed(data):
-                if type(item) is tuple:
-                    subject, sid, _, payload, place = item
+                if type(item) is re.Match:
+                    subject, sid, _, payload, place = item.groups()
                     taken = stored.get(subject[inbox:]) if sid == self._inbox_sid else None
                     if taken is not None:
                         taken(int(place))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,9 +38,8 @@ class Message(NamedTuple):
         return self.header[start : self.header.index(b"\r\n", start)]
 
 
-Ack: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
-"""A publish that was stored, as JetStream says it most: subject, sid, size, the whole payload, and
-the place in the stream; all as they came."""
+# A publish that was stored, as JetStream says it most: subject, sid, size, the whole payload, the
+# place in its stream. By the thousand a second: no object of its own is made of it.
 _match_ack = re.compile(
     rb'MSG (\S+) (\d+) (\d+)\r\n(\{"stream":"[^"\\]*", ?"seq":(\d+)\})\r\n'
 ).match
@@ -80,8 +79,11 @@ class Parser:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> Iterator[Message | Line | Ack]:
+    def feed(self, data: bytes) -> Iterator[Message | Line | re.Match[bytes]]:
         """What is complete with these bytes.
+
+        Acknowledgements that say nothing but a place come as a match: subject, sid, size of the
+        payload, payload, place.
 
         Raises:
             StoreDamaged: that is not the protocol.
@@ -94,7 +96,7 @@ class Parser:
                 ack = _match_ack(data, at)
                 if ack is not None and len(ack[4]) == int(ack[3]):
                     at = ack.end()
-                    yield ack.groups()
+                    yield ack
                     continue
                 first = data[at]
                 if first != 77 and first != 72:  # noqa: PLR1714 - the hot path: MSG, HMSG
@@ -131,9 +133,13 @@ def fenced(subject: bytes, payload: bytes, reply: bytes, last: int) -> bytes:
     """A message that a stream takes only behind its message ``last``."""
     place = b"%d" % last
     size = _FENCE_BYTES + len(place)
-    return (
-        b"HPUB %b %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n"
-        % (subject, reply, size, size + len(payload), place, payload)
+    return b"HPUB %b %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n" % (
+        subject,
+        reply,
+        size,
+        size + len(payload),
+        place,
+        payload,
     )
 
 
