@@ -94,13 +94,13 @@ async def test_many_resumes_that_show_nothing_do_not_hold_another_account_up() -
 def loads() -> Iterator[Counter[tuple[str, int]]]:
     """How often each page is read from the store."""
     counted = Counter[tuple[str, int]]()
-    load_page = Pages._load
+    load_page = Pages.load
 
     def counting(self: Pages, account: str, number: int) -> Any:
         counted[account, number] += 1
         return load_page(self, account, number)
 
-    with mock.patch.object(Pages, "_load", counting):
+    with mock.patch.object(Pages, "load", counting):
         yield counted
 
 

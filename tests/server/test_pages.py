@@ -23,8 +23,8 @@ class Reads:
         self.begun = 0
         self._open = threading.Event()
         self._open.set()
-        self._load = rigged.bus._pages._load
-        rigged.bus._pages._load = self._counted  # type: ignore[method-assign]
+        self._load = rigged.bus._pages.load
+        rigged.bus._pages.load = self._counted  # type: ignore[method-assign]
 
     def _counted(self, account: str, number: int) -> Any:
         self.count += 1

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
 from userstream.venues import DEFAULT, load_all, names
 
+T = TypeVar("T")
 Rest = Annotated[str | None, typer.Option(help="HOST:PORT of the REST port.", show_default=False)]
 Stream = Annotated[
     str | None, typer.Option(help="HOST:PORT of the stream port.", show_default=False)
@@ -89,11 +91,11 @@ def serve(  # noqa: PLR0917 - options, all by name
     run_loop(main())
 
 
-def run_loop(main: object) -> None:
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on uvloop where there is one."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type]
+        return asyncio.run(main)
     else:
-        uvloop.run(main)  # type: ignore[arg-type]
+        return uvloop.run(main)

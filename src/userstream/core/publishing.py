@@ -75,6 +75,14 @@ class Duplicate(NamedTuple):
     seq: int
 
 
+class Acknowledged(NamedTuple):
+    """A line that its account's writer, another process, appended at ``seq`` of the log's epoch."""
+
+    account: str
+    epoch: str
+    seq: int
+
+
 class Refused(NamedTuple):
     """A line that was not accepted. ``code`` is stable, the text may change."""
 

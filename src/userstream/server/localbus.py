@@ -14,7 +14,7 @@ from userstream.core.publishing import Appended, Head, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.errors import StoreError
 from userstream.events import AccountSnapshot
-from userstream.server.bus import Stored, Subscriber, Ticket
+from userstream.server.bus import Outcome, Stored, Subscriber, Ticket
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.logs import logger
@@ -83,6 +83,11 @@ class LocalBus:
         """Whether the store refused the last commit."""
         return self._committer.refusing
 
+    @property
+    def unwritable(self) -> bool:
+        """Never: only a try tells whether a store takes something again."""
+        return False
+
     def submission(self) -> Submission:
         """A publishing request."""
         return Submission(self._ledger)
@@ -113,7 +118,7 @@ class LocalBus:
         now_ms = self._clock.ms()
         first = submission.take(len(lines))
         accept = submission.accept
-        outcomes = [accept(line, now_ms) for line in lines]
+        outcomes: list[Outcome] = [accept(line, n, now_ms) for n, line in enumerate(lines, first)]
         ticket = Ticket(first, outcomes)
         appended = [o for o in outcomes if type(o) is Appended]
         self._under_way.append(appended)

@@ -18,6 +18,7 @@ from userstream.events import AccountSnapshot, Event
 RUN_KEY: Final = b"r"
 ACCOUNTS: Final = (b"a\0", b"a\1")
 LISTEN_KEYS: Final = (b"k\0", b"k\1")
+HEADS: Final = (b"h\0", b"h\1")
 WINDOWS: Final = (b"w\0", b"w\1")
 VERSION: Final = 1
 

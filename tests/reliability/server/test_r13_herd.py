@@ -43,14 +43,14 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         reads = 0
         log = server.service.bus
         assert isinstance(log, LocalBus)
-        load_page = log._pages._load
+        load_page = log._pages.load
 
         def counted(account: str, number: int) -> Any:
             nonlocal reads
             reads += 1
             return load_page(account, number)
 
-        log._pages._load = counted  # type: ignore[method-assign]
+        log._pages.load = counted  # type: ignore[method-assign]
         for follower in followers:  # away while much is published, and then back in one moment
             follower.hold()
         await until(lambda: server.service.edge.sockets == 0, 60)

@@ -192,3 +192,13 @@ async def publish_some(server: Running, first: int, last: int) -> None:
     ]
     answers = await server.publisher.send(lines)
     assert [a.seq for a in answers] == [*range(first, last + 1)]
+
+
+async def test_publishers_are_sent_away_while_nobody_writes(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        await publish_some(server, 1, 2)
+        with mock.patch.object(NatsBus, "unwritable", property(lambda _: True)):
+            response = await server.admin.post("/_events", content=b"{}\n")
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert response.json()["error"]["code"] == "unavailable"
