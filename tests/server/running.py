@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.venues.orders import order
 from userstream.client.publisher import Answer, Publisher
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
@@ -141,6 +142,10 @@ class Running:
         """Publishes one event and waits for its acknowledgement."""
         n = self.counts[account] = self.counts.get(account, 0) + 1
         return await self.publisher.publish(account, event or order(order_id=str(n)), n=n)
+
+    def epoch(self, account: str = "alice") -> str:
+        """What answers, marks and cursors of an account name."""
+        return account_epoch(self.service.bus.epoch, account)
 
     def frames(self, venue: str, account: str, answer: Answer) -> list[bytes]:
         """The exact frames of a published event in a dialect."""
