@@ -72,7 +72,7 @@ def test_a_move_that_was_killed_is_run_again_and_serves(nats_node: Nodes, tmp_pa
             "publish", "-", "--admin", server.urls["admin"],
             text=events("alice", COUNT - 9, COUNT + 1),
         )  # fmt: skip
-        assert "1 stored, 10 stored before, 0 refused" in told.stdout
+        assert "1 stored, 10 stored before, 0 refused" in told.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.lines import ORDER, line
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Appended, Duplicate, Ledger, Refused
 from userstream.core.submission import Submission, answers
@@ -134,8 +135,9 @@ def test_a_line_that_is_nobodys_blocks_all_later_ones() -> None:
 def test_answers_are_exactly_as_published() -> None:
     it = ledger()
     first, again = it.accept(line(1), NOW), it.accept(line(1), NOW)
-    assert answers(1, [first]) == b'{"line":1,"account":"alice","epoch":"epoch000","seq":1}\n'
-    assert answers(2, [again]) == b'{"line":2,"duplicate":true,"epoch":"epoch000","seq":1}\n'
+    epoch = account_epoch(EPOCH, "alice").encode()
+    assert answers(1, [first]) == b'{"line":1,"account":"alice","epoch":"%b","seq":1}\n' % epoch
+    assert answers(2, [again]) == b'{"line":2,"duplicate":true,"epoch":"%b","seq":1}\n' % epoch
     refusal = Refused("code", 'text "quoted" …\n', "alice")
     assert answers(3, [refusal]) == (
         '{"line":3,"error":{"code":"code","msg":"text \\"quoted\\" …\\n"}}\n'.encode()
@@ -151,7 +153,8 @@ def test_an_answer_is_one_line_of_json(msg: str) -> None:
 
 def test_what_another_process_stored_is_answered_as_what_this_one_did() -> None:
     stored, repeated = Acknowledged("alice", EPOCH, 7), Duplicate("alice", EPOCH, 8)
+    epoch = account_epoch(EPOCH, "alice").encode()
     assert answers(1, [stored, repeated]) == (
-        b'{"line":1,"account":"alice","epoch":"epoch000","seq":7}\n'
-        b'{"line":2,"duplicate":true,"epoch":"epoch000","seq":8}\n'
+        b'{"line":1,"account":"alice","epoch":"%b","seq":7}\n'
+        b'{"line":2,"duplicate":true,"epoch":"%b","seq":8}\n' % (epoch, epoch)
     )

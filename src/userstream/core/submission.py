@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from userstream.core.epoch import account_epoch
 from userstream.core.publishing import (
     Acknowledged,
     Appended,
@@ -75,7 +76,8 @@ def answers(first: int, outcomes: Iterable[Acknowledged | Appended | Duplicate |
     """The answers to lines counted from ``first``, each as one line of JSON."""
     # Account and epoch are words by their own rules: nothing in them needs escaping.
     lines = [
-        f'{{"line":{line},"account":"{o.account}","epoch":"{o.epoch}","seq":{o.seq}}}\n'
+        f'{{"line":{line},"account":"{o.account}",'
+        f'"epoch":"{account_epoch(o.epoch, o.account)}","seq":{o.seq}}}\n'
         if isinstance(o, Appended | Acknowledged)
         else _answer(line, o)
         for line, o in enumerate(outcomes, first)
@@ -87,5 +89,6 @@ def _answer(line: int, outcome: Duplicate | Refused) -> str:
     if isinstance(outcome, Refused):
         problem = {"line": line, "error": {"code": outcome.code, "msg": outcome.msg}}
         return f"{_encode(problem).decode()}\n"
-    known = {"line": line, "duplicate": True, "epoch": outcome.epoch, "seq": outcome.seq}
+    epoch = account_epoch(outcome.epoch, outcome.account)
+    known = {"line": line, "duplicate": True, "epoch": epoch, "seq": outcome.seq}
     return f"{_encode(known).decode()}\n"

@@ -37,8 +37,8 @@ _log = logger("bus")
 
 
 def _stored(appended: Appended) -> Stored:
-    _, record = decode_event(event_key(appended.account, appended.seq), encode_event(appended))
-    return Stored(appended.seq, record)
+    key = event_key(appended.account, appended.seq)
+    return Stored(*decode_event(key, encode_event(appended)))
 
 
 class LocalBus:
@@ -65,7 +65,7 @@ class LocalBus:
 
     @property
     def epoch(self) -> str:
-        """The epoch of this folder, or of this process where nothing is kept."""
+        """The log's epoch: of this folder, or of this process where nothing is kept."""
         return self._ledger.epoch
 
     @property
@@ -137,8 +137,7 @@ class LocalBus:
         )
         found = []
         for key, value in entries:
-            envelope, record = decode_event(key, value)
-            found.append(Stored(envelope.seq, record))
+            found.append(Stored(*decode_event(key, value)))
         return found
 
     def head(self, account: str) -> int:

@@ -130,11 +130,9 @@ class Pages:
         for key, value in self._store.scan(
             event_key(account, start), event_key(account, stop), stop - start
         ):
-            envelope, record = decode_event(key, value)
+            seq, record = decode_event(key, value)
             yield (
-                Appended(
-                    account, record.epoch, envelope.seq, record.time_ms, b"", record.line.event
-                ),
+                Appended(account, record.epoch, seq, record.time_ms, b"", record.line.event),
                 len(value),
             )
 

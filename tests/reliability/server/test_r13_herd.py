@@ -25,7 +25,6 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
     bus = f"file:{tmp_path / 'data'}"
     async with running(limits=ROOM, accounts=names, bus=bus) as server:
         exchange = Exchange(server.service.urls["admin"], TOKEN, names)
-        epoch = server.service.bus.epoch
         urls = {
             (account, venue): server.url(venue, await server.key(venue, f"{account}key"))
             for account in names
@@ -38,6 +37,7 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
             async def dial(url: str = urls[account, venue]) -> str:
                 return url
 
+            epoch = server.epoch(account)
             followers.append(Follower(account, server.venues[venue], epoch, dial).start())
         await until(lambda: all(f.live for f in followers), within_s=30)
         reads = 0

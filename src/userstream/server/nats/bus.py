@@ -98,7 +98,7 @@ class NatsBus:
 
     @property
     def epoch(self) -> str:
-        """The epoch of these streams."""
+        """The log's epoch: of these streams."""
         return self._layout.epoch
 
     @property
