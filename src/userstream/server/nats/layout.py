@@ -28,6 +28,8 @@ class Layout(NamedTuple):
     prefix: str
     shards: int
     epoch: str
+    copies: int = 1
+    """Of each stream, on as many nodes."""
 
     def shard_of(self, account: str) -> int:
         """Where an account's events lie."""
@@ -172,10 +174,14 @@ async def provide(
             f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
             "run `userstream move` again"
         )
-    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+    copies = first.config.num_replicas
+    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    await asyncio.gather(*(js.provide(config) for config in configs))
+    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    for number in range(layout.shards):
+        if not made[number].config.allow_atomic:  # an earlier version made it
+            await js.change(layout.events(number), _with_batches)
     return layout
 
 
@@ -198,6 +204,10 @@ def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
 
 
+def _with_batches(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "allow_atomic": True}
+
+
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
     place = f"{layout.prefix}.%s.{shard}.>"
     return _kept(settings) | {
@@ -205,6 +215,7 @@ def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, 
         "subjects": [place % "in"],
         # Only what is committed comes from here; whoever subscribes to "in" hears all else, too.
         "republish": {"src": place % "in", "dest": place % "live"},
+        "allow_atomic": True,
         "metadata": {
             _EPOCH: layout.epoch,
             _SHARDS: str(layout.shards),
