@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class Forgetful(Publishers):
         self.lost = 0
         self.duplicates = 0
 
-    async def send(self, lines: list[bytes]) -> list[Answer]:  # type: ignore[override]
+    async def send(self, lines: Sequence[bytes]) -> list[Answer]:
+        """Sends lines, and loses the answers of some."""
         lose = self._chance.random() < LOST
         for proxy in self._proxies:
             proxy.down.swallows = lose

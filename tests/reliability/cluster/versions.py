@@ -1,0 +1,28 @@
+"""The version before this one, as a process that runs it beside the new one."""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+BEFORE = "436b4141"
+"""The last commit before roles and publishing on any node; what it stores must be understood, and
+it must understand what is stored now. Later: the last release."""
+
+
+def old_environment(folder: Path) -> dict[str, str]:
+    """What lets ``userstream`` run as it was; empty, and a warning, without the git history."""
+    archive = subprocess.run(
+        ["git", "-C", ROOT, "archive", BEFORE, "src"], capture_output=True, check=False
+    )
+    if archive.returncode:
+        warnings.warn(
+            f"the version of {BEFORE} is not in this clone: the same one runs twice", stacklevel=2
+        )
+        return {}
+    folder.mkdir()
+    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
+    assert (folder / "src" / "userstream").is_dir()
+    return {"PYTHONPATH": str(folder / "src")}
