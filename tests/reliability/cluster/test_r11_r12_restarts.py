@@ -70,10 +70,11 @@ async def restarted(home: Cluster, member: Member, env: dict[str, str]) -> None:
     await home.all_live()
 
 
-async def test_r12_all_are_restarted_in_turn_from_the_old_version_to_the_new_and_back(
-    tmp_path: Path, nats_cluster: Nodes
+@pytest.mark.parametrize("version", ["this version", "the version before"])
+async def test_r12_all_are_restarted_in_turn_to_this_version_and_two_of_them_back(
+    version: str, tmp_path: Path, nats_cluster: Nodes
 ) -> None:
-    old = old_environment(tmp_path / "old")
+    old = {} if version == "this version" else old_environment(tmp_path / "old")
     home = Cluster(tmp_path, nats_cluster, drain_s=2)
     for member in home.members.values():
         member.env = old

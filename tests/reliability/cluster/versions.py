@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import subprocess
-import warnings
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
-BEFORE = "436b4141"
+BEFORE = "436b414c29a5"
 """The last commit before roles and publishing on any node; what it stores must be understood, and
 it must understand what is stored now. Later: the last release."""
 
 
 def old_environment(folder: Path) -> dict[str, str]:
-    """What lets ``userstream`` run as it was; empty, and a warning, without the git history."""
+    """What lets ``userstream`` run as it was; without the git history the test is skipped."""
     archive = subprocess.run(
         ["git", "-C", ROOT, "archive", BEFORE, "src"], capture_output=True, check=False
     )
     if archive.returncode:
-        warnings.warn(
-            f"the version of {BEFORE} is not in this clone: the same one runs twice", stacklevel=2
-        )
-        return {}
+        pytest.skip(f"commit {BEFORE} is not in this clone, so the version before is not tried")
     folder.mkdir()
     subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
     assert (folder / "src" / "userstream").is_dir()
