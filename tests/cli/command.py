@@ -31,7 +31,7 @@ def run(*arguments: str, text: str = "", env: dict[str, str] | None = None, cwd:
     """Runs a command to its end."""
     return subprocess.run(
         [*COMMAND, *arguments], input=text, capture_output=True, text=True,
-        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=30, check=False,
+        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def started(
         first: dict[str, Any] = {}
         while first.get("event") != "serving":
             first = json.loads(read_line(popen) if told is None else _next_line(popen, told))
-        urls = {name: first[name] for name in ("rest", "stream", "admin")}
+        urls = {name: first[name] for name in ("rest", "stream", "admin") if name in first}
         exits.pop_all()
         if told is not None:
             told.close()

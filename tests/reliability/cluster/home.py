@@ -23,6 +23,7 @@ from tests.reliability.server.served import Served
 from tests.server.nats.servers import Node, Nodes
 
 EDGES, RESTS = ("edge0", "edge1"), ("rest0", "rest1")
+ROLES = {"edge": "stream", "rest": "rest,writer"}
 WRITES = "a shard is written here"
 
 
@@ -55,12 +56,11 @@ class Cluster(Home):
     """Two processes for streams, two for REST and publishing; ``async with`` starts and ends them.
 
     Bots and traders come through balancers, so none is pinned to a process. ``roles`` is what the
-    setting of that name says, by the first letters of a process's name; without it each process
-    does everything, and only what it is called for differs.
+    setting of that name says, by what a process is called.
     """
 
     def __init__(
-        self, path: Path, nodes: Nodes, *, roles: Mapping[str, str] | None = None,
+        self, path: Path, nodes: Nodes, *, roles: Mapping[str, str] = ROLES,
         shards: int = 2, **limits: float,
     ) -> None:  # fmt: skip
         super().__init__(path, **limits)
@@ -76,9 +76,7 @@ class Cluster(Home):
         )
         self.members = {name: Member(name, path) for name in (*EDGES, *RESTS)}
         for name, member in self.members.items():
-            role = (roles or {}).get(name[:4])
-            member.env = {} if role is None else {"USERSTREAM_ROLES": role}
-            member.arguments = ("--bus", nodes.url)
+            member.arguments = ("--bus", nodes.url, "--roles", roles[name[:4]])
         self.streams, self.rests, self.admins = Balancer(), Balancer(), Balancer()
         self._exits = AsyncExitStack()
 
@@ -174,12 +172,17 @@ class Cluster(Home):
 
     def leader(self, shard: int = 0) -> Node:
         """The node that leads a shard's stream now, as any node that runs tells."""
-        for node in self.nodes.nodes:
-            if node.process is None:
-                continue
-            url = f"http://127.0.0.1:{node.monitor_port}/jsz?streams=true&config=false"
-            accounts = httpx.get(url, timeout=5, trust_env=False).json()["account_details"]
-            for stream in accounts[0].get("stream_detail", []):
-                if stream["name"] == f"{self.prefix}-events-{shard}":
-                    return self.nodes.named(stream["cluster"]["leader"])
-        raise AssertionError("no node knows the stream")
+        return leader_of(self.nodes, f"{self.prefix}-events-{shard}")
+
+
+def leader_of(nodes: Nodes, name: str) -> Node:
+    """The node that leads a stream now, as any node that runs tells."""
+    for node in nodes.nodes:
+        if node.process is None:
+            continue
+        url = f"http://127.0.0.1:{node.monitor_port}/jsz?streams=true&config=false"
+        accounts = httpx.get(url, timeout=5, trust_env=False).json()["account_details"]
+        for stream in accounts[0].get("stream_detail", []):
+            if stream["name"] == name:
+                return nodes.named(stream["cluster"]["leader"])
+    raise AssertionError("no node knows the stream")

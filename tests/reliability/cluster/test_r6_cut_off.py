@@ -23,7 +23,7 @@ CUTS = 10
 async def cables(exits: AsyncExitStack, home: Cluster) -> list[Proxy]:
     """The first edge reaches each node of NATS through one of these."""
     proxies = [await exits.enter_async_context(proxied(node.url)) for node in home.nodes.nodes]
-    home.edges[0].arguments = ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
+    home.edges[0].arguments += ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
     return proxies
 
 

@@ -19,6 +19,7 @@ from userstream.server.records import EventRecord, LineRecord, decode, encode
 
 VERSION = 1
 _EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
+_MOVING = "userstream-moving"
 
 
 class Layout(NamedTuple):
@@ -51,6 +52,10 @@ class Layout(NamedTuple):
     def head_subject(self, account: str) -> str:
         """Where an account's head lies."""
         return f"{self.prefix}.head.{self.shard_of(account)}.{account}"
+
+    def put_subject(self, shard: int) -> str:
+        """Where other processes hand lines to a shard's writer."""
+        return f"{self.prefix}.put.{shard}"
 
     def tick_subject(self, shard: int, at: str = "in") -> str:
         """Where a shard's writer says that it writes; no account's, which are one word."""
@@ -139,16 +144,22 @@ def read_tick(data: bytes) -> Tick:
     return decode(data, Tick)
 
 
-async def provide(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
+async def provide(
+    js: JetStream, settings: NatsSettings, epoch: str, *, moving: bool = False
+) -> Layout:
     """Makes the streams that are not there yet. Whoever came first decided epoch and shards.
 
+    Those that a move is about to fill are marked, and are of no use to anybody else until the
+    mark is gone.
+
     Raises:
-        InvalidSettings: NATS does not allow them.
+        InvalidSettings: NATS does not allow them, or a move into them is not finished.
         StoreTooNew: a later version made them.
         StoreUnavailable: NATS does not answer.
     """
     wanted = Layout(settings.prefix, settings.shards, epoch)
-    first = await js.provide(_events(wanted, settings, 0))
+    config = _events(wanted, settings, 0)
+    first = await js.provide(_marked(config) if moving else config)
     known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
@@ -156,11 +167,35 @@ async def provide(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
         raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
     if int(version) > VERSION:
         raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
+    if is_moving(known) and not moving:
+        raise InvalidSettings(
+            f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
+            "run `userstream move` again"
+        )
     layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
     await asyncio.gather(*(js.provide(config) for config in configs))
     return layout
+
+
+def is_moving(metadata: Mapping[str, str]) -> bool:
+    """Whether a move is about to fill the streams, by the metadata of the first."""
+    return _MOVING in metadata
+
+
+def epoch_of(metadata: Mapping[str, str]) -> str:
+    """The epoch of streams, by the metadata of the first; empty where they are not ours."""
+    return metadata.get(_EPOCH, "")
+
+
+def unmarked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the first stream once a move is finished."""
+    return {**config, "metadata": {k: v for k, v in config["metadata"].items() if k != _MOVING}}
+
+
+def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
 
 
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
