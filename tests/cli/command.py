@@ -69,7 +69,7 @@ def started(
         first: dict[str, Any] = {}
         while first.get("event") != "serving":
             first = json.loads(read_line(popen) if told is None else _next_line(popen, told))
-        urls = {name: first[name] for name in ("rest", "stream", "admin") if name in first}
+        urls: dict[str, str] = {n: first[n] for n in ("rest", "stream", "admin") if n in first}
         exits.pop_all()
         if told is not None:
             told.close()
