@@ -30,7 +30,7 @@ def run(*arguments: str, text: str = "", env: dict[str, str] | None = None, cwd:
     """Runs a command to its end."""
     return subprocess.run(
         [str(BIN / "userstream"), *arguments], input=text, capture_output=True, text=True,
-        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=30, check=False,
+        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=60, check=False,
     )  # fmt: skip
 
 

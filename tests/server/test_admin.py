@@ -74,7 +74,7 @@ async def test_events_are_read_back_in_order_from_any_seq(start: Any) -> None:
             (3, 3, "publisher"),
             (4, 4, "publisher"),
         ]
-        assert lines[0]["epoch"] == server.service.bus.epoch
+        assert lines[0]["epoch"] == server.epoch()
         assert lines[0]["event"]["type"] == "order_update"
         whole = await server.admin.get("/_events?account=alice")
         assert len(whole.text.splitlines()) == 4

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from userstream.core import rest
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
@@ -192,7 +193,7 @@ def _event_shown(account: str, stored: Stored) -> dict[str, Any]:
     return {
         "v": record.v,
         "account": account,
-        "epoch": record.epoch,
+        "epoch": account_epoch(record.epoch, account),
         "seq": stored.seq,
         "time_ms": record.time_ms,
         "source": line.source,

@@ -14,7 +14,7 @@ from userstream.core.publishing import Appended, Head, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.errors import StoreError
 from userstream.events import AccountSnapshot
-from userstream.server.bus import Stored, Subscriber, Ticket
+from userstream.server.bus import Outcome, Stored, Subscriber, Ticket
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.logs import logger
@@ -37,8 +37,8 @@ _log = logger("bus")
 
 
 def _stored(appended: Appended) -> Stored:
-    _, record = decode_event(event_key(appended.account, appended.seq), encode_event(appended))
-    return Stored(appended.seq, record)
+    key = event_key(appended.account, appended.seq)
+    return Stored(*decode_event(key, encode_event(appended)))
 
 
 class LocalBus:
@@ -65,7 +65,7 @@ class LocalBus:
 
     @property
     def epoch(self) -> str:
-        """The epoch of this folder, or of this process where nothing is kept."""
+        """The log's epoch: of this folder, or of this process where nothing is kept."""
         return self._ledger.epoch
 
     @property
@@ -82,6 +82,11 @@ class LocalBus:
     def refusing(self) -> bool:
         """Whether the store refused the last commit."""
         return self._committer.refusing
+
+    @property
+    def unwritable(self) -> bool:
+        """Never: only a try tells whether a store takes something again."""
+        return False
 
     def submission(self) -> Submission:
         """A publishing request."""
@@ -113,7 +118,7 @@ class LocalBus:
         now_ms = self._clock.ms()
         first = submission.take(len(lines))
         accept = submission.accept
-        outcomes = [accept(line, now_ms) for line in lines]
+        outcomes: list[Outcome] = [accept(line, n, now_ms) for n, line in enumerate(lines, first)]
         ticket = Ticket(first, outcomes)
         appended = [o for o in outcomes if type(o) is Appended]
         self._under_way.append(appended)
@@ -132,8 +137,7 @@ class LocalBus:
         )
         found = []
         for key, value in entries:
-            envelope, record = decode_event(key, value)
-            found.append(Stored(envelope.seq, record))
+            found.append(Stored(*decode_event(key, value)))
         return found
 
     def head(self, account: str) -> int:

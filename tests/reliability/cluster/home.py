@@ -25,12 +25,17 @@ class ClusterHome(Home):
 
     def leader(self, shard: int = 0) -> Node:
         """The node that leads a shard's stream now, as any node that runs tells."""
-        for node in self.nodes.nodes:
-            if node.process is None:
-                continue
-            url = f"http://127.0.0.1:{node.monitor_port}/jsz?streams=true&config=false"
-            accounts = httpx.get(url, timeout=5, trust_env=False).json()["account_details"]
-            for stream in accounts[0].get("stream_detail", []):
-                if stream["name"] == f"{self.prefix}-events-{shard}":
-                    return self.nodes.named(stream["cluster"]["leader"])
-        raise AssertionError("no node knows the stream")
+        return leader_of(self.nodes, f"{self.prefix}-events-{shard}")
+
+
+def leader_of(nodes: Nodes, name: str) -> Node:
+    """The node that leads a stream now, as any node that runs tells."""
+    for node in nodes.nodes:
+        if node.process is None:
+            continue
+        url = f"http://127.0.0.1:{node.monitor_port}/jsz?streams=true&config=false"
+        accounts = httpx.get(url, timeout=5, trust_env=False).json()["account_details"]
+        for stream in accounts[0].get("stream_detail", []):
+            if stream["name"] == name:
+                return nodes.named(stream["cluster"]["leader"])
+    raise AssertionError("no node knows the stream")

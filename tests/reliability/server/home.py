@@ -18,6 +18,7 @@ from tests.reliability.server.follower import Follower
 from tests.reliability.server.proof import NONE, settled
 from tests.reliability.server.reading import Reading
 from tests.server.running import until
+from userstream.core.epoch import account_epoch
 from userstream.venue import Venue
 from userstream.venues import load
 
@@ -183,14 +184,16 @@ class Home:
             except httpx.TransportError as e:
                 raise ConnectionError(str(e)) from None
 
-        follower = Follower(account, self.venues[venue], self.server.epoch, dial, **options)
+        epoch = account_epoch(self.server.epoch, account)
+        follower = Follower(account, self.venues[venue], epoch, dial, **options)
         self.followers.append(follower.start())
         return follower
 
     async def reading(self, account: str, venue: str = "binance", **options: Any) -> Reading:
         """Bots of an account in another process, yet to be started."""
         url = await self.url(venue, account)
-        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
+        epoch = account_epoch(self.server.epoch, account)
+        return Reading(venue, epoch, url, self.path / f"read-{account}", **options)
 
     async def all_live(self, within_s: float = 60) -> None:
         """Waits until every bot is connected and up to date."""

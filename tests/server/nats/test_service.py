@@ -80,7 +80,7 @@ async def test_a_tail_that_a_replaced_leader_told_refuses_no_cursor(nats_node: N
         await publish_some(server, 4, 6)
         url = server.url("binance", await server.key())
         with mock.patch.object(bus._history, "tail", return_value=old):
-            async with server.open(f"{url}?us=1&us_resume={bus.epoch}:5:9999") as socket:
+            async with server.open(f"{url}?us=1&us_resume={server.epoch()}:5:9999") as socket:
                 frames = [json.loads(f) for f in await take(socket, 2)]
         assert [f["e"] for f in frames] == ["us.resumed", "executionReport"]
         assert frames[1]["us"]["seq"] == 6
@@ -138,7 +138,7 @@ async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes)
             await publish_some(server, 1, 3)
             seen = [json.loads(f) for f in await take(socket, 4)]
             assert seen[3]["e"] == "us.heartbeat"
-            assert seen[3]["us"] == {"epoch": server.service.bus.epoch, "seq": 3, "prev": 3}
+            assert seen[3]["us"] == {"epoch": server.epoch(), "seq": 3, "prev": 3}
             nats_node.nodes[0].pause()
             try:
                 await _beats(socket, "degraded")
@@ -192,3 +192,13 @@ async def publish_some(server: Running, first: int, last: int) -> None:
     ]
     answers = await server.publisher.send(lines)
     assert [a.seq for a in answers] == [*range(first, last + 1)]
+
+
+async def test_publishers_are_sent_away_while_nobody_writes(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        await publish_some(server, 1, 2)
+        with mock.patch.object(NatsBus, "unwritable", property(lambda _: True)):
+            response = await server.admin.post("/_events", content=b"{}\n")
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert response.json()["error"]["code"] == "unavailable"

@@ -14,11 +14,12 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
 VERSION = 1
 _EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
+_MOVING = "userstream-moving"
 
 
 class Layout(NamedTuple):
@@ -51,6 +52,10 @@ class Layout(NamedTuple):
     def head_subject(self, account: str) -> str:
         """Where an account's head lies."""
         return f"{self.prefix}.head.{self.shard_of(account)}.{account}"
+
+    def put_subject(self, shard: int) -> str:
+        """Where other processes hand lines to a shard's writer."""
+        return f"{self.prefix}.put.{shard}"
 
     def tick_subject(self, shard: int, at: str = "in") -> str:
         """Where a shard's writer says that it writes; no account's, which are one word."""
@@ -139,28 +144,76 @@ def read_tick(data: bytes) -> Tick:
     return decode(data, Tick)
 
 
-async def provide(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
+async def provide(
+    js: JetStream, settings: NatsSettings, epoch: str, *, moving: bool = False
+) -> Layout:
     """Makes the streams that are not there yet. Whoever came first decided epoch and shards.
 
+    Those that a move is about to fill are marked, and are of no use to anybody else until the
+    mark is gone.
+
     Raises:
-        InvalidSettings: NATS does not allow them.
+        InvalidSettings: NATS does not allow them, or a move into them is not finished.
         StoreTooNew: a later version made them.
         StoreUnavailable: NATS does not answer.
     """
     wanted = Layout(settings.prefix, settings.shards, epoch)
-    first = await js.provide(_events(wanted, settings, 0))
-    known = first.config.metadata
-    version = known.get(_VERSION, "")
-    if not version.isdigit():
-        name = wanted.events(0)
-        raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
-    if int(version) > VERSION:
-        raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
-    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+    config = _events(wanted, settings, 0)
+    first = await js.provide(_marked(config) if moving else config)
+    layout = _known(settings, first.config.metadata, moving=moving)
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
     await asyncio.gather(*(js.provide(config) for config in configs))
     return layout
+
+
+async def find(js: JetStream, settings: NatsSettings) -> Layout:
+    """The streams that are there; none is made.
+
+    Raises:
+        InvalidSettings: there are none, or a move into them is not finished.
+        StoreTooNew: a later version made them.
+        StoreUnavailable: NATS does not answer.
+    """
+    try:
+        first = await js.info(f"{settings.prefix}-events-0")
+    except JetStreamRefused:
+        raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
+    return _known(settings, first.config.metadata)
+
+
+def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = False) -> Layout:
+    version = known.get(_VERSION, "")
+    if not version.isdigit():
+        name = f"{settings.prefix}-events-0"
+        raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
+    if int(version) > VERSION:
+        raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
+    if is_moving(known) and not moving:
+        raise InvalidSettings(
+            f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
+            "run `userstream move` again"
+        )
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+
+
+def is_moving(metadata: Mapping[str, str]) -> bool:
+    """Whether a move is about to fill the streams, by the metadata of the first."""
+    return _MOVING in metadata
+
+
+def epoch_of(metadata: Mapping[str, str]) -> str:
+    """The epoch of streams, by the metadata of the first; empty where they are not ours."""
+    return metadata.get(_EPOCH, "")
+
+
+def unmarked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the first stream once a move is finished."""
+    return {**config, "metadata": {k: v for k, v in config["metadata"].items() if k != _MOVING}}
+
+
+def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
 
 
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
