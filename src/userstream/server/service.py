@@ -121,7 +121,9 @@ class Service:
             limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
             await exits.enter_async_context(self._shared.rates(limiters))
         rest = self._rest_app(gates)
-        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
+        self._admin = self._admin_app(
+            Backups(folder_of(settings), folder.store, committer, on_nats=on_nats(settings))
+        )
         exits.push_async_callback(self._stop_listeners)
         if "rest" in sockets:
             front = parts.rest_front(rest)

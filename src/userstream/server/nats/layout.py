@@ -14,7 +14,7 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
 VERSION = 1
@@ -162,10 +162,36 @@ async def provide(
     wanted = Layout(settings.prefix, settings.shards, epoch)
     config = _events(wanted, settings, 0)
     first = await js.provide(_marked(config) if moving else config)
+    layout = _known(settings, first, moving=moving)
+    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
+    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
+    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    for number in range(layout.shards):
+        if not made[number].config.allow_atomic:  # an earlier version made it
+            await js.change(layout.events(number), _with_batches)
+    return layout
+
+
+async def find(js: JetStream, settings: NatsSettings) -> Layout:
+    """The streams that are there; none is made.
+
+    Raises:
+        InvalidSettings: there are none, or a move into them is not finished.
+        StoreTooNew: a later version made them.
+        StoreUnavailable: NATS does not answer.
+    """
+    try:
+        first = await js.info(f"{settings.prefix}-events-0")
+    except JetStreamRefused:
+        raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
+    return _known(settings, first)
+
+
+def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -> Layout:
     known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
-        name = wanted.events(0)
+        name = f"{settings.prefix}-events-0"
         raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
     if int(version) > VERSION:
         raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
@@ -175,14 +201,7 @@ async def provide(
             "run `userstream move` again"
         )
     copies = first.config.num_replicas
-    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
-    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
-    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
-    for number in range(layout.shards):
-        if not made[number].config.allow_atomic:  # an earlier version made it
-            await js.change(layout.events(number), _with_batches)
-    return layout
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
 
 
 def is_moving(metadata: Mapping[str, str]) -> bool:
