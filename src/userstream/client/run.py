@@ -147,15 +147,23 @@ class Run:
         """
         receipts = self._receipts
         if receipts is not None:
-            self.acknowledge()
-            receipts.check()
+            return self._take(receipts)
         while (item := self.mailbox.take()) is not None:
             what = item.what
-            slip = None if receipts is None else receipts.give(what, item.proof)
             if what is not None and self._wants(what):
-                return what if slip is None else self._given(what, slip)
-            if slip is not None:
-                slip()
+                return what
+        return None
+
+    def _take(self, receipts: Receipts) -> Told | None:
+        """The next event, with a receipt."""
+        self.acknowledge()
+        receipts.check()
+        while (item := self.mailbox.take()) is not None:
+            what = item.what
+            slip = receipts.give(what, item.proof)
+            if what is not None and self._wants(what):
+                return self._given(what, slip)
+            slip()
         return None
 
     def finished(self) -> bool:
