@@ -20,6 +20,7 @@ from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.channel import Channel, Handed
+from userstream.server.nats.fullness import Fullness
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.intake import Intake
 from userstream.server.nats.jetstream import JetStream
@@ -63,6 +64,8 @@ class Appends:
             Shard(n, layout, js, owner, limits.append_wait_s, self._opened, self._lost)
             for n in range(layout.shards)
         ]
+        streams = [name(n) for name in (layout.events, layout.heads) for n in range(layout.shards)]
+        self.fullness = Fullness(js, [*streams, layout.bucket])
         self._intake = Intake(js.link, layout, self)
         self.writers = Writers(js.link, layout)
         self._channels = [
@@ -79,6 +82,7 @@ class Appends:
         """Begins to write; returns when it is known who writes which shard."""
         self._task = asyncio.get_running_loop().create_task(self._run())
         self.writers.start()
+        self.fullness.start()
         if not self._writes:
             return
         self._heads.start()
@@ -89,11 +93,16 @@ class Appends:
                 for shard in self.shards:
                     await shard.asked.wait()
 
-    async def close(self) -> None:
-        """Gives the shards up."""
+    async def retire(self) -> None:
+        """Gives the shards up; from then on lines go to whoever takes them."""
         for shard in self.shards:
             self._intake.lost(shard)
         await asyncio.gather(*(shard.close() for shard in self.shards))
+
+    async def close(self) -> None:
+        """Gives the shards up, and hands nothing over any more."""
+        await self.retire()
+        await self.fullness.close()
         await ended(self._task)
         await self._intake.close()
         for channel in self._channels:
@@ -124,8 +133,7 @@ class Appends:
 
     def unwritten(self) -> Collection[int]:
         """Shards without a writer now, as far as is known."""
-        lost = {s.number for s in self.shards if s.term and not (s.mine or s.held)}
-        return lost.union(n for n in self.writers.missing() if not self.shards[n].mine)
+        return [n for n in self.writers.missing() if not self.shards[n].mine]
 
     def _queue(self, job: Job) -> Ticket:
         self.pending_bytes += job.size
@@ -242,6 +250,11 @@ class Appends:
             self._settled(job)
             return
         shard = self._shard(account)
+        if not self.fullness.takes(shard.stream, len(payload)):
+            why = Refused("unavailable", f"not stored: {shard.stream} is full", account)
+            self._undo(job, i, account, why)
+            self._settled(job)
+            return
         subject = self._layout.event_subject(account)
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 

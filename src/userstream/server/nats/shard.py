@@ -85,18 +85,14 @@ class Shard:
         self.floor = 0
         js.link.on_down.append(self._troubled)
 
-    @property
-    def held(self) -> bool:
-        """Whether another process writes it, as far as is known."""
-        return self._lease.held
-
     def start(self) -> None:
         """Tries to become the writer, now and whenever nobody else is."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
         """Waits for what is in flight, for a while, and gives the shard up."""
-        self._js.link.on_down.remove(self._troubled)
+        if self._troubled in self._js.link.on_down:
+            self._js.link.on_down.remove(self._troubled)
         if self.mine:
             given: asyncio.Event = asyncio.Event()
             self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
