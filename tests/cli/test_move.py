@@ -78,9 +78,9 @@ def test_a_move_that_was_killed_is_run_again_and_serves(nats_node: Nodes, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((), "where to? Say --to nats://HOST"),
+        ((), "needed is a NATS, such as nats://HOST"),
         (("--to", "http://n1"), "allowed are file:DIR, memory: and nats://HOST"),
-        (("--to", "nats://n1"), "Say --keys nats:FILE"),
+        (("--to", "nats://n1"), "needed is nats:FILE, the file"),
         (("--to", "nats://n1", "--keys", "nats:k", "--config", "none.toml"), "does not exist"),
         (("--to", "nats://n1", "--keys", "nats:k"), "nowhere is no data folder"),
     ],

@@ -126,7 +126,9 @@ class Service:
         rest = self._rest_app(gates)
         self.readiness = self._readiness_of(sockets["admin"])
         exits.push_async_callback(self.readiness.close)
-        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
+        self._admin = self._admin_app(
+            Backups(folder_of(settings), folder.store, committer, on_nats=on_nats(settings))
+        )
         exits.push_async_callback(self._stop_listeners)
         if "rest" in sockets:
             front = parts.rest_front(rest)

@@ -19,20 +19,20 @@ from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
-from userstream.server.nats.channel import Channel, Handed
 from userstream.server.nats.fullness import Fullness
+from userstream.server.nats.handover import Handover
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.intake import Intake
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
-from userstream.server.nats.writers import Writers
 from userstream.server.tasks import ended
 
 _log = logger("bus")
 _TAKE_S = 10.0
 _HEADER_BYTES = 256
+_ROUTES = 100_000  # remembered; anybody may send names
 _NOT_LOADED = StoreUnavailable("its head was not read")
 _UNDER_WAY = Refused("unavailable", "it is on its way")
 
@@ -44,15 +44,9 @@ class Appends:
     """
 
     def __init__(
-        self,
-        js: JetStream,
-        layout: Layout,
-        owner: str,
-        clock: Clock,
-        limits: Limits,
-        *,
+        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits, *,
         writes: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._js = js
         self._layout = layout
         self._clock = clock
@@ -67,13 +61,10 @@ class Appends:
         streams = [name(n) for name in (layout.events, layout.heads) for n in range(layout.shards)]
         self.fullness = Fullness(js, [*streams, layout.bucket])
         self._intake = Intake(js.link, layout, self)
-        self.writers = Writers(js.link, layout)
-        self._channels = [
-            Channel(n, layout, js.link, self.writers, limits.append_wait_s)
-            for n in range(layout.shards)
-        ]
+        self._handover = Handover(js.link, layout, limits.append_wait_s)
         self._jobs: deque[Job] = deque()
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
+        self._routes: dict[str, tuple[Shard, bytes]] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.pending_bytes = 0
@@ -81,7 +72,7 @@ class Appends:
     async def start(self) -> None:
         """Begins to write; returns when it is known who writes which shard."""
         self._task = asyncio.get_running_loop().create_task(self._run())
-        self.writers.start()
+        self._handover.writers.start()
         self.fullness.start()
         if not self._writes:
             return
@@ -105,9 +96,7 @@ class Appends:
         await self.fullness.close()
         await ended(self._task)
         await self._intake.close()
-        for channel in self._channels:
-            channel.close()
-        self.writers.stop()
+        self._handover.close()
         await self._heads.close()
 
     def submission(self) -> Submission:
@@ -133,7 +122,7 @@ class Appends:
 
     def unwritten(self) -> Collection[int]:
         """Shards without a writer now, as far as is known."""
-        return [n for n in self.writers.missing() if not self.shards[n].mine]
+        return [n for n in self._handover.writers.missing() if not self.shards[n].mine]
 
     def _queue(self, job: Job) -> Ticket:
         self.pending_bytes += job.size
@@ -202,14 +191,14 @@ class Appends:
             outcomes = [self._handed(job, i, elsewhere, now_ms) for i in range(len(job.lines))]
         else:
             accept = job.submission.accept
-            lines = zip(job.lines, job.numbers, strict=True)
-            outcomes = [accept(line, number, now_ms) for line, number in lines]
+            lines = zip(job.lines, job.numbers, job.plain, strict=True)
+            outcomes = [accept(line, number, now_ms, plain) for line, number, plain in lines]
         job.ticket.outcomes = outcomes
         for i, outcome in enumerate(outcomes):
             if isinstance(outcome, Appended):
                 self._put(job, i, outcome)
             elif outcome is _UNDER_WAY:
-                self._hand_over(job, i, job.accounts[i] or "")
+                self._handover.put(job, i, partial(self._told, job, i))
             elif isinstance(outcome, Refused):
                 self._settled(job)
             else:
@@ -218,7 +207,7 @@ class Appends:
 
     def _elsewhere(self, job: Job) -> Collection[str]:
         """Accounts of a job that another process writes, as far as is known."""
-        if job.stays:
+        if job.stays or all(shard.mine for shard in self.shards):
             return ()
         return {a for a in job.accounts if a is not None and not self._shard(a).mine}
 
@@ -228,11 +217,6 @@ class Appends:
         if account not in elsewhere or len(line) > self._limits.event_bytes:
             return job.submission.accept(line, number, now_ms)
         return job.submission.blocking(line, number) or _UNDER_WAY
-
-    def _hand_over(self, job: Job, i: int, account: str) -> None:
-        channel = self._channels[self._layout.shard_of(account)]
-        done = partial(self._told, job, i)
-        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], done))
 
     def _told(self, job: Job, i: int, outcome: Outcome) -> None:
         job.ticket.outcomes[i] = outcome
@@ -249,13 +233,12 @@ class Appends:
             self._undo(job, i, account, Refused("too_large", msg, account))
             self._settled(job)
             return
-        shard = self._shard(account)
+        shard, subject = self._route(account)
         if not self.fullness.takes(shard.stream, len(payload)):
             why = Refused("unavailable", f"not stored: {shard.stream} is full", account)
             self._undo(job, i, account, why)
             self._settled(job)
             return
-        subject = self._layout.event_subject(account)
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 
     def _done(
@@ -295,4 +278,15 @@ class Appends:
             del self._loaded[account]
 
     def _shard(self, account: str) -> Shard:
-        return self.shards[self._layout.shard_of(account)]
+        return self._route(account)[0]
+
+    def _route(self, account: str) -> tuple[Shard, bytes]:
+        """Where an account's events go: its shard, and their subject."""
+        found = self._routes.get(account)
+        if found is None:
+            shard = self.shards[self._layout.shard_of(account)]
+            subject = self._layout.event_subject(account).encode()
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            found = self._routes[account] = shard, subject
+        return found
