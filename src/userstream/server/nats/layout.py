@@ -14,7 +14,7 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream, JetStreamRefused
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
 VERSION = 1
@@ -28,6 +28,8 @@ class Layout(NamedTuple):
     prefix: str
     shards: int
     epoch: str
+    copies: int = 1
+    """Of each stream, on as many nodes."""
 
     def shard_of(self, account: str) -> int:
         """Where an account's events lie."""
@@ -165,10 +167,13 @@ async def provide(
     wanted = Layout(settings.prefix, settings.shards, epoch)
     config = _events(wanted, settings, 0)
     first = await js.provide(_marked(config) if moving else config)
-    layout = _known(settings, first.config.metadata, moving=moving)
+    layout = _known(settings, first, moving=moving)
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    await asyncio.gather(*(js.provide(config) for config in configs))
+    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    for number in range(layout.shards):
+        if not made[number].config.allow_atomic:  # an earlier version made it
+            await js.change(layout.events(number), _with_batches)
     return layout
 
 
@@ -184,10 +189,11 @@ async def find(js: JetStream, settings: NatsSettings) -> Layout:
         first = await js.info(f"{settings.prefix}-events-0")
     except JetStreamRefused:
         raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
-    return _known(settings, first.config.metadata)
+    return _known(settings, first)
 
 
-def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = False) -> Layout:
+def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -> Layout:
+    known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
         name = f"{settings.prefix}-events-0"
@@ -199,7 +205,8 @@ def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = F
             f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
             "run `userstream move` again"
         )
-    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+    copies = first.config.num_replicas
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
 
 
 def is_moving(metadata: Mapping[str, str]) -> bool:
@@ -221,6 +228,10 @@ def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
 
 
+def _with_batches(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "allow_atomic": True}
+
+
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
     place = f"{layout.prefix}.%s.{shard}.>"
     return _kept(settings) | {
@@ -228,6 +239,7 @@ def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, 
         "subjects": [place % "in"],
         # Only what is committed comes from here; whoever subscribes to "in" hears all else, too.
         "republish": {"src": place % "in", "dest": place % "live"},
+        "allow_atomic": True,
         "metadata": {
             _EPOCH: layout.epoch,
             _SHARDS: str(layout.shards),
