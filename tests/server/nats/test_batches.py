@@ -13,8 +13,10 @@ from tests.server.nats.servers import Nodes
 from tests.server.running import until
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended, Refused
+from userstream.errors import StoreUnavailable
 from userstream.server.nats import flow, shard, wire
 from userstream.server.nats.bus import NatsBus
+from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.link import Link
 from userstream.server.nats.shard import Shard
 
@@ -169,10 +171,19 @@ async def test_streams_of_an_earlier_version_are_made_to_take_batches(nats_node:
         js, stream = bus_of(it)._js, shard_of(it).stream
         await js.change(stream, lambda config: {**config, "allow_atomic": False})
         assert not (await js.info(stream)).config.allow_atomic
+    with mock.patch.object(JetStream, "change", side_effect=StoreUnavailable("not allowed")):
+        async with place.open(PATIENT) as it:  # its user may not change streams
+            assert not bus_of(it)._layout.batches
+            (stored,) = await it.publish([4])
+            assert isinstance(stored, Appended)
+            shard_of(it).mine = False  # no farewell
+        async with place.open(PATIENT) as it:
+            (stored,) = await it.publish([5])
+            assert isinstance(stored, Appended)
     async with place.open(PATIENT) as it:
         assert (await bus_of(it)._js.info(stream)).config.allow_atomic
-        outcomes = await it.publish(range(4, 30))
-        assert [o.seq for o in outcomes if isinstance(o, Appended)] == [*range(4, 30)]
+        outcomes = await it.publish(range(6, 30))
+        assert [o.seq for o in outcomes if isinstance(o, Appended)] == [*range(6, 30)]
 
 
 @pytest.mark.reliability

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from userstream.core.publishing import Appended, Head
-from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
+from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
+from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
+_log = logger("layout")
 VERSION = 1
 _EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
 _MOVING = "userstream-moving"
@@ -30,6 +32,8 @@ class Layout(NamedTuple):
     epoch: str
     copies: int = 1
     """Of each stream, on as many nodes."""
+    batches: bool = False
+    """Whether all of them take atomic batches."""
 
     def shard_of(self, account: str) -> int:
         """Where an account's events lie."""
@@ -171,10 +175,20 @@ async def provide(
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
     made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
-    for number in range(layout.shards):
-        if not made[number].config.allow_atomic:  # an earlier version made it
-            await js.change(layout.events(number), _with_batches)
-    return layout
+    return layout._replace(batches=await _let_batches(js, layout, made[: layout.shards]))
+
+
+async def _let_batches(js: JetStream, layout: Layout, made: Sequence[StreamInfo]) -> bool:
+    """Whether all streams of events take batches, also those that an earlier version made."""
+    for number, stream in enumerate(made):
+        if not stream.config.allow_atomic:
+            try:
+                await js.change(layout.events(number), _with_batches)
+            except StoreError as e:
+                words = "a stream of an earlier version goes on without batches: allow its update"
+                _log.warning(words, stream=layout.events(number), error=str(e))
+                return False
+    return True
 
 
 async def find(js: JetStream, settings: NatsSettings) -> Layout:

@@ -54,9 +54,11 @@ class Shard:
         self._wait_s = wait_s
         self._opened = opened
         self._lost = lost
-        flow = Batches if layout.copies >= _BATCHES_FROM else Flow
+        batches = layout.batches
+        flow = Batches if batches and layout.copies >= _BATCHES_FROM else Flow
+        stride = flow.stride if batches else 1
         self._flow = flow(js.link, number, self._troubled)
-        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, flow.stride)
+        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, stride)
         self._trouble = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.asked = asyncio.Event()
