@@ -25,6 +25,8 @@ class _Filled(msgspec.Struct, gc=False):
 
     shown: Decimal | None = None
     told: Decimal | None = None
+    counted: Decimal = _ZERO
+    """What was told one by one while nobody knows what was filled before."""
     at_ms: int = 0
     last: str = ""
     """The largest number of a fill."""
@@ -66,12 +68,16 @@ class Picture(Book):
         """What was told of an order's fills, one by one or as a gap; ``None``: nobody knows."""
         return self._filled.get(order_id, _UNKNOWN).told
 
+    def counted(self, order_id: str) -> Decimal:
+        """As ``told``, of an order of which nothing was filled before its first word here."""
+        filled = self._filled.get(order_id, _UNKNOWN)
+        return filled.counted if filled.told is None else filled.told
+
     def explain(self, order_id: str, quantity: Decimal) -> None:
-        """So much of an order's fills is told as missing."""
-        filled = self._filled.get(order_id)
-        if filled is not None and filled.told is not None:
-            filled.told += quantity
-            self._doubt(order_id, filled)
+        """So much is told as missing of the fills of an order of which all is known by now."""
+        filled = self._filled.setdefault(order_id, _Filled())
+        filled.told = self.counted(order_id) + quantity
+        self._doubt(order_id, filled)
 
     def differs(self, account: AccountSnapshot) -> bool:
         """Whether an account of REST shows else than what was told, and nothing told is newer."""
@@ -116,15 +122,14 @@ class Picture(Book):
             summed = order.cumulative_quantity
             if (
                 counts
-                and filled.told is not None
                 and order.time_ms > filled.at_ms
                 and (summed is None or self._fill_key is not FillKey.NONE)
             ):
-                filled.told += Decimal(order.last_quantity or 0)
+                self._count(filled, Decimal(order.last_quantity or 0))
+            if filled.told is None and order.status == "NEW":
+                filled.told = filled.counted
             if summed is not None:
                 self._show(event, filled, Decimal(summed))
-        if filled.told is None and order.status == "NEW":
-            filled.told = _ZERO
         self._doubt(order_id, filled)
         return filled
 
@@ -134,11 +139,23 @@ class Picture(Book):
         quantity, summed = order.last_quantity, order.cumulative_quantity
         if summed is not None:
             self._show(event, filled, Decimal(summed))
+        else:
+            if counts:
+                self._count(filled, Decimal(quantity or 0))
+            if order.status == "NEW":
+                filled.told = filled.counted
         if not counts or not quantity or quantity == summed or event.origin is Origin.REST:
             return
         first = Decimal(quantity)
         if first and filled.told != first:
             self.doubts[order.order_id] = True
+
+    @staticmethod
+    def _count(filled: _Filled, quantity: Decimal) -> None:
+        if filled.told is None:
+            filled.counted += quantity
+        else:
+            filled.told += quantity
 
     def _show(self, event: OrderEvent, filled: _Filled, summed: Decimal) -> None:
         """A sum of the venue; where it stands for fills, those before it are told."""
@@ -147,7 +164,7 @@ class Picture(Book):
             filled.shown = summed
         counted = self._fill_key is FillKey.NONE
         if filled.told is None:
-            filled.told = summed
+            filled.told = max(summed, filled.counted)
         elif counted:
             filled.told = max(filled.told, summed)
         else:
