@@ -46,7 +46,17 @@ class Reader:
 
     tells: ClassVar[bool] = True
     """Whether the client is told how far a replay will come."""
-    __slots__ = ("_outlet", "_replays", "_resume", "_task", "_woken", "binding", "track", "venue")
+    __slots__ = (
+        "_greeting",
+        "_outlet",
+        "_replays",
+        "_resume",
+        "_task",
+        "_woken",
+        "binding",
+        "track",
+        "venue",
+    )
 
     def __init__(
         self, outlet: Outlet, venue: Venue, resume: Cursor | None, replays: Replays
@@ -54,7 +64,8 @@ class Reader:
         self._outlet = outlet
         self._replays = replays
         self._resume = resume
-        self._task: asyncio.Task[None] | asyncio.Handle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._greeting: asyncio.Handle | None = None
         self._woken = asyncio.Event()
         self.venue = venue
         self.binding: Binding | None = None
@@ -86,7 +97,7 @@ class Reader:
             self._task = self._replays.start(self, self.binding, cursor)
         elif self.track is not None:
             mark = self.track.beat(self.track.passed)
-            self._task = asyncio.get_running_loop().call_soon(self.say, mark)
+            self._greeting = asyncio.get_running_loop().call_soon(self.say, mark)
 
     def leave(self) -> None:
         """The client gave its listen key up: nothing is due until the next."""
@@ -97,6 +108,9 @@ class Reader:
 
     def stop(self) -> None:
         """Reads no more, and says no more of itself."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
