@@ -52,8 +52,7 @@ class PairModel(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 9))
     def begin(self, seed: int) -> None:
         self.world = World(self.venue, seed, extension=self.extension)
-        # At our server until the first heartbeat, which says where the log stands.
-        self.world.advance(12_000 if self.extension else 2_000)
+        self.world.advance(2_000)
         assert self.world.state is State.LIVE
 
     @rule(times=TIMES, lost=LOST, late_ms=LATE_MS)
