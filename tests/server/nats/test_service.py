@@ -37,7 +37,8 @@ async def serving(
         replicas=nodes.replicas,
         max_bytes=16_000_000,
     )
-    async with running(bus=nodes.url, nats=settings, limits=LIMITS, keys=keys, **options) as server:
+    given = {"bus": nodes.url, "nats": settings, "limits": LIMITS, "keys": keys} | options
+    async with running(**given) as server:
         yield server
 
 
