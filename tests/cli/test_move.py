@@ -72,15 +72,15 @@ def test_a_move_that_was_killed_is_run_again_and_serves(nats_node: Nodes, tmp_pa
             "publish", "-", "--admin", server.urls["admin"],
             text=events("alice", COUNT - 9, COUNT + 1),
         )  # fmt: skip
-        assert "1 stored, 10 stored before, 0 refused" in told.stdout
+        assert "1 stored, 10 stored before, 0 refused" in told.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ((), "where to? Say --to nats://HOST"),
+        ((), "needed is a NATS, such as nats://HOST"),
         (("--to", "http://n1"), "allowed are file:DIR, memory: and nats://HOST"),
-        (("--to", "nats://n1"), "Say --keys nats:FILE"),
+        (("--to", "nats://n1"), "needed is nats:FILE, the file"),
         (("--to", "nats://n1", "--keys", "nats:k", "--config", "none.toml"), "does not exist"),
         (("--to", "nats://n1", "--keys", "nats:k"), "nowhere is no data folder"),
     ],

@@ -207,7 +207,7 @@ async def running(
     service: Service = make(given, found, *([parts] if parts else []))
     verify = ca if ca is not None else _NO_TLS
     async with service, contextlib.AsyncExitStack() as exits:
-        rest = await exits.enter_async_context(_client(service.urls["rest"], verify))
+        rest = await exits.enter_async_context(_client(service.urls.get("rest", ""), verify))
         admin = await exits.enter_async_context(_client(service.urls["admin"], verify))
         admin.headers["authorization"] = f"Bearer {TOKEN}"
         publisher = await exits.enter_async_context(

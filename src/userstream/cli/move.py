@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -15,6 +17,10 @@ from userstream.cli.admin import AsJson
 from userstream.cli.serve import run_loop
 from userstream.errors import InvalidSettings
 from userstream.venues import load_all
+
+if TYPE_CHECKING:
+    from userstream.server.settings import Settings
+    from userstream.venue import KeyPolicy
 
 _EVERY_S = 1.0
 
@@ -68,25 +74,9 @@ def move(
     """
     from userstream.server import logs  # noqa: PLC0415 - an extra
     from userstream.server.nats.move import Move  # noqa: PLC0415
-    from userstream.server.settings import (  # noqa: PLC0415
-        key_secret_file,
-        load_settings,
-        markets_of,
-        on_nats,
-    )
 
-    settings = load_settings(config, os.environ, {"bus": to, "keys": keys})
-    if not on_nats(settings):
-        raise InvalidSettings("where to? Say --to nats://HOST, or --config with such a bus")
-    file = key_secret_file(settings)
-    if file is None:
-        raise InvalidSettings(
-            f"keys is {settings.keys!r}: listen keys and accounts move, too. Say --keys nats:FILE, "
-            "the file in which every node will find the key secret"
-        )
-    logs.configure(json=settings.log == "json", level=_WARNING)
-    venues = load_all(settings.venues, markets_of(settings))
-    policies = {venue.name: venue.keys for venue in venues.values()}
+    settings, file, policies = nodes_of(config, to, keys)
+    logs.configure(json=settings.log == "json", level=logging.WARNING)
     moving = Move(folder, settings.bus, settings.nats, file, policies, _Progress().tell)
     moved = run_loop(moving.run())
     if as_json:
@@ -99,4 +89,29 @@ def move(
         )
 
 
-_WARNING = 30
+def nodes_of(
+    config: Path | None, to: str | None = None, keys: str | None = None
+) -> tuple[Settings, Path, Mapping[str, KeyPolicy]]:
+    """Settings of nodes on a NATS, the file of their key secret, and what keys are at each venue.
+
+    Raises:
+        InvalidSettings: they are not of such nodes.
+    """
+    from userstream.server.settings import (  # noqa: PLC0415 - an extra
+        key_secret_file,
+        load_settings,
+        markets_of,
+        on_nats,
+    )
+
+    settings = load_settings(config, os.environ, {"bus": to, "keys": keys})
+    if not on_nats(settings):
+        raise InvalidSettings(f"bus is {settings.bus!r}; needed is a NATS, such as nats://HOST")
+    file = key_secret_file(settings)
+    if file is None:
+        raise InvalidSettings(
+            f"keys is {settings.keys!r}; needed is nats:FILE, the file in which every node finds "
+            "the key secret: listen keys and accounts lie on NATS, too"
+        )
+    venues = load_all(settings.venues, markets_of(settings))
+    return settings, file, {venue.name: venue.keys for venue in venues.values()}

@@ -43,6 +43,13 @@ Bus = Annotated[
         show_default=False,
     ),
 ]
+Roles = Annotated[
+    str | None,
+    typer.Option(
+        help="What this process does on a NATS: rest, stream, writer (default: all three).",
+        show_default=False,
+    ),
+]
 Durability = Annotated[
     str | None,
     typer.Option(
@@ -59,6 +66,7 @@ def serve(  # noqa: PLR0917 - options, all by name
     admin: AdminPort = None,
     venue: RootVenue = None,
     bus: Bus = None,
+    roles: Roles = None,
     durability: Durability = None,
     tls_cert: Certificate = None,
     tls_key: CertificateKey = None,
@@ -74,6 +82,7 @@ def serve(  # noqa: PLR0917 - options, all by name
 
     arguments = {
         "rest": rest, "stream": stream, "admin": admin, "venue": venue, "bus": bus,
+        "roles": roles,
         "durability": durability, "tls_cert": tls_cert, "tls_key": tls_key,
     }  # fmt: skip
     settings = load_settings(config, os.environ, arguments)

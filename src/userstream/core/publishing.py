@@ -141,13 +141,18 @@ class Ledger:
         """Drops the tail of an account whose last lines were not committed."""
         self._accounts.pop(name, None)
 
-    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
-        """Checks a line and gives it its place, unless it is a repeat or breaks a rule."""
+    def accept(
+        self, text: bytes, now_ms: int, plain: Order | None = None
+    ) -> Appended | Duplicate | Refused:
+        """Checks a line and gives it its place, unless it is a repeat or breaks a rule.
+
+        ``plain`` is what it was read as, where somebody has read it already.
+        """
         if len(text) > self._limits.event_bytes:
             most = self._limits.event_bytes
             msg = f"a line is {len(text)} bytes; allowed are {most}"
             return Refused("too_large", msg, account_of(text))
-        plain = read(text)
+        plain = plain or read(text)
         if plain is not None:
             return self._accept_plain(plain, text, now_ms) or self._accept_any(text, now_ms)
         line = read_order(text)

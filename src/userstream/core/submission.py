@@ -15,6 +15,7 @@ from userstream.core.publishing import (
     Refused,
     account_of,
 )
+from userstream.plain import Order
 
 _encode = msgspec.json.Encoder().encode
 
@@ -35,12 +36,17 @@ class Submission:
         self.line += count
         return first
 
-    def accept(self, text: bytes, line: int, now_ms: int) -> Appended | Duplicate | Refused:
-        """The next of the lines that were taken; ``line`` counts them from 1."""
+    def accept(
+        self, text: bytes, line: int, now_ms: int, plain: Order | None = None
+    ) -> Appended | Duplicate | Refused:
+        """The next of the lines that were taken; ``line`` counts them from 1.
+
+        ``plain`` is what it was read as, where somebody has read it already.
+        """
         blocked = self.blocking(text, line)
         if blocked is not None:
             return blocked
-        outcome = self._ledger.accept(text, now_ms)
+        outcome = self._ledger.accept(text, now_ms, plain)
         if isinstance(outcome, Refused):
             self.block(outcome.account, line)
         return outcome

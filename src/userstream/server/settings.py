@@ -17,6 +17,7 @@ from userstream.server.nats.address import NatsSettings, read_address
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
+ROLES = ("rest", "stream", "writer")
 _KEYS = "file:DIR, memory: and nats:FILE"
 
 
@@ -55,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A file with the admin token on its first line, instead of ``admin_token``."""
     bus: str = "file:userstream-data"
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
+    roles: tuple[str, ...] = ROLES
+    """What this process does, on a NATS: ``rest`` opens the REST port, ``stream`` the stream port,
+    ``writer`` takes shards that nobody writes. Every process has the admin port."""
     keys: str = "file:userstream-data"
     """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
     shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
@@ -103,6 +107,8 @@ def load_settings(
         values |= _from_file(file)
     values |= _from_environment(environment)
     values |= {k: v for k, v in arguments.items() if v is not None}
+    if isinstance(values.get("roles"), str):
+        values["roles"] = [role.strip() for role in values["roles"].split(",")]
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as e:
@@ -119,8 +125,29 @@ def load_settings(
         raise InvalidSettings(
             f"clock_speed is {settings.clock_speed}; allowed is above 0, up to {MAX_CLOCK_SPEED}"
         )
+    _check_roles(settings)
     _check_limits(settings.limits)
     return settings
+
+
+def _check_roles(settings: Settings) -> None:
+    given, allowed = settings.roles, ", ".join(ROLES)
+    for role in given or ("",):
+        if role not in ROLES:
+            raise InvalidSettings(f"roles has {role!r}; allowed are one or more of {allowed}")
+    if len(set(given)) != len(given):
+        raise InvalidSettings("roles names one of them twice")
+    if len(given) == len(ROLES):
+        return
+    if not on_nats(settings):
+        raise InvalidSettings(
+            f"roles is {', '.join(given)}; without a NATS one process does everything: {allowed}"
+        )
+    if not {"rest", "stream"} <= set(given) and key_secret_file(settings) is None:
+        raise InvalidSettings(
+            "roles leaves rest or stream to other processes, so keys must be shared with them: "
+            f"keys is {settings.keys!r}; allowed is nats:FILE"
+        )
 
 
 def _check_limits(limits: Limits) -> None:

@@ -32,6 +32,7 @@ from userstream.server.tasks import ended
 _log = logger("bus")
 _TAKE_S = 10.0
 _HEADER_BYTES = 256
+_ROUTES = 100_000  # remembered; anybody may send names
 _NOT_LOADED = StoreUnavailable("its head was not read")
 _UNDER_WAY = Refused("unavailable", "it is on its way")
 
@@ -71,6 +72,7 @@ class Appends:
         ]
         self._jobs: deque[Job] = deque()
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
+        self._routes: dict[str, tuple[Shard, bytes]] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.pending_bytes = 0
@@ -194,8 +196,8 @@ class Appends:
             outcomes = [self._handed(job, i, elsewhere, now_ms) for i in range(len(job.lines))]
         else:
             accept = job.submission.accept
-            lines = zip(job.lines, job.numbers, strict=True)
-            outcomes = [accept(line, number, now_ms) for line, number in lines]
+            lines = zip(job.lines, job.numbers, job.plain, strict=True)
+            outcomes = [accept(line, number, now_ms, plain) for line, number, plain in lines]
         job.ticket.outcomes = outcomes
         for i, outcome in enumerate(outcomes):
             if isinstance(outcome, Appended):
@@ -210,7 +212,7 @@ class Appends:
 
     def _elsewhere(self, job: Job) -> Collection[str]:
         """Accounts of a job that another process writes, as far as is known."""
-        if job.stays:
+        if job.stays or all(shard.mine for shard in self.shards):
             return ()
         return {a for a in job.accounts if a is not None and not self._shard(a).mine}
 
@@ -241,8 +243,7 @@ class Appends:
             self._undo(job, i, account, Refused("too_large", msg, account))
             self._settled(job)
             return
-        shard = self._shard(account)
-        subject = self._layout.event_subject(account)
+        shard, subject = self._route(account)
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 
     def _done(
@@ -282,4 +283,15 @@ class Appends:
             del self._loaded[account]
 
     def _shard(self, account: str) -> Shard:
-        return self.shards[self._layout.shard_of(account)]
+        return self._route(account)[0]
+
+    def _route(self, account: str) -> tuple[Shard, bytes]:
+        """Where an account's events go: its shard, and their subject."""
+        found = self._routes.get(account)
+        if found is None:
+            shard = self.shards[self._layout.shard_of(account)]
+            subject = self._layout.event_subject(account).encode()
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            found = self._routes[account] = shard, subject
+        return found

@@ -116,7 +116,8 @@ class Filling:
     def _put(self, event: Appended, payload: bytes) -> None:
         shard = self._shards[self._layout.shard_of(event.account)]
         if self._lost is None:
-            shard.put(self._layout.event_subject(event.account), payload, self._one_done)
+            subject = self._layout.event_subject(event.account).encode()
+            shard.put(subject, payload, self._one_done)
 
     def _one_done(self, error: StoreError | None, _: int) -> None:
         if error is None:

@@ -75,6 +75,10 @@ class NatsKeys:
         """Calls back when a key expires, is deleted or revoked, by whichever node."""
         self._copy.on_end(ended)
 
+    def records(self) -> list[KeyRecord]:
+        """Every live key, as far as this copy shows."""
+        return self._table.all_live(self._register.time.ms)
+
     def key_of(self, place: Place) -> str:
         """The listen key of a random part."""
         return self._table.key_of(*place)

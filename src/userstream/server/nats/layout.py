@@ -14,7 +14,7 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
 VERSION = 1
@@ -160,10 +160,32 @@ async def provide(
     wanted = Layout(settings.prefix, settings.shards, epoch)
     config = _events(wanted, settings, 0)
     first = await js.provide(_marked(config) if moving else config)
-    known = first.config.metadata
+    layout = _known(settings, first.config.metadata, moving=moving)
+    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
+    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
+    await asyncio.gather(*(js.provide(config) for config in configs))
+    return layout
+
+
+async def find(js: JetStream, settings: NatsSettings) -> Layout:
+    """The streams that are there; none is made.
+
+    Raises:
+        InvalidSettings: there are none, or a move into them is not finished.
+        StoreTooNew: a later version made them.
+        StoreUnavailable: NATS does not answer.
+    """
+    try:
+        first = await js.info(f"{settings.prefix}-events-0")
+    except JetStreamRefused:
+        raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
+    return _known(settings, first.config.metadata)
+
+
+def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = False) -> Layout:
     version = known.get(_VERSION, "")
     if not version.isdigit():
-        name = wanted.events(0)
+        name = f"{settings.prefix}-events-0"
         raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
     if int(version) > VERSION:
         raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
@@ -172,11 +194,7 @@ async def provide(
             f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
             "run `userstream move` again"
         )
-    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
-    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
-    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    await asyncio.gather(*(js.provide(config) for config in configs))
-    return layout
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
 
 
 def is_moving(metadata: Mapping[str, str]) -> bool:

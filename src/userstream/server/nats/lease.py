@@ -40,9 +40,9 @@ class Lease:
         self.held = False
         """Whether another process has it, as far as is known."""
 
-    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[str, bytes]:
+    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[bytes, bytes]:
         """What the writer appends every second, and once its term is over."""
-        return self._subject, encode(Tick(term, "" if over else self._owner, floor))
+        return self._subject.encode(), encode(Tick(term, "" if over else self._owner, floor))
 
     async def take(self) -> Term | None:
         """Opens a term, if the shard is given up, or was ours, or its writer is silent.
@@ -63,7 +63,7 @@ class Lease:
         subject, payload = self.tick(tick.term + 1, tick.floor)
         try:
             place = await self._js.append(
-                lambda to: fenced(subject, payload, to, info.state.last_seq)
+                lambda to: fenced(subject, payload, to.encode(), info.state.last_seq)
             )
         except JetStreamRefused:
             return None

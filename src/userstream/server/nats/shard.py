@@ -38,7 +38,7 @@ class _Entry:
 
     __slots__ = ("done", "payload", "subject")
 
-    def __init__(self, subject: str, payload: bytes, done: Done) -> None:
+    def __init__(self, subject: bytes, payload: bytes, done: Done) -> None:
         self.subject = subject
         self.payload = payload
         self.done = done
@@ -71,7 +71,7 @@ class Shard:
         self._lost = lost
         self._sent: deque[_Entry] = deque()
         self._waiting: deque[_Entry] = deque()
-        self._reply, self._token = "", b""
+        self._reply = self._token = b""
         self._flowing = False
         self._trouble = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -106,7 +106,7 @@ class Shard:
         await ended(self._task)
         self._fail(StoreUnavailable("the server stops"))
 
-    def put(self, subject: str, payload: bytes, done: Done) -> None:
+    def put(self, subject: bytes, payload: bytes, done: Done) -> None:
         """Appends behind all that was put before; only while the shard is ``mine``."""
         entry = _Entry(subject, payload, done)
         if self._flowing and len(self._sent) < _IN_FLIGHT and not self._waiting:
@@ -147,20 +147,29 @@ class Shard:
         self._sent.append(entry)
         self._js.link.send(fenced(entry.subject, entry.payload, self._reply, place))
 
-    def _acked(self, message: Message) -> None:
+    def _acked(self, place: int) -> None:
         if not self._flowing:
             return
-        ack = None if message.status else read_ack(message.payload)
-        if ack is None or ack.error is not None or ack.seq != self.base + 1 or not self._sent:
-            if ack is not None and ack.error is not None:
-                _log.info("an append was refused", shard=self.number, why=ack.error.description)
+        if place != self.base + 1 or not self._sent:
             self._troubled()
             return
         entry = self._sent.popleft()
-        self.base, self._moved_s = ack.seq, time.monotonic()
+        self.base, self._moved_s = place, time.monotonic()
         if self._waiting:
             self._send(self._waiting.popleft())
-        entry.done(None, ack.seq)
+        entry.done(None, place)
+
+    def _answered(self, message: Message) -> None:
+        """A refusal, an acknowledgement in another form, or that nobody answers."""
+        if not self._flowing:
+            return
+        ack = None if message.status else read_ack(message.payload)
+        if ack is not None and ack.error is None:
+            self._acked(ack.seq)
+            return
+        if ack is not None and ack.error is not None:
+            _log.info("an append was refused", shard=self.number, why=ack.error.description)
+        self._troubled()
 
     def _troubled(self) -> None:
         self._flowing = False
@@ -169,7 +178,8 @@ class Shard:
     def _flow(self) -> None:
         """Sends what is in flight (again), from the place where the stream is known to be."""
         self._js.link.forget(self._token)
-        self._reply, self._token = self._js.link.inbox(self._acked)
+        reply, self._token = self._js.link.inbox(self._answered, self._acked)
+        self._reply = reply.encode()
         self._trouble.clear()
         self._flowing = True
         again, self._sent = self._sent, deque()
@@ -280,7 +290,7 @@ class Shard:
                 entry = self._sent[0] if self._sent else None
                 if entry is None or kept is None:
                     raise FencedError("another process writes this account now")
-                if (kept.subject, kept.data) != (entry.subject, entry.payload):
+                if (kept.subject.encode(), kept.data) != (entry.subject, entry.payload):
                     raise FencedError("another process writes this account now")
                 self._sent.popleft()
                 self.base, self._moved_s = place, time.monotonic()
