@@ -7,7 +7,7 @@ from __future__ import annotations
 import shutil
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,14 +21,14 @@ Harm = Callable[[Path], None]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an account and a hundred events, as a killed server left it."""
     folder = tmp_path_factory.mktemp("whole") / "data"
     with serving("--bus", f"file:{folder}") as server:
         admin = ("--admin", server.urls["admin"])
         assert run("accounts", "add", "alice", "alicekey", *admin).returncode == 0
         assert run("publish", "-", *admin, text=events("alice", 1, 100)).returncode == 0
-    yield folder
+    return folder
 
 
 def writes(key: bytes, value: bytes) -> Harm:
