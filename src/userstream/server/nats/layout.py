@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from userstream.core.publishing import Appended, Head
-from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
+from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
+from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream, JetStreamRefused
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
+_log = logger("layout")
 VERSION = 1
 _EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
 _MOVING = "userstream-moving"
@@ -28,6 +30,10 @@ class Layout(NamedTuple):
     prefix: str
     shards: int
     epoch: str
+    copies: int = 1
+    """Of each stream, on as many nodes."""
+    batches: bool = False
+    """Whether all of them take atomic batches."""
 
     def shard_of(self, account: str) -> int:
         """Where an account's events lie."""
@@ -40,6 +46,11 @@ class Layout(NamedTuple):
     def heads(self, shard: int) -> str:
         """The stream of a shard's heads."""
         return f"{self.prefix}-heads-{shard}"
+
+    @property
+    def bucket(self) -> str:
+        """The stream of listen keys and accounts, where they are shared."""
+        return f"KV_{self.prefix}-keys"
 
     def event_subject(self, account: str) -> str:
         """Where an account's events are published."""
@@ -160,11 +171,24 @@ async def provide(
     wanted = Layout(settings.prefix, settings.shards, epoch)
     config = _events(wanted, settings, 0)
     first = await js.provide(_marked(config) if moving else config)
-    layout = _known(settings, first.config.metadata, moving=moving)
+    layout = _known(settings, first, moving=moving)
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    await asyncio.gather(*(js.provide(config) for config in configs))
-    return layout
+    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    return layout._replace(batches=await _let_batches(js, layout, made[: layout.shards]))
+
+
+async def _let_batches(js: JetStream, layout: Layout, made: Sequence[StreamInfo]) -> bool:
+    """Whether all streams of events take batches, also those that an earlier version made."""
+    for number, stream in enumerate(made):
+        if not stream.config.allow_atomic:
+            try:
+                await js.change(layout.events(number), _with_batches)
+            except StoreError as e:
+                words = "a stream of an earlier version goes on without batches: allow its update"
+                _log.warning(words, stream=layout.events(number), error=str(e))
+                return False
+    return True
 
 
 async def find(js: JetStream, settings: NatsSettings) -> Layout:
@@ -179,10 +203,11 @@ async def find(js: JetStream, settings: NatsSettings) -> Layout:
         first = await js.info(f"{settings.prefix}-events-0")
     except JetStreamRefused:
         raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
-    return _known(settings, first.config.metadata)
+    return _known(settings, first)
 
 
-def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = False) -> Layout:
+def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -> Layout:
+    known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
         name = f"{settings.prefix}-events-0"
@@ -194,7 +219,8 @@ def _known(settings: NatsSettings, known: Mapping[str, str], *, moving: bool = F
             f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
             "run `userstream move` again"
         )
-    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
+    copies = first.config.num_replicas
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
 
 
 def is_moving(metadata: Mapping[str, str]) -> bool:
@@ -216,6 +242,10 @@ def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
 
 
+def _with_batches(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "allow_atomic": True}
+
+
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
     place = f"{layout.prefix}.%s.{shard}.>"
     return _kept(settings) | {
@@ -223,6 +253,7 @@ def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, 
         "subjects": [place % "in"],
         # Only what is committed comes from here; whoever subscribes to "in" hears all else, too.
         "republish": {"src": place % "in", "dest": place % "live"},
+        "allow_atomic": True,
         "metadata": {
             _EPOCH: layout.epoch,
             _SHARDS: str(layout.shards),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -141,6 +141,27 @@ def fenced(subject: bytes, payload: bytes, reply: bytes, last: int) -> bytes:
         place,
         payload,
     )
+
+
+def batched(messages: Sequence[tuple[bytes, bytes]], reply: bytes, name: bytes, last: int) -> bytes:
+    """Messages (subject, payload) that a stream takes all or none, behind its message ``last``."""
+    if len(messages) == 1:
+        return fenced(*messages[0], reply, last)
+    lines = []
+    for n, (subject, payload) in enumerate(messages, 1):
+        header = b"NATS/1.0\r\nNats-Batch-Id: %b\r\nNats-Batch-Sequence: %d\r\n" % (name, n)
+        to = b""
+        if n == 1:
+            header += b"Nats-Expected-Last-Sequence: %d\r\n" % last
+        if n == len(messages):
+            header += b"Nats-Batch-Commit: 1\r\n"
+            to = reply + b" "
+        size = len(header) + 2
+        lines.append(
+            b"HPUB %b %b%d %d\r\n%b\r\n%b\r\n"
+            % (subject, to, size, size + len(payload), header, payload)
+        )
+    return b"".join(lines)
 
 
 def fenced_by_subject(subject: str, payload: bytes, reply: str, last: int) -> bytes:
