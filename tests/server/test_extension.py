@@ -34,8 +34,10 @@ from userstream.core.client.plan import Plan
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.closing import End
 from userstream.core.limits import Limits
+from userstream.core.session import Input, TextIn
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
+from userstream.server.connection import Connection
 from userstream.venue import Call, Mark
 from userstream.venues import load, names
 from userstream.venues.mexc.push_pb2 import Push
@@ -111,7 +113,10 @@ async def test_keys_that_are_subscribed_to_later() -> None:
             await take(socket, 1)
             await server.publish()
             await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [one], "id": 4}))
-            await take(socket, 1)
+            answer, beat = await take(socket, 2)
+            assert json.loads(answer) == {"result": None, "id": 4}
+            mark = mark_of(server, "binance", beat)
+            assert (mark.kind, mark.seq, mark.prev) == ("us.heartbeat", 2, 2)
             await server.publish()
             (frame,) = await take(socket, 1)
             mark = mark_of(server, "binance", frame)
@@ -178,6 +183,53 @@ async def test_a_heartbeat_says_how_far_the_log_is(venue: str) -> None:
         frame, beat = await take(socket, 2)
         assert mark_of(server, venue, frame).seq == 1
         assert mark_of(server, venue, beat) == Mark(epoch, 1, 1, kind="us.heartbeat")
+
+
+@pytest.mark.parametrize("venue", names())
+async def test_a_new_stream_begins_with_a_heartbeat_so_that_its_first_frame_can_be_missed(
+    venue: str,
+) -> None:
+    async with running() as server:
+        await server.publish()
+        feed = Feed(server.venues[venue], Plan(heartbeat_s=60), half)
+        number = next(a.number for a in feed.handle(inputs.Start(T), 0) if isinstance(a, AskKey))
+        feed.handle(inputs.KeyAnswered(number, Answer(Verdict.GRANTED, "key")), 0)
+        feed.handle(inputs.Opened(1), 0)
+        url = asked(server.url(venue, await server.key(venue)), "us=1&us_heartbeat=60")
+        async with server.open(url) as socket:
+            if server.venues[venue].channels:
+                await subscribe(socket, *MEXC_CHANNELS)
+            (beat,) = await take(socket, 1)
+            mark = mark_of(server, venue, beat)
+            assert mark == Mark(server.epoch(), 1, 1, kind="us.heartbeat")
+            feed.handle(FrameIn(1, beat), 10)
+            await server.publish()
+            await server.publish()
+            _lost, frame = await take(socket, 2)
+            (asks,) = [a for a in feed.handle(FrameIn(1, frame), 20) if isinstance(a, OpenSocket)]
+            assert str(asks.resume) == f"{server.epoch()}:1:9999"
+
+
+async def test_a_stream_that_ends_as_it_is_subscribed_to_says_nothing_of_where_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as server:
+        key = await server.key()
+        handle = Connection.handle
+
+        def end_too(connection: Connection, given: Input) -> None:
+            handle(connection, given)
+            if isinstance(given, TextIn):
+                connection.end(End.SHUTDOWN)
+
+        async with server.open("/binance/ws?us=1") as socket:
+            monkeypatch.setattr(Connection, "handle", end_too)
+            await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [key], "id": 1}))
+            frames, code, _ = await rest_of(socket)
+            assert code == 1001
+            assert [mark.kind for f in frames if (mark := server.venues["binance"].mark(f))] == [
+                "us.end"
+            ]
 
 
 @pytest.mark.parametrize("venue", names())

@@ -8,7 +8,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
-from tests.server.running import MEXC_CHANNELS, Running, subscribe
+from tests.server.running import MEXC_CHANNELS, Running, subscribe, take
 from userstream.venue import Cursor, Mark
 
 
@@ -25,6 +25,10 @@ async def extended(
     async with server.open(asked(server.url(venue, key), wish), **options) as socket:
         if server.venues[venue].channels:
             await subscribe(socket, *MEXC_CHANNELS)
+        if "us_resume" not in wish:
+            (beat,) = await take(socket, 1)
+            mark = mark_of(server, venue, beat)
+            assert (mark.kind, mark.prev) == ("us.heartbeat", mark.seq)
         yield socket
 
 
