@@ -321,3 +321,11 @@ def test_a_line_with_a_byte_changed_gets_an_answer(at: int, byte: int) -> None:
     outcome = ledger().accept(bytes(text), NOW)
     assert isinstance(outcome, Appended | Refused)
     assert json.loads(answers(1, [outcome]))["line"] == 1
+
+
+def test_accounts_of_the_servers_own_are_published_for_by_it_alone() -> None:
+    it = ledger()
+    refused = it.accept(line(1, account="_userstream-probe-1"), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.account) == ("malformed", "_userstream-probe-1")
+    accepted(it, line(1, account="_userstream-probe-1", source="userstream"))

@@ -12,7 +12,7 @@ from unittest import mock
 
 from tests.server.cutting import Rig, rig
 from tests.server.running import Running, metric, running, take
-from tests.server.test_extension import asked, mark_of
+from tests.server.wishing import asked, mark_of
 from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.core.limits import Limits

@@ -25,6 +25,9 @@ from userstream.plain import Order, read
 from userstream.schema import check
 
 VERSION = 1
+RESERVED = "_userstream-"
+"""How accounts of the server's own begin; nobody else can publish for one."""
+RESERVED_SOURCE = "userstream"
 _SOURCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -257,6 +260,9 @@ def _check_line(line: Line) -> Refused | None:
         return Refused(
             "malformed", f"account is {line.account[:70]!r}; allowed is {ACCOUNT.pattern}"
         )
+    if line.account.startswith(RESERVED) and line.source != RESERVED_SOURCE:
+        why = f"account is {line.account!r}; {RESERVED}… is the server's own"
+        return Refused("malformed", why, line.account)
     if line.v != VERSION:
         return Refused("version", f"v is {line.v}; this server knows {VERSION}", line.account)
     if _SOURCE.fullmatch(line.source) is None:

@@ -28,6 +28,7 @@ from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
+from userstream.server.readiness import Readiness
 
 _log = logger("admin")
 _JSON = "application/json"
@@ -64,6 +65,8 @@ class AdminApp:
         token: str,
         backups: Backups,
         more_routes: Sequence[BaseRoute] = (),
+        *,
+        readiness: Readiness,
     ) -> None:
         self._bus = bus
         self._accounts = accounts
@@ -72,7 +75,7 @@ class AdminApp:
         self._limits = limits
         self._backups = backups
         self._token = f"Bearer {token}".encode()
-        self.ready = False
+        self._readiness = readiness
         guarded = self._guarded
         publishing = Publishing(bus, limits, metrics)
         self.app = Starlette(
@@ -84,6 +87,7 @@ class AdminApp:
                 Route("/_events", guarded(self._history)),
                 Route("/_accounts", guarded(self._list)),
                 Route("/_accounts", guarded(self._add), methods=["POST"]),
+                Route("/_listen_keys/{account}", guarded(self._end_keys), methods=["DELETE"]),
                 Route("/_backup", guarded(self._backup), methods=["POST"]),
                 Route("/_accounts/{name}", guarded(self._revoke), methods=["DELETE"]),
                 *(_GuardedRoute(route, self._token) for route in more_routes),
@@ -111,12 +115,15 @@ class AdminApp:
         return _json({"live": True})
 
     async def _ready(self, _: Request) -> Response:
-        return _json({"ready": self.ready}, 200 if self.ready else 503)
+        shown = self._readiness.shown()
+        return _json(shown, 200 if shown["ready"] else 503)
 
     async def _metrics_text(self, _: Request) -> Response:
         self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.refusing.set(self._bus.refusing)
+        for stream, part in self._bus.fullness().items():
+            self._metrics.full.labels(stream).set(round(part, 4))
         self._metrics.window.clear()
         for account, seconds in self._bus.short_windows().items():
             self._metrics.window.labels(account).set(round(seconds, 3))
@@ -148,6 +155,16 @@ class AdminApp:
         gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
+
+    async def _end_keys(self, request: Request) -> Response:
+        account = request.path_params["account"]
+        api_key = request.query_params.get("api_key", "")
+        if ACCOUNT.fullmatch(account) is None or not api_key:
+            raise InvalidSettings(
+                "/_listen_keys/ACCOUNT?api_key=NAME is needed, NAME as the verifier has it"
+            )
+        count = await self._keys.revoke(account, [api_key])
+        return _json({"account": account, "listen_keys_ended": count})
 
     async def _backup(self, request: Request) -> Response:
         target = await self._read(request, Target, '{"folder":…}')

@@ -71,6 +71,18 @@ class Bus(Log, Protocol):
         """Whether nothing at all can be appended now: it is no use to read a request."""
         ...
 
+    async def mend(self) -> None:
+        """Tries, after a refusal, whether commits are taken again, where that does not show."""
+        ...
+
+    async def retire(self) -> None:
+        """Leaves writing to other processes, at once, where there can be some."""
+        ...
+
+    def fullness(self) -> Mapping[str, float]:
+        """The part of its bound that each stream of the log holds, where it has one."""
+        ...
+
     def submission(self) -> Submission:
         """A publishing request, whose lines are handed to ``append`` in order."""
         ...

@@ -5,6 +5,7 @@ Nothing is shown to a subscriber, and no line is acknowledged, before its commit
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from userstream.server.committer import Committer
 from userstream.server.logs import logger
 from userstream.server.pages import PAGE, Pages
 from userstream.server.records import (
+    NOTHING_KEY,
     PictureRecord,
     checkpoint_key,
     decode,
@@ -87,6 +89,18 @@ class LocalBus:
     def unwritable(self) -> bool:
         """Never: only a try tells whether a store takes something again."""
         return False
+
+    async def mend(self) -> None:
+        """Commits something of no consequence."""
+        with contextlib.suppress(StoreError):
+            await self._committer.write([], [NOTHING_KEY])
+
+    async def retire(self) -> None:
+        """No other process could write."""
+
+    def fullness(self) -> Mapping[str, float]:
+        """None: a folder ends where its disk does."""
+        return {}
 
     def submission(self) -> Submission:
         """A publishing request."""

@@ -16,6 +16,8 @@ from userstream.errors import StoreDamaged, StoreTooNew
 from userstream.events import AccountSnapshot, Event
 
 RUN_KEY: Final = b"r"
+NOTHING_KEY: Final = b"n"
+"""Never holds anything: its deletion is a commit that changes nothing."""
 ACCOUNTS: Final = (b"a\0", b"a\1")
 LISTEN_KEYS: Final = (b"k\0", b"k\1")
 HEADS: Final = (b"h\0", b"h\1")

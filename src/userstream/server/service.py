@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import gc
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -39,6 +38,8 @@ from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
 from userstream.server.parts import Parts
 from userstream.server.ports import bound, tls_of, url_of
+from userstream.server.probe import Probe, probe_account
+from userstream.server.readiness import Readiness
 from userstream.server.rest import RestApp
 from userstream.server.settings import (
     Settings,
@@ -47,6 +48,7 @@ from userstream.server.settings import (
     key_secret_file,
     on_nats,
 )
+from userstream.signals import Stopped
 from userstream.venue import Venue
 
 _log = logger("service")
@@ -84,11 +86,12 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._admin.ready = False
+        self.readiness.drain()
+        await asyncio.gather(self.bus.retire(), asyncio.sleep(self.settings.drain_wait_s))
         await self._exits.aclose()
         _log.info("stopped")
 
-    async def run(self, stopped: Callable[[], Awaitable[object]]) -> None:
+    async def run(self, stopped: Stopped) -> None:
         """Serves until ``stopped`` returns; the process is this server's from here on."""
         # What is here now stays: collections need not look at it, and need not come so often.
         gc.collect()
@@ -121,6 +124,8 @@ class Service:
             limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
             await exits.enter_async_context(self._shared.rates(limiters))
         rest = self._rest_app(gates)
+        self.readiness = self._readiness_of(sockets["admin"])
+        exits.push_async_callback(self.readiness.close)
         self._admin = self._admin_app(
             Backups(folder_of(settings), folder.store, committer, on_nats=on_nats(settings))
         )
@@ -159,13 +164,21 @@ class Service:
             bus.start()
             return bus
         # Whoever comes after this process at its place need not wait until its lease is over.
-        owner = f"{socket.gethostname()}:{admin.getsockname()[1]}"
+        owner = _place(admin)
         address = read_address(settings.bus, settings.nats)
         entropy = secrets.token_bytes(ENTROPY_BYTES)
         return await NatsBus.open(
             address, settings.nats, owner, self.clock, limits, entropy,
             writes="writer" in settings.roles,
         )  # fmt: skip
+
+    def _readiness_of(self, admin: socket.socket) -> Readiness:
+        probe = None
+        if on_nats(self.settings):
+            probe = Probe(self.bus, probe_account(_place(admin)), self.clock, self.metrics)
+        shared = self._shared
+        down = (lambda: False) if shared is None else (lambda: shared.register.down)
+        return Readiness(self.bus, probe, down, self.settings.roles)
 
     async def _listen(
         self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
@@ -182,7 +195,7 @@ class Service:
     def _ready(self, sockets: Mapping[str, socket.socket], *, secure: bool) -> None:
         for name, sock in sockets.items():
             self.urls[name] = url_of(name, sock, secure=secure)
-        self._admin.ready = True
+        self.readiness.begin()
         _log.info(
             "serving",
             roles=",".join(self.settings.roles),
@@ -227,19 +240,13 @@ class Service:
             self._token,
             backups,
             self._parts.admin_routes,
+            readiness=self.readiness,
         )
 
 
-def until_signalled() -> Callable[[], Awaitable[object]]:
-    """Waits for SIGTERM or SIGINT, also for one that comes before the wait does.
-
-    Called before the start, so that a stop in the middle of it is graceful too.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop.wait
+def _place(admin: socket.socket) -> str:
+    """What names this process among others, also after a restart."""
+    return f"{socket.gethostname()}:{admin.getsockname()[1]}"
 
 
 def _shared_secret(file: Path) -> bytes:

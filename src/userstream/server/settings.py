@@ -56,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A file with the admin token on its first line, instead of ``admin_token``."""
     bus: str = "file:userstream-data"
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
-    roles: tuple[str, ...] = ROLES
+    roles: tuple[str, ...] = ("rest", "stream", "writer")
     """What this process does, on a NATS: ``rest`` opens the REST port, ``stream`` the stream port,
     ``writer`` takes shards that nobody writes. Every process has the admin port."""
     keys: str = "file:userstream-data"
@@ -81,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prove that it read. It may get events twice, which no venue's protocol does."""
     lenient_ws: bool = False
     """Whether a stream on an unknown listen key is accepted and stays silent."""
+    drain_wait_s: float = 0.0
+    """Between "not ready" and the first stream that a graceful stop ends: balancers notice."""
     log: Literal["json", "text"] = "json"
     clock_speed: float = 1.0
     """Sandbox only: how many seconds pass in one."""
@@ -125,6 +127,8 @@ def load_settings(
         raise InvalidSettings(
             f"clock_speed is {settings.clock_speed}; allowed is above 0, up to {MAX_CLOCK_SPEED}"
         )
+    if not 0 <= settings.drain_wait_s < math.inf:
+        raise InvalidSettings(f"drain_wait_s is {settings.drain_wait_s}; allowed is 0 or more")
     _check_roles(settings)
     _check_limits(settings.limits)
     return settings

@@ -38,7 +38,7 @@ async def reading(place: OnNats, limits: Limits = LIMITS) -> AsyncIterator[Opene
 
 def channel_of(it: Opened) -> Channel:
     bus = nats_of(it)
-    return bus._appends._channels[bus._layout.shard_of("alice")]
+    return bus._appends._handover.channels[bus._layout.shard_of("alice")]
 
 
 async def test_many_batches_are_under_way_and_come_in_order(nats_node: Nodes) -> None:
@@ -205,7 +205,7 @@ async def _silent(*_: object) -> None:
 async def test_a_writer_that_was_replaced_refuses_nothing_for_good(nats_node: Nodes) -> None:
     async with Beside(nats_node).open() as it:
         await it.publish([1, 2])
-        writers = nats_of(it)._appends.writers
+        writers = nats_of(it)._appends._handover.writers
         with mock.patch.object(writers, "term", return_value=9):
             outcomes = await it.send(numbered(3), numbered(9, prev_n=7))
         assert codes(outcomes) == ["Appended", "unavailable"]

@@ -19,14 +19,14 @@ from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
-from userstream.server.nats.channel import Channel, Handed
+from userstream.server.nats.fullness import Fullness
+from userstream.server.nats.handover import Handover
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.intake import Intake
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
-from userstream.server.nats.writers import Writers
 from userstream.server.tasks import ended
 
 _log = logger("bus")
@@ -44,15 +44,9 @@ class Appends:
     """
 
     def __init__(
-        self,
-        js: JetStream,
-        layout: Layout,
-        owner: str,
-        clock: Clock,
-        limits: Limits,
-        *,
+        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits, *,
         writes: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._js = js
         self._layout = layout
         self._clock = clock
@@ -64,12 +58,10 @@ class Appends:
             Shard(n, layout, js, owner, limits.append_wait_s, self._opened, self._lost)
             for n in range(layout.shards)
         ]
+        streams = [name(n) for name in (layout.events, layout.heads) for n in range(layout.shards)]
+        self.fullness = Fullness(js, [*streams, layout.bucket])
         self._intake = Intake(js.link, layout, self)
-        self.writers = Writers(js.link, layout)
-        self._channels = [
-            Channel(n, layout, js.link, self.writers, limits.append_wait_s)
-            for n in range(layout.shards)
-        ]
+        self._handover = Handover(js.link, layout, limits.append_wait_s)
         self._jobs: deque[Job] = deque()
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
         self._routes: dict[str, tuple[Shard, bytes]] = {}
@@ -80,7 +72,8 @@ class Appends:
     async def start(self) -> None:
         """Begins to write; returns when it is known who writes which shard."""
         self._task = asyncio.get_running_loop().create_task(self._run())
-        self.writers.start()
+        self._handover.writers.start()
+        self.fullness.start()
         if not self._writes:
             return
         self._heads.start()
@@ -91,16 +84,19 @@ class Appends:
                 for shard in self.shards:
                     await shard.asked.wait()
 
-    async def close(self) -> None:
-        """Gives the shards up."""
+    async def retire(self) -> None:
+        """Gives the shards up; from then on lines go to whoever takes them."""
         for shard in self.shards:
             self._intake.lost(shard)
         await asyncio.gather(*(shard.close() for shard in self.shards))
+
+    async def close(self) -> None:
+        """Gives the shards up, and hands nothing over any more."""
+        await self.retire()
+        await self.fullness.close()
         await ended(self._task)
         await self._intake.close()
-        for channel in self._channels:
-            channel.close()
-        self.writers.stop()
+        self._handover.close()
         await self._heads.close()
 
     def submission(self) -> Submission:
@@ -126,8 +122,7 @@ class Appends:
 
     def unwritten(self) -> Collection[int]:
         """Shards without a writer now, as far as is known."""
-        lost = {s.number for s in self.shards if s.term and not (s.mine or s.held)}
-        return lost.union(n for n in self.writers.missing() if not self.shards[n].mine)
+        return [n for n in self._handover.writers.missing() if not self.shards[n].mine]
 
     def _queue(self, job: Job) -> Ticket:
         self.pending_bytes += job.size
@@ -203,7 +198,7 @@ class Appends:
             if isinstance(outcome, Appended):
                 self._put(job, i, outcome)
             elif outcome is _UNDER_WAY:
-                self._hand_over(job, i, job.accounts[i] or "")
+                self._handover.put(job, i, partial(self._told, job, i))
             elif isinstance(outcome, Refused):
                 self._settled(job)
             else:
@@ -223,11 +218,6 @@ class Appends:
             return job.submission.accept(line, number, now_ms)
         return job.submission.blocking(line, number) or _UNDER_WAY
 
-    def _hand_over(self, job: Job, i: int, account: str) -> None:
-        channel = self._channels[self._layout.shard_of(account)]
-        done = partial(self._told, job, i)
-        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], done))
-
     def _told(self, job: Job, i: int, outcome: Outcome) -> None:
         job.ticket.outcomes[i] = outcome
         if isinstance(outcome, Refused) and outcome.code != "blocked_by":
@@ -244,6 +234,11 @@ class Appends:
             self._settled(job)
             return
         shard, subject = self._route(account)
+        if not self.fullness.takes(shard.stream, len(payload)):
+            why = Refused("unavailable", f"not stored: {shard.stream} is full", account)
+            self._undo(job, i, account, why)
+            self._settled(job)
+            return
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 
     def _done(

@@ -120,6 +120,17 @@ class NatsBus:
         """None: a full stream refuses, and drops nothing before its time."""
         return {}
 
+    def fullness(self) -> Mapping[str, float]:
+        """The part of its bound that each stream holds."""
+        return self._appends.fullness.parts()
+
+    async def mend(self) -> None:
+        """Nothing need be tried: ticks are."""
+
+    async def retire(self) -> None:
+        """Gives the shards up; lines go to whoever takes them."""
+        await self._appends.retire()
+
     # ── appending ───────────────────────────────────────────────────────────────────────────────
 
     @property

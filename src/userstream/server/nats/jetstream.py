@@ -59,6 +59,7 @@ class _State(msgspec.Struct, frozen=True):
 class _Config(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
     num_replicas: int = 1
+    max_bytes: int = -1
     allow_atomic: bool = False
 
 

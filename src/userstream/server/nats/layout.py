@@ -47,6 +47,11 @@ class Layout(NamedTuple):
         """The stream of a shard's heads."""
         return f"{self.prefix}-heads-{shard}"
 
+    @property
+    def bucket(self) -> str:
+        """The stream of listen keys and accounts, where they are shared."""
+        return f"KV_{self.prefix}-keys"
+
     def event_subject(self, account: str) -> str:
         """Where an account's events are published."""
         return f"{self.prefix}.in.{self.shard_of(account)}.{account}"

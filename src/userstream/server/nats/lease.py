@@ -40,8 +40,6 @@ class Lease:
         self._owner = owner
         self._stride = stride
         self._seen: tuple[int, float] | None = None
-        self.held = False
-        """Whether another process has it, as far as is known."""
 
     def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[bytes, bytes]:
         """What the writer appends every second, and once its term is over."""
@@ -57,11 +55,10 @@ class Lease:
             info = await self._js.info(self._stream)
             last = await self._js.get(self._stream, last_by_subj=self._subject)
         except StoreUnavailable:
-            self._seen, self.held = None, False  # its writer may have been as cut off as this one
+            self._seen = None  # its writer may have been as cut off as this one
             raise
         tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
-        self.held = tick.owner not in ("", self._owner) and not self._silent(last)
-        if self.held:
+        if tick.owner not in ("", self._owner) and not self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.

@@ -223,9 +223,12 @@ class Link(asyncio.Protocol):
             transport = self._transport = upgraded
         hello = HELLO | {"tls_required": tls is not None} | self._address.proof(info.nonce)
         self._greeting = loop.create_future()
-        lines = [b"SUB %b %d\r\n" % (s.encode(), sid) for sid, (s, _) in self._handlers.items()]
-        transport.write(b"CONNECT %b\r\n%bPING\r\n" % (msgspec.json.encode(hello), b"".join(lines)))
+        transport.write(b"CONNECT %b\r\nPING\r\n" % msgspec.json.encode(hello))
         await self._greeting  # its pong: we are in
+        # Not before: a server takes a while for 100,000 of them, and whatever is asked after them
+        # it answers after them.
+        lines = [b"SUB %b %d\r\n" % (s.encode(), sid) for sid, (s, _) in self._handlers.items()]
+        transport.write(b"".join(lines))
         self.info, self.connected = info, True
         for up in self.on_up:
             up()

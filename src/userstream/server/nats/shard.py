@@ -69,11 +69,6 @@ class Shard:
         js.link.on_down.append(self._troubled)
 
     @property
-    def held(self) -> bool:
-        """Whether another process writes it, as far as is known."""
-        return self._lease.held
-
-    @property
     def base(self) -> int:
         """The last place in the stream that is known to be taken by us."""
         return self._flow.base
@@ -84,7 +79,8 @@ class Shard:
 
     async def close(self) -> None:
         """Waits for what is in flight, for a while, and gives the shard up."""
-        self._js.link.on_down.remove(self._troubled)
+        if self._troubled in self._js.link.on_down:
+            self._js.link.on_down.remove(self._troubled)
         if self.mine:
             given: asyncio.Event = asyncio.Event()
             self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
