@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
-import pytest
+from tests.able import refused
 
 
 def _ip(*arguments: str) -> str:
@@ -62,13 +62,13 @@ class Blackhole:
 def blackhole() -> Iterator[Blackhole]:
     """A namespace; where none can be made, the test is skipped."""
     if shutil.which("ip") is None:
-        pytest.skip("there is no ip (iproute2) here")
+        refused("there is no ip (iproute2) here")
     made = Blackhole()
     try:
         try:
             made.make()
         except OSError as e:
-            pytest.skip(f"no network namespace can be made: {e}")
+            refused(f"no network namespace can be made: {e}")
         yield made
     finally:
         made.remove()
