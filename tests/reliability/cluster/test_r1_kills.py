@@ -17,8 +17,7 @@ async def test_r1_the_process_is_killed_under_load(tmp_path: Path, nats_cluster:
     epochs = set()
     async with ClusterHome(tmp_path, nats_cluster) as home:
         exchange = await home.open(names(40))
-        for at, name in enumerate(exchange.accounts):
-            home.follow(name, ("binance", "bhex", "spacedex")[at % 3])
+        home.follow_all()
         await home.all_live()
         async with exchange.load(500):
             for _ in range(KILLS):

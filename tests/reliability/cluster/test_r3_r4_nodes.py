@@ -32,8 +32,7 @@ async def test_r3_the_leader_of_a_stream_goes_three_times(
     stalls = []
     async with ClusterHome(tmp_path, nats_cluster) as home:
         exchange = await home.open(names(20))
-        for at, name in enumerate(exchange.accounts):
-            home.follow(name, ("binance", "bhex", "spacedex")[at % 3])
+        home.follow_all()
         await home.all_live()
         async with exchange.load(500):
             for _ in range(3):
@@ -54,8 +53,7 @@ async def test_r4_without_a_quorum_nothing_is_acknowledged_and_streams_stay(
 ) -> None:
     async with ClusterHome(tmp_path, nats_cluster, append_wait_s=3) as home:
         exchange = await home.open(names(10))
-        for name in exchange.accounts:
-            home.follow(name)
+        home.follow_all()
         await home.all_live()
         async with exchange.load(500):
             await stall_s(exchange)

