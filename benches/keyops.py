@@ -38,8 +38,8 @@ async def rate(act: Callable[[int], Awaitable[object]], seconds: float, at_once:
     return done / (time.perf_counter() - began)
 
 
-async def measure(name: str, backend: Backend, seconds: float) -> None:
-    """Prints one line."""
+async def measure(backend: Backend, seconds: float) -> dict[str, float]:
+    """How many operations a second, each alone and with many in flight."""
     names = tuple(f"u{n}" for n in range(ACCOUNTS))
     async with backend.nodes(2, accounts=()) as (a, b):
         await asyncio.gather(*(a.accounts.add(n, f"{n}key", None) for n in names))
@@ -68,11 +68,11 @@ async def measure(name: str, backend: Backend, seconds: float) -> None:
         renews = await rate(renew, seconds, IN_FLIGHT)
         finds = await rate(elsewhere, seconds / 3, 1)
         pair = await rate(lambda n: across(a, b, identities[n % ACCOUNTS]), seconds / 3, 1)
-    print(
-        f"{name:34} create {alone:7,.0f} alone {creates:8,.0f}   renew {renew_alone:7,.0f} alone "
-        f"{renews:8,.0f}   find {finds:9,.0f}   POST on A, find on B {pair:6,.0f} pairs",
-        flush=True,
-    )
+    found = {
+        "create_alone": alone, "create": creates, "renew_alone": renew_alone, "renew": renews,
+        "find": finds, "across": pair,
+    }  # fmt: skip
+    return {name: round(value) for name, value in found.items()}
 
 
 async def look(node: Node, issued: Issued) -> None:
@@ -93,14 +93,24 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     seconds = parser.parse_args().seconds
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(measure("memory", Embedded(None), seconds))
-        asyncio.run(measure("folder", Embedded(Path(folder) / "data"), seconds))
+        _show("memory", Embedded(None), seconds)
+        _show("folder", Embedded(Path(folder) / "data"), seconds)
         for nodes, sync in ((1, "always"), (1, "2m"), (3, "always"), (3, "2m")):
             place = Path(folder) / f"{nodes}-{sync}"
             started = one_node(place, sync=sync) if nodes == 1 else cluster(place, sync=sync)
             with running(started) as nats:
                 name = f"NATS R{nodes}, sync_interval {sync}"
-                asyncio.run(measure(name, OnNats(nats.url, nodes), seconds))
+                _show(name, OnNats(nats.url, nodes), seconds)
+
+
+def _show(name: str, backend: Backend, seconds: float) -> None:
+    r = asyncio.run(measure(backend, seconds))
+    print(
+        f"{name:34} create {r['create_alone']:7,} alone {r['create']:8,}   "
+        f"renew {r['renew_alone']:7,} alone {r['renew']:8,}   find {r['find']:9,}   "
+        f"POST on A, find on B {r['across']:6,} pairs",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from tests.server.nats.servers import Nodes
+
 from benches.process import Failed
 
 TOKEN = "bench"
+COMMAND = [str(Path(sys.executable).parent / "userstream"), "serve", "--config"]
+NATS_SHARDS, NATS_SHARD_BYTES = 16, 96 << 20
+"""As by default, but less of the disk is set aside."""
 _AT_ONCE = 20
 _CALLS_AN_ADDRESS = 1_000  # the venue allows 1,200 a minute
 _SETTINGS = """\
@@ -26,12 +32,26 @@ connects_per_ip = 1000000
 """
 
 
-def write_settings(folder: Path, port: int) -> Path:
-    """The settings file: limits per address raised, nothing else."""
+_ON_NATS = """
+[nats]
+replicas = {replicas}
+shards = {shards}
+max_bytes = {max_bytes}
+"""
+
+
+def write_settings(
+    folder: Path, port: int, nats: Nodes | None = None, secret: Path | None = None
+) -> Path:
+    """The settings file: limits per address raised, and which NATS, where it is one."""
     path = folder / "userstream.toml"
-    path.write_text(
-        _SETTINGS.format(rest=rest_port(port), stream=port, admin=admin_port(port), token=TOKEN)
-    )
+    text = _SETTINGS.format(rest=rest_port(port), stream=port, admin=admin_port(port), token=TOKEN)
+    if nats is not None:
+        table = _ON_NATS.format(
+            replicas=nats.replicas, shards=NATS_SHARDS, max_bytes=NATS_SHARD_BYTES
+        )
+        text = f'bus = "{nats.url}"\nkeys = "nats:{secret}"\n{text}{table}'
+    path.write_text(text)
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def launch(peer: Peer, port: int, page: Path, scratch: Path, data: Path) -> Laun
     """How a peer is started."""
     if peer.is_ours:
         settings = ours.write_settings(scratch, port)
-        command = [str(Path(sys.executable).parent / "userstream"), "serve", "--config"]
+        command = ours.COMMAND
         if peer.bus == "memory:":
             env = {"USERSTREAM_PURE": "1"} if peer.pure else {}
             return Launch([*command, str(settings), "--bus", "memory:"], env)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-SERVER_CORE, LOAD_CORE = 0, 1
+SERVER_CORE, LOAD_CORE, ANY_CORE = 0, 1, "0,1"
 
 
 class Failed(Exception):
@@ -18,13 +18,13 @@ class Failed(Exception):
 
 
 def start(
-    core: int,
+    core: int | str,
     command: Sequence[str],
     log: IO[bytes],
     env: Mapping[str, str] | None = None,
     errors: IO[bytes] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Starts a program on one core; ``errors`` go into the log where nothing else is said."""
+    """Starts a program on one core or on some; ``errors`` go into the log if not said otherwise."""
     return subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         stdout=log,

@@ -5,21 +5,25 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import logging
 import os
 import platform
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benches import tools
 from benches.clientreport import client_tables, write_client_report
 from benches.clients import CLIENTS, measured
+from benches.cluster import PLACES, cluster_phases
+from benches.clusterreport import cluster_tables, write_cluster_report
 from benches.peers import PEERS
 from benches.process import Failed
 from benches.report import table, write_report
 from benches.trial import Row, Trial, phases
+from userstream.server.logs import configure
 
 RESULTS = tools.HERE / "results"
 
@@ -27,6 +31,7 @@ RESULTS = tools.HERE / "results"
 def main() -> int:
     """Runs, stores the rows, writes the report."""
     asked = _arguments()
+    configure(json=False, level=logging.ERROR)
     try:
         _check_machine()
         if not asked.clients:
@@ -39,21 +44,41 @@ def main() -> int:
     if asked.json:
         print("\n".join(json.dumps(row) for row in rows))
     else:
-        print(client_tables(rows) if asked.clients else table(rows))
+        print(_shown(asked)[1](rows))
     if asked.report:
-        (write_client_report if asked.clients else write_report)(rows)
+        _shown(asked)[2](rows)
     return 0
+
+
+_Shown = tuple[list[str], Callable[[list[Row]], str], Callable[[list[Row]], None]]
+
+
+def _shown(asked: argparse.Namespace) -> _Shown:
+    """What is measured, in which tables it is shown, and what writes the report."""
+    if asked.clients:
+        return list(CLIENTS), client_tables, write_client_report
+    if asked.cluster:
+        return list(PLACES), cluster_tables, write_cluster_report
+    return list(PEERS), table, write_report
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    shown = f"of {', '.join(PEERS)}; with --clients of {', '.join(CLIENTS)}"
+    shown = (
+        f"of {', '.join(PEERS)}; with --clients of {', '.join(CLIENTS)}; "
+        f"with --cluster of {', '.join(PLACES)}"
+    )
     parser.add_argument("peers", nargs="*", help=shown)
-    parser.add_argument("--clients", action="store_true", help="clients instead of servers")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--clients", action="store_true", help="clients instead of servers")
+    which.add_argument("--cluster", action="store_true", help="the bus on NATS, and embedded")
     parser.add_argument("--quick", action="store_true", help="one short repetition, no idle round")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.5, help="of each measurement")
     parser.add_argument("--connections", type=int, default=1000)
+    parser.add_argument(
+        "--herd", type=int, default=10_000, help="with --cluster: sockets of the node that is lost"
+    )
     parser.add_argument("--rates", type=int, nargs="*", help="events a second")
     parser.add_argument("--no-idle", action="store_true", help="leave out memory after pings")
     parser.add_argument("--data", type=Path, default=tools.BUILD, help="folder of the durable bus")
@@ -61,14 +86,17 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--no-store", action="store_true", help="keep no results file")
     parser.add_argument("--report", action="store_true", help="write docs/performance.md anew")
     asked = parser.parse_args()
-    known = list(CLIENTS if asked.clients else PEERS)
+    known = _shown(asked)[0]
     unknown = set(asked.peers) - set(known)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; peers are {', '.join(known)}")
     if asked.rates is None:
-        asked.rates = [1_000, 5_000] if asked.clients else [5_000, 20_000]
+        asked.rates = [5_000, 20_000]
+        if asked.clients or asked.cluster:
+            asked.rates = [1_000, 5_000]
     if asked.quick:
         asked.repetitions, asked.seconds, asked.no_idle = 1, 1.0, True
+        asked.herd = min(asked.herd, 1_000)
     asked.peers = asked.peers or known
     return asked
 
@@ -115,6 +143,12 @@ def _phases(name: str, asked: argparse.Namespace, *, idle: bool) -> Iterator[Row
     if asked.clients:
         for venue in CLIENTS[name].venues:
             yield from measured(CLIENTS[name], venue, asked.seconds, asked.rates)
+        return
+    if asked.cluster:
+        place, data = PLACES[name], asked.data
+        yield from cluster_phases(
+            place, data, asked.seconds, asked.rates, asked.connections, asked.herd
+        )
         return
     with Trial(PEERS[name], asked.connections, asked.data) as trial:
         for row in phases(trial, asked.seconds, asked.rates, idle=idle):

@@ -60,29 +60,47 @@ class Trial:
         shutil.rmtree(self._data, ignore_errors=True)
 
     def _start(
-        self, core: int, command: list[str], env: dict[str, str] | None = None
+        self, core: int | str, command: list[str], env: dict[str, str] | None = None
     ) -> subprocess.Popen[bytes]:
         process = start(core, command, self._out, env)
         self._started.append(process)
         return process
 
-    def connect(self) -> Row:
-        """Starts the server and opens every connection."""
+    def serve(self) -> None:
+        """Starts the server; it is the one of which CPU time and memory are told."""
         how = launch(self.peer, self.port, self.page.path, self._scratch, self._data)
         self.server = self._start(SERVER_CORE, how.command, how.env)
         for port in (self.port, self.port + 1000):
             await_port(port, self.server, self._log)
-        time.sleep(0.5)
-        self._empty_kib = pss_kib(self.server)
-        command = [tools.program("load"), "--page", str(self.page.path), "--port", str(self.port)]
+
+    @property
+    def publish_port(self) -> int:
+        """Where events are published."""
+        return self.port + 1000
+
+    def used(self) -> dict[str, float]:
+        """CPU seconds so far of what the server needs besides itself, by name."""
+        return {}
+
+    def dialing(self, page: Page, port: int) -> list[str]:
+        """The program that opens every connection, at that port."""
+        command = [tools.program("load"), "--page", str(page.path), "--port", str(port)]
         command += ["--connections", str(self.connections)]
         if self.peer.is_ours:
-            paths = self._scratch / "paths"
-            ours.make_accounts(self.port, self.connections)
-            ours.make_listen_keys(self.port, self.connections, paths)
-            command += ["--paths", str(paths)]
+            command += ["--paths", str(self._scratch / "paths")]
         elif self.peer.kind == "nats":
             command += ["--path", "/", "--nats", "1"]
+        return command
+
+    def connect(self) -> Row:
+        """Starts the server and opens every connection."""
+        self.serve()
+        time.sleep(0.5)
+        self._empty_kib = pss_kib(self.server)
+        if self.peer.is_ours:
+            ours.make_accounts(self.port, self.connections)
+            ours.make_listen_keys(self.port, self.connections, self._scratch / "paths")
+        command = self.dialing(self.page, self.port)
         time.sleep(0.3)
         self._keyed_kib = pss_kib(self.server)
         before = cpu_s(self.server)
@@ -118,7 +136,7 @@ class Trial:
     def start_publisher(self) -> None:
         """Starts the publisher; it does nothing yet."""
         command = [tools.program("publish"), "--page", str(self.page.path)]
-        command += ["--port", str(self.port + 1000), "--kind", self.peer.kind]
+        command += ["--port", str(self.publish_port), "--kind", self.peer.kind]
         command += ["--accounts", str(self.connections), "--token", ours.TOKEN]
         self._publisher = self._start(LOAD_CORE, command)
         time.sleep(0.3)
@@ -132,18 +150,20 @@ class Trial:
         time.sleep(1.0)
         page.clear()
         page[Slot.RECORDING] = int(mode is Mode.PACED)
+        others = self.used()
         events, used, at = page[slot], cpu_s(self.server), time.monotonic()
         time.sleep(seconds)
         events, used, took = (
             page[slot] - events, cpu_s(self.server) - used, time.monotonic() - at,
         )  # fmt: skip
+        others = {part: now - others[part] for part, now in self.used().items()}
         page[Slot.RECORDING] = 0
         row: Row = {
             "events": events,
             "per_s": round(events / took),
             "per_cpu_s": round(events / max(used, 1e-9)),
             "server_core": round(used / took, 3),
-        }
+        } | {f"{part}_us": round(s / max(events, 1) * 1e6, 2) for part, s in others.items()}
         if mode is Mode.PACED:
             row |= page.quantiles()
             row["rate_ok"] = abs(row["per_s"] / rate - 1) < 0.02

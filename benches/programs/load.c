@@ -18,7 +18,7 @@ typedef struct { int fd; uint8_t state, kept; uint64_t left; char tail[140]; } c
 
 static volatile uint64_t *P, *H;
 static conn_t *C;
-static int total, width = 64, sources = 4, port, nats, ep, opened, inflight;
+static int total, again, width = 64, sources = 4, port, nats, ep, opened, inflight;
 static const char *path = "/ws/%06d", *page, *paths;
 static char (*names)[128];
 static uint64_t started, received;
@@ -55,7 +55,9 @@ static void open_now(conn_t *c) {
 
 static void dead(conn_t *c, const char *why) {
     if (c->state != OPEN) { inflight--; if (++P[FAILED] < 4) fprintf(stderr, "load: refused: %.200s\n", why); }
+    int refused = c->state != OPEN;
     P[LOST_SOCKETS]++; c->state = DEAD; close(c->fd);
+    if (refused && again) { c->state = CONNECTING; dial((int)(c - C)); }
 }
 
 static void upgrade(conn_t *c, int i) {
@@ -162,6 +164,8 @@ int main(int argc, char **argv) {
         else if (!strcmp(k, "--paths")) paths = v;
         else if (!strcmp(k, "--path")) path = v;
         else if (!strcmp(k, "--nats")) nats = atoi(v);
+        else if (!strcmp(k, "--width")) width = atoi(v);
+        else if (!strcmp(k, "--again")) again = atoi(v); /* whether who is refused dials again */
     }
     prctl(PR_SET_TIMERSLACK, 1);
     struct rlimit most;

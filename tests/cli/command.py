@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 BIN = Path(sys.executable).parent
+COMMAND = (str(BIN / "userstream"),)
 TOKEN = "token-of-the-tests"
 FREE = ("--rest", "127.0.0.1:0", "--stream", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 ENVIRONMENT = {
@@ -29,8 +30,8 @@ ENVIRONMENT = {
 def run(*arguments: str, text: str = "", env: dict[str, str] | None = None, cwd: Any = None) -> Any:
     """Runs a command to its end."""
     return subprocess.run(
-        [str(BIN / "userstream"), *arguments], input=text, capture_output=True, text=True,
-        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=30, check=False,
+        [*COMMAND, *arguments], input=text, capture_output=True, text=True,
+        env=ENVIRONMENT | (env or {}), cwd=cwd, timeout=60, check=False,
     )  # fmt: skip
 
 
@@ -47,7 +48,10 @@ class Process(NamedTuple):
         return self.popen.wait(20)
 
 
-def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None = None) -> Process:
+def started(
+    *arguments: str, env: dict[str, str] | None = None, log: Path | None = None,
+    program: Sequence[str] = COMMAND,
+) -> Process:  # fmt: skip
     """``userstream serve`` on free ports, once it is ready; what it says goes to ``log``.
 
     Without one it goes to a pipe, which a server that says much would fill.
@@ -58,14 +62,14 @@ def started(*arguments: str, env: dict[str, str] | None = None, log: Path | None
         if told is not None:
             told.seek(0, os.SEEK_END)
         popen = subprocess.Popen(
-            [str(BIN / "userstream"), "serve", *FREE, *arguments],
+            [*program, "serve", *FREE, *arguments],
             stderr=says, stdout=subprocess.DEVNULL, env=ENVIRONMENT | (env or {}),
         )  # fmt: skip
         exits.callback(popen.kill)
         first: dict[str, Any] = {}
         while first.get("event") != "serving":
             first = json.loads(read_line(popen) if told is None else _next_line(popen, told))
-        urls = {name: first[name] for name in ("rest", "stream", "admin")}
+        urls: dict[str, str] = {n: first[n] for n in ("rest", "stream", "admin") if n in first}
         exits.pop_all()
         if told is not None:
             told.close()

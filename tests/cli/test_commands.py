@@ -22,7 +22,7 @@ def server() -> Iterator[Process]:
 @pytest.mark.parametrize(
     "command",
     ["", "serve", "publish", "accounts", "accounts add", "accounts list", "accounts revoke",
-     "sandbox", "sandbox run"],
+     "sandbox", "sandbox run", "move", "backup", "restore"],
 )  # fmt: skip
 def test_every_command_explains_itself(command: str) -> None:
     ended = run(*command.split(), "--help")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from userstream.core.epoch import LENGTH, Run, new_epoch, next_run
+from userstream.core.epoch import LENGTH, Run, account_epoch, new_epoch, next_run
 from userstream.events import EPOCH
 
 ENTROPY = bytes(range(32))
@@ -29,6 +29,20 @@ def test_an_epoch_is_made_of_its_entropy() -> None:
 def test_an_epoch_from_too_little_entropy_is_refused() -> None:
     with pytest.raises(ValueError, match="32 random bytes"):
         new_epoch(bytes(31))
+
+
+def test_an_accounts_epoch_is_the_same_in_every_release() -> None:
+    # Cursors, and nodes of other releases, have it: this very text must never change.
+    assert account_epoch("epoch000", "alice") == "211455ba320cd896"
+
+
+@given(st.sets(st.text("abcXYZ019_-", min_size=1, max_size=64), min_size=2), st.binary(min_size=64))
+def test_each_account_of_each_log_has_an_epoch_of_its_own(names: set[str], entropy: bytes) -> None:
+    logs = {new_epoch(entropy[:32]), new_epoch(entropy[32:])}
+    found = {account_epoch(log, name) for log in logs for name in names}
+    assert len(found) == len(logs) * len(names)
+    assert found.isdisjoint(logs)
+    assert all(EPOCH.fullmatch(epoch) for epoch in found)
 
 
 @pytest.mark.parametrize("power_safe", [False, True])

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.lines import ORDER, SNAPSHOT, UPDATE, line
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.core.picture import EMPTY
 from userstream.core.publishing import Appended, Duplicate, Head, Ledger, Refused
@@ -50,7 +51,8 @@ def test_accepted_lines_count_one_two_three_per_account() -> None:
     assert [(p.account, p.seq) for p in places] == [
         ("alice", 1), ("alice", 2), ("alice", 3), ("bob", 1), ("alice", 4),
     ]  # fmt: skip
-    assert {(p.v, p.epoch, p.time_ms) for p in places} == {(1, EPOCH, NOW)}
+    epochs = [account_epoch(EPOCH, p.account) for p in places]
+    assert [(p.v, p.epoch, p.time_ms) for p in places] == [(1, e, NOW) for e in epochs]
 
 
 def test_an_order_is_stored_as_it_was_sent() -> None:
@@ -319,3 +321,11 @@ def test_a_line_with_a_byte_changed_gets_an_answer(at: int, byte: int) -> None:
     outcome = ledger().accept(bytes(text), NOW)
     assert isinstance(outcome, Appended | Refused)
     assert json.loads(answers(1, [outcome]))["line"] == 1
+
+
+def test_accounts_of_the_servers_own_are_published_for_by_it_alone() -> None:
+    it = ledger()
+    refused = it.accept(line(1, account="_userstream-probe-1"), NOW)
+    assert isinstance(refused, Refused)
+    assert (refused.code, refused.account) == ("malformed", "_userstream-probe-1")
+    accepted(it, line(1, account="_userstream-probe-1", source="userstream"))

@@ -12,7 +12,7 @@ _FILL = OrderUpdate(
     execution="TRADE", order_type="LIMIT", quantity="1", price="64000", cumulative_quantity="1",
     last_quantity="1", last_price="64000", trade_id="7",
 )  # fmt: skip
-_EPOCH = "k3v9x0q2m7ab"
+_EPOCH = "9c41d07be25fa836"
 
 
 def frames() -> str:
@@ -24,7 +24,9 @@ def frames() -> str:
         *(_cut(f) for f in Track(_EPOCH, 7).show(8, mexc.encode(envelope, None))),
         spacedex.say(Mark(_EPOCH, 9, 8, kind="us.heartbeat")),
         spacedex.say(Mark(_EPOCH, 9, 8, kind="us.resumed"), oldest=1),
-        spacedex.say(Mark(_EPOCH, 9, 9, kind="us.refused", reason="too_old"), oldest=5),
+        spacedex.say(
+            Mark(_EPOCH, 9, 9, kind="us.refused", reason="too_old"), oldest=5, window_ms=3_600_000
+        ),
         spacedex.say(Mark(_EPOCH, 9, 8, kind="us.end", reason="shutdown")),
     ]
     lines = "\n".join(f.payload.decode() for f in shown)

@@ -120,7 +120,7 @@ class LedgerModel(RuleBasedStateMachine):
         if prev_n is not None:
             more["prev_n"] = prev_n
         text = line(n, event, account=account, source=source, **more)
-        outcome = self.request.accept(text, 5)
+        outcome = self.request.accept(text, self.request.take(1), 5)
         if self.all_blocked or account in self.blocked:
             assert isinstance(outcome, Refused)
             assert outcome.code == "blocked_by"
@@ -165,7 +165,7 @@ class LedgerModel(RuleBasedStateMachine):
         if owner == "alice" and b'"n":99' in text:
             # Whether it is fenced first or its event is looked at: it is refused, as alice's.
             assert self.tails["alice"].last.get("me-1", 0) < 99
-        outcome = self.request.accept(text, 5)
+        outcome = self.request.accept(text, self.request.take(1), 5)
         assert isinstance(outcome, Refused)
         if self.all_blocked or owner in self.blocked:
             assert outcome.code == "blocked_by"

@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 _CHUNK = 64 * 1024
@@ -126,6 +127,14 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to where this one goes.
+
+        Raises:
+            OSError: nobody is there.
+        """
+        return await asyncio.open_connection(*self._target)
+
     async def close(self) -> None:
         """Resets what is open."""
         for task in self._tasks:
@@ -137,7 +146,7 @@ class Proxy:
         try:
             if self.refuses:
                 raise ConnectionRefusedError
-            ahead, far = await asyncio.open_connection(*self._target)
+            ahead, far = await self.reach()
         except OSError:
             _reset(writer)
             return
@@ -164,6 +173,9 @@ class Proxy:
         return [flow for flows in self._open for flow in flows]
 
 
+P = TypeVar("P", bound=Proxy)
+
+
 def _narrow(sink: asyncio.StreamWriter, buffer_bytes: int | None) -> None:
     """Little is held on the way, so that a slow reader is felt by the sender."""
     if buffer_bytes is not None:
@@ -182,11 +194,22 @@ def _reset(sink: asyncio.StreamWriter) -> None:
 @contextlib.asynccontextmanager
 async def proxied(url: str, *, buffer_bytes: int | None = None) -> AsyncIterator[Proxy]:
     """A proxy before the port of a URL, on a free port of 127.0.0.1."""
+    async with listening(Proxy(*place_of(url), buffer_bytes)) as proxy:
+        yield proxy
+
+
+def place_of(url: str) -> tuple[str, int]:
+    """Host and port of a URL that has both."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    proxy = Proxy(parts.hostname, parts.port, buffer_bytes)
-    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
+    return parts.hostname, parts.port
+
+
+@contextlib.asynccontextmanager
+async def listening(proxy: P) -> AsyncIterator[P]:
+    """A proxy on a free port of 127.0.0.1."""
+    server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0, backlog=2_048)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy

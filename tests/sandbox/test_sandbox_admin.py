@@ -152,7 +152,7 @@ async def test_the_truth_has_every_event_in_order_with_its_head() -> None:
         await server.publish("bob")
         response = await server.admin.get("/_sandbox/truth/alice")
         head, *lines = [json.loads(line) for line in response.text.splitlines()]
-        epoch = server.service.bus.epoch
+        epoch = server.epoch()
         assert head == {
             "truth": 1, "account": "alice", "epoch": epoch, "from_seq": 1, "to_seq": 1_200,
         }  # fmt: skip

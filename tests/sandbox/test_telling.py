@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from tests.venues.orders import order
+from userstream.core.epoch import account_epoch
 from userstream.core.publishing import Appended
 from userstream.errors import InvalidSettings
 from userstream.events import AccountUpdate, Balance, Envelope, Event
@@ -111,7 +112,8 @@ def test_what_is_no_event_is_counted_and_not_compared() -> None:
 
 def test_envelopes_are_known_by_their_place() -> None:
     told = orders(3)
-    log = [{"epoch": EPOCH, "seq": n, "event": {"type": "anything"}} for n in (1, 3, 3, 4)]
+    epoch = account_epoch(EPOCH, "alice")
+    log = [{"epoch": epoch, "seq": n, "event": {"type": "anything"}} for n in (1, 3, 3, 4)]
     found = verdict(truth_of(told), log)
     assert [e.place for e in found.missing] == [2]
     assert [e.place for e in found.duplicated] == [3]
@@ -218,8 +220,9 @@ def test_faults_between_events_and_before_them_stand_in_their_place() -> None:
     assert [x.get("seq") or x.get("fault", {}).get("kind") for x in lines[1:]] == [
         "early", 1, "after 1", 2, "after 2",
     ]  # fmt: skip
+    nobodys = account_epoch(EPOCH, "nobody")
     assert [json.loads(x) for x in truth.lines("nobody", EPOCH)] == [
-        {"truth": 1, "account": "nobody", "epoch": EPOCH, "from_seq": 1, "to_seq": 0}
+        {"truth": 1, "account": "nobody", "epoch": nobodys, "from_seq": 1, "to_seq": 0}
     ]
 
 

@@ -124,12 +124,16 @@ class Rig:
         self.bus = bus
         self.clock = clock
         self.metrics = Metrics()
-        self.replays = Replays(bus, self.metrics, limits.replays_at_once)
+        self.replays = Replays(bus, self.metrics, clock, limits.replays_at_once)
         self.failed: list[Exception] = []
         self.fanout = Fanout(lambda _, e: self.failed.append(e))
         bus.subscribe(self.fanout.deliver)
         self.n = 0
         """Of the last event that was published."""
+
+    def epoch(self, account: str = "alice") -> str:
+        """What cursors of an account name."""
+        return self.replays.epoch(account)
 
     def stream(self, venue: Venue, account: str = "alice", **options: Any) -> Stream:
         return Stream(self, venue, account, **options)

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.venues.orders import order
 from userstream.client.publisher import Answer, Publisher
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
@@ -142,6 +143,10 @@ class Running:
         n = self.counts[account] = self.counts.get(account, 0) + 1
         return await self.publisher.publish(account, event or order(order_id=str(n)), n=n)
 
+    def epoch(self, account: str = "alice") -> str:
+        """What answers, marks and cursors of an account name."""
+        return account_epoch(self.service.bus.epoch, account)
+
     def frames(self, venue: str, account: str, answer: Answer) -> list[bytes]:
         """The exact frames of a published event in a dialect."""
         envelope, picture = self.seen[account, answer.seq or 0]
@@ -202,7 +207,7 @@ async def running(
     service: Service = make(given, found, *([parts] if parts else []))
     verify = ca if ca is not None else _NO_TLS
     async with service, contextlib.AsyncExitStack() as exits:
-        rest = await exits.enter_async_context(_client(service.urls["rest"], verify))
+        rest = await exits.enter_async_context(_client(service.urls.get("rest", ""), verify))
         admin = await exits.enter_async_context(_client(service.urls["admin"], verify))
         admin.headers["authorization"] = f"Bearer {TOKEN}"
         publisher = await exits.enter_async_context(

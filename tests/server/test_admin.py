@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
 
 from tests.server.fakes import SlowStore, on_store
 from tests.server.running import running
+from tests.server.test_publishing import numbered
 from tests.venues.orders import SNAPSHOT
 from userstream.core.limits import Limits
+from userstream.errors import StoreUnavailable
 from userstream.venue import Call
 
 GUARDED = [
@@ -41,9 +45,14 @@ async def test_everything_but_health_needs_the_token(token: str) -> None:
 
 async def test_health_turns_with_the_stop() -> None:
     async with running() as server:
-        assert (await server.admin.get("/_health/ready")).json() == {"ready": True}
-        server.service._admin.ready = False
-        assert (await server.admin.get("/_health/ready")).status_code == 503
+        everything = ["rest", "stream", "writer"]
+        assert (await server.admin.get("/_health/ready")).json() == {
+            "ready": True, "roles": everything, "reasons": [], "warnings": [],
+        }  # fmt: skip
+        server.service.readiness.drain()
+        response = await server.admin.get("/_health/ready")
+        assert response.status_code == 503
+        assert response.json()["reasons"] == ["the process stops"]
         assert (await server.admin.get("/_health/live")).json() == {"live": True}
 
 
@@ -74,7 +83,7 @@ async def test_events_are_read_back_in_order_from_any_seq(start: Any) -> None:
             (3, 3, "publisher"),
             (4, 4, "publisher"),
         ]
-        assert lines[0]["epoch"] == server.service.bus.epoch
+        assert lines[0]["epoch"] == server.epoch()
         assert lines[0]["event"]["type"] == "order_update"
         whole = await server.admin.get("/_events?account=alice")
         assert len(whole.text.splitlines()) == 4
@@ -180,3 +189,17 @@ async def test_metrics_have_series_and_their_help() -> None:
             "userstream_append_queue_bytes 0.0",
         ):
             assert series in response.text
+
+
+async def test_a_log_that_refuses_is_not_ready_and_is_again_by_itself(tmp_path: Path) -> None:
+    async with running(bus=f"file:{tmp_path / 'data'}") as server:
+        store = server.service.bus._store  # type: ignore[attr-defined]
+        with mock.patch.object(type(store), "commit", side_effect=StoreUnavailable("full")):
+            response = await server.admin.post("/_events", content=numbered(1))
+            assert response.json()["error"]["code"] == "unavailable"
+            response = await server.admin.get("/_health/ready")
+            assert response.status_code == 503
+            assert response.json()["reasons"] == ["the log refuses what is committed"]
+        async with asyncio.timeout(20):
+            while (await server.admin.get("/_health/ready")).status_code != 200:
+                pass

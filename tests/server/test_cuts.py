@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from userstream.markets import SANDBOX_MARKETS
 from userstream.server.records import RUN_KEY, encode, event_key
 from userstream.server.store import Batch
 from userstream.server.stores.rocks import RocksStore
-from userstream.venue import Cursor, Venue
+from userstream.venue import WHOLE, Cursor, Venue
 from userstream.venues import load, names
 
 ARRAYS = load("bhex", {"frame": "array"}, SANDBOX_MARKETS)
@@ -159,14 +160,14 @@ async def test_a_place_in_an_event_is_asked_for_whole_by_part_0() -> None:
         uncut = rigged.stream(load("mexc"))
         await rigged.publish([*mixed(1)])
         resumed = await rigged.stream(
-            load("binance"), resume=Cursor(rigged.bus.epoch, 2, 0, 0)
+            load("binance"), resume=Cursor(rigged.epoch(), 2, 0, 0)
         ).settled()
         assert [resumed.mark(f).seq for f in resumed.frames] == [2, 3, 3, 4]
         assert uncut.frames
 
 
 def cursors(rigged: Rig) -> list[tuple[Cursor, str | None]]:
-    epoch = rigged.bus.epoch
+    epoch = rigged.epoch()
     return [
         (Cursor(epoch, 10, 9_999), None),
         (Cursor(epoch, 10, 0), None),
@@ -192,6 +193,7 @@ async def test_it_goes_on_completely_or_is_refused() -> None:
             )  # fmt: skip
             assert said.seq == 10
             assert b'"oldest":6' in stream.outlet.frames[0]
+            assert (b'"window_ms":' in stream.outlet.frames[0]) is (reason is not None)
             first = 6 if cursor.part != 9_999 and cursor.seq == 6 else cursor.seq + 1
             skipped = cursor.part == 1 and cursor.seq == 6
             due = [] if reason else [*range(first + skipped, 11)]
@@ -203,21 +205,32 @@ async def test_it_goes_on_completely_or_is_refused() -> None:
 
 async def test_an_account_without_events_resumes_from_nothing() -> None:
     async with rig() as rigged:
-        start = Cursor(rigged.bus.epoch, 0, 9_999)
+        start = Cursor(rigged.epoch(), 0, 9_999)
         stream = await rigged.stream(load("bhex"), resume=start).settled()
         await rigged.publish([order()])
         assert stream.said[0].kind == "us.resumed"
         assert len(stream.frames) == 1
 
 
-async def test_a_cursor_of_another_account_is_one_ahead_of_the_head() -> None:
+async def test_a_cursor_of_another_account_is_answered_as_one_of_a_foreign_epoch() -> None:
     async with rig() as rigged:
-        await rigged.publish([order()] * 3, "bob")
-        stream = await rigged.stream(
-            load("binance"), "alice", resume=Cursor(rigged.bus.epoch, 3, 1)
-        ).settled()
-        (said,) = stream.said
-        assert (said.reason, said.seq, stream.frames) == ("epoch", 0, [])
+        await rigged.publish([order(order_id=str(n)) for n in range(3)])
+        await rigged.publish([order()] * 7, "bob")
+        alices, bobs = rigged.epoch(), rigged.epoch("bob")
+        answers = []
+        for cursor in (
+            *(Cursor(bobs, seq, WHOLE) for seq in (0, 2, 3, 7, 8)),  # some are seqs of alice's too
+            Cursor(rigged.bus.epoch, 2, WHOLE),  # as all accounts had it once
+            Cursor("other000", 2, WHOLE),
+        ):
+            stream = await rigged.stream(load("binance"), "alice", resume=cursor).settled()
+            (said,) = stream.said
+            assert (said.kind, said.reason, said.epoch) == ("us.refused", "epoch", alices)
+            assert (said.seq, stream.frames) == (3, [])
+            answers.append(re.sub(rb'"window_ms":\d+', b"", stream.outlet.frames[0]))
+        assert len(set(answers)) == 1
+        mine = await rigged.stream(load("binance"), "alice", resume=Cursor(alices, 2, 1)).settled()
+        assert [mine.mark(f).epoch for f in mine.frames] == [alices]
 
 
 async def test_after_a_refusal_it_goes_on_from_now() -> None:
@@ -235,7 +248,7 @@ async def test_a_slow_client_is_waited_for_and_what_retention_overtook_is_said(
 ) -> None:
     async with rig(limits=Limits(memory_events_per_account=50)) as rigged:
         await rigged.publish([order(order_id=str(n)) for n in range(50)])
-        stream = rigged.stream(load("bhex"), resume=Cursor(rigged.bus.epoch, 0, 9_999))
+        stream = rigged.stream(load("bhex"), resume=Cursor(rigged.epoch(), 0, 9_999))
         stream.outlet.paused = True
         await asyncio.sleep(0.01)
         assert stream.frames == []
@@ -243,7 +256,7 @@ async def test_a_slow_client_is_waited_for_and_what_retention_overtook_is_said(
         stream.reader.wake()
         await stream.settled()
         assert len(stream.frames) == 50
-        late = rigged.stream(load("bhex"), resume=Cursor(rigged.bus.epoch, 0, 9_999))
+        late = rigged.stream(load("bhex"), resume=Cursor(rigged.epoch(), 0, 9_999))
         late.outlet.paused = True
         await asyncio.sleep(0.01)
         await rigged.publish([order()] * 10)
@@ -258,7 +271,7 @@ async def test_a_slow_client_is_waited_for_and_what_retention_overtook_is_said(
 
 async def test_what_is_of_an_earlier_epoch_is_not_replayed(tmp_path: Path) -> None:
     async with rig(tmp_path / "data") as rigged:
-        old = rigged.bus.epoch
+        old = rigged.epoch()
         await rigged.publish([*mixed(2)])
         head = rigged.bus.head("alice")
     crashed = Run(old, "another boot", clean=False)
@@ -266,7 +279,7 @@ async def test_what_is_of_an_earlier_epoch_is_not_replayed(tmp_path: Path) -> No
     store.commit(Batch([(RUN_KEY, encode(crashed))]))
     store.close()
     async with rig(tmp_path / "data") as rigged:
-        new = rigged.bus.epoch
+        new = rigged.epoch()
         assert new != old
         for cursor, kind in (
             (Cursor(old, 3, 9_999), "us.refused"),
@@ -285,11 +298,11 @@ async def test_a_hole_in_the_log_is_never_passed_over(tmp_path: Path) -> None:
         await rigged.publish([*mixed(4)])
         await rigged.bus._committer.write([], [event_key("alice", 5)])
         stream = await rigged.stream(
-            load("bhex"), resume=Cursor(rigged.bus.epoch, 4, 9_999)
+            load("bhex"), resume=Cursor(rigged.epoch(), 4, 9_999)
         ).settled()
         assert [m.kind for m in stream.said] == ["us.refused"]
         assert stream.frames == []
-        stream = rigged.stream(load("bhex"), resume=Cursor(rigged.bus.epoch, 2, 9_999))
+        stream = rigged.stream(load("bhex"), resume=Cursor(rigged.epoch(), 2, 9_999))
         await stream.settled()
         assert [stream.mark(f).seq for f in stream.frames] == [3]  # 4 gives no frame there
         assert stream.outlet.ended is not None

@@ -95,7 +95,7 @@ async def test_marks_are_for_who_asks_and_nobody_else_sees_a_byte_of_it(
                 assert await take(stock[name], len(frames)) == frames
                 got = await take(wanting[name], len(frames))
                 for part, (bare, frame) in enumerate(zip(frames, got, strict=True), 1):
-                    epoch = server.service.bus.epoch
+                    epoch = server.epoch()
                     mark = mark_of(server, name, frame)
                     assert mark == Mark(epoch, seq, seq - 1, part, len(frames))
                     assert frame != bare
@@ -164,7 +164,7 @@ async def test_keys_that_are_subscribed_to_later() -> None:
     async with running() as server:
         one, two = await server.key(), await server.key("binance", "bobkey")
         await server.publish()
-        cursor = f"{server.service.bus.epoch}:0:9999"
+        cursor = f"{server.epoch()}:0:9999"
         async with server.open(f"/binance/ws?us=1&us_resume={cursor}") as socket:
             await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [one, two], "id": 1}))
             assert b"-1125" in (await take(socket, 1))[0]
@@ -211,7 +211,7 @@ async def test_resumed_through_a_new_key_and_another_dialect(venue: str) -> None
 
 async def test_a_replay_on_mexc_waits_for_the_first_channel() -> None:
     async with running() as server:
-        epoch = server.service.bus.epoch
+        epoch = server.epoch()
         answers = [await server.publish(event=FILL) for _ in range(2)]
         deals = MEXC_CHANNELS[1]
         url = asked(server.url("mexc", await server.key("mexc")), f"us=1&us_resume={epoch}:1:1")
@@ -238,7 +238,7 @@ async def test_a_replay_on_mexc_waits_for_the_first_channel() -> None:
 async def test_a_heartbeat_says_how_far_the_log_is(venue: str) -> None:
     async with running() as server, extended(server, venue, "us=1&us_heartbeat=1") as socket:
         (beat,) = await take(socket, 1)
-        epoch = server.service.bus.epoch
+        epoch = server.epoch()
         assert mark_of(server, venue, beat) == Mark(epoch, 0, 0, kind="us.heartbeat")
         await server.publish()
         frame, beat = await take(socket, 2)

@@ -23,8 +23,8 @@ class Reads:
         self.begun = 0
         self._open = threading.Event()
         self._open.set()
-        self._load = rigged.bus._pages._load
-        rigged.bus._pages._load = self._counted  # type: ignore[method-assign]
+        self._load = rigged.bus._pages.load
+        rigged.bus._pages.load = self._counted  # type: ignore[method-assign]
 
     def _counted(self, account: str, number: int) -> Any:
         self.count += 1
@@ -57,7 +57,7 @@ async def test_a_page_that_grows_is_read_again_by_who_needs_more_of_it(tmp_path:
     venue = load("bhex")
     async with rig(tmp_path / "data") as rigged:
         reads = Reads(rigged)
-        start = Cursor(rigged.bus.epoch, 0, WHOLE)
+        start = Cursor(rigged.epoch(), 0, WHOLE)
         for count in range(1, 4):
             await rigged.publish([order()])
             for _ in range(5):
@@ -77,7 +77,7 @@ async def test_a_reading_that_began_before_an_event_was_stored_refuses_nobody(
         await rigged.publish([order()])
         reads = Reads(rigged)
         reads.hold()
-        epoch = rigged.bus.epoch
+        epoch = rigged.epoch()
         early = rigged.stream(venue, resume=Cursor(epoch, 0, WHOLE))
         await until(lambda: reads.begun)
         await rigged.publish([order()])
@@ -95,7 +95,7 @@ async def test_pages_are_kept_within_their_bytes(tmp_path: Path) -> None:
         uncut = rigged.stream(load("spacedex"))
         await rigged.publish([*mixed(500)])
         for _ in range(2):
-            resumed = rigged.stream(load("spacedex"), resume=Cursor(rigged.bus.epoch, 0, 9_999))
+            resumed = rigged.stream(load("spacedex"), resume=Cursor(rigged.epoch(), 0, 9_999))
             await resumed.settled()
             assert uncut.said_of(resumed.frames) == uncut.said_of(uncut.frames)
         pages = rigged.bus._pages

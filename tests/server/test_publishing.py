@@ -36,11 +36,12 @@ async def post(server: Running, lines: Sequence[bytes]) -> list[dict[str, Any]]:
 
 async def test_accepted_lines_are_answered_in_order_with_their_seq() -> None:
     async with running() as server:
-        epoch = server.service.bus.epoch
+        epoch, bobs = server.epoch(), server.epoch("bob")
+        assert len({epoch, bobs, server.service.bus.epoch}) == 3
         answers = await post(server, [numbered(1), numbered(1, "bob"), numbered(5)])
         assert answers == [
             {"line": 1, "account": "alice", "epoch": epoch, "seq": 1},
-            {"line": 2, "account": "bob", "epoch": epoch, "seq": 1},
+            {"line": 2, "account": "bob", "epoch": bobs, "seq": 1},
             {"line": 3, "account": "alice", "epoch": epoch, "seq": 2},
         ]
         response = await server.admin.post("/_events", content=numbered(6))
@@ -51,7 +52,7 @@ async def test_accepted_lines_are_answered_in_order_with_their_seq() -> None:
 async def test_a_repeat_is_answered_as_one_and_stored_once() -> None:
     async with running() as server:
         await post(server, [numbered(1), numbered(2)])
-        epoch = server.service.bus.epoch
+        epoch = server.epoch()
         (again,) = await post(server, [numbered(1)])
         assert again == {"line": 1, "duplicate": True, "epoch": epoch, "seq": 2}
         stored = await server.admin.get("/_events", params={"account": "alice"})
@@ -253,7 +254,7 @@ async def test_an_account_that_cannot_be_read_whole_is_not_begun(
         assert answers[1]["seq"] == 1
         damaged = False
         (again,) = await post(server, [numbered(1)])
-        assert again == {"line": 1, "account": "alice", "epoch": server.service.bus.epoch, "seq": 1}
+        assert again == {"line": 1, "account": "alice", "epoch": server.epoch(), "seq": 1}
 
 
 async def test_a_store_that_breaks_in_an_unknown_way_is_an_error_too() -> None:

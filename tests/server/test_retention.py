@@ -45,11 +45,11 @@ async def test_bytes_of_an_account_are_bounded_and_what_is_left_is_whole(tmp_pat
         assert window.oldest % 256 == 0
         assert rigged.bus.oldest("bob") == 1
         assert 0 < rigged.bus.short_windows()["alice"] < 60
-        too_old = rigged.stream(venue, resume=Cursor(rigged.bus.epoch, window.oldest - 2, 9_999))
+        too_old = rigged.stream(venue, resume=Cursor(rigged.epoch(), window.oldest - 2, 9_999))
         await too_old.settled()
         assert too_old.said[0].reason == "too_old"
         assert b'"oldest":%d' % window.oldest in too_old.outlet.frames[0]
-        cursor = Cursor(rigged.bus.epoch, window.oldest - 1, 9_999)
+        cursor = Cursor(rigged.epoch(), window.oldest - 1, 9_999)
         resumed = await rigged.stream(venue, resume=cursor).settled()
         rest = [f for f in uncut.frames if uncut.mark(f).seq >= window.oldest]
         assert uncut.said_of(resumed.frames) == uncut.said_of(rest)
@@ -121,11 +121,11 @@ async def test_a_log_without_checkpoints_has_its_pictures_all_the_same(tmp_path:
         store = rigged.bus._store
         keys = [k for k, _ in store.scan(checkpoint_key("alice", 0), checkpoint_key("b", 0), 99)]
         await rigged.bus._committer.write([], keys)
-        resumed = rigged.stream(venue, resume=Cursor(rigged.bus.epoch, 400, 9_999))
+        resumed = rigged.stream(venue, resume=Cursor(rigged.epoch(), 400, 9_999))
         await resumed.settled()
         rest = [f for f in uncut.frames if uncut.mark(f).seq > 400]
         assert uncut.said_of(resumed.frames) == uncut.said_of(rest)
         await rigged.bus._committer.write([], [event_key("alice", 7)])
-        broken = await rigged.stream(venue, resume=Cursor(rigged.bus.epoch, 400, 9_999)).settled()
+        broken = await rigged.stream(venue, resume=Cursor(rigged.epoch(), 400, 9_999)).settled()
         assert broken.outlet.ended is not None
         assert broken.outlet.ended.label == "internal"

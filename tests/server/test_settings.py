@@ -54,6 +54,12 @@ def test_the_later_of_file_environment_and_arguments_wins(tmp_path: Path) -> Non
         ({"clock_speed": "nan"}, "clock_speed"),
         ({"clock_speed": "inf"}, "clock_speed"),
         ({"nonsense": 1}, "nonsense"),
+        ({"bus": "nats://a", "roles": ""}, "roles has ''; allowed are one or more of rest, stream"),
+        ({"bus": "nats://a", "roles": []}, "roles has ''; allowed are one or more of rest, stream"),
+        ({"bus": "nats://a", "roles": "rest,edge"}, "roles has 'edge'"),
+        ({"bus": "nats://a", "roles": "rest,rest"}, "twice"),
+        ({"roles": "rest"}, "roles is rest; without a NATS one process does everything"),
+        ({"bus": "nats://a", "roles": "rest,writer"}, "keys must be shared with them"),
         ({"bus": "nats://"}, "bus has '' where a server should be"),
         (
             {"bus": "nats://a", "keys": "b"},
@@ -187,3 +193,12 @@ def test_a_secret_without_its_log_is_no_new_folder(tmp_path: Path) -> None:
 def test_an_admin_token_of_other_characters_is_named() -> None:
     with pytest.raises(InvalidSettings, match="printable ASCII"):
         admin_token_of(Settings(admin_token="tökén"))
+
+
+def test_roles_are_words_in_the_environment_and_all_by_default() -> None:
+    assert load().roles == ("rest", "stream", "writer")
+    shared = {"bus": "nats://a", "keys": "nats:/f"}
+    assert load_settings(None, {"USERSTREAM_ROLES": "stream, writer"}, shared).roles == (
+        "stream", "writer",
+    )  # fmt: skip
+    assert load(bus="nats://a", roles=["rest", "stream"]).roles == ("rest", "stream")

@@ -8,6 +8,7 @@ import typer
 
 from userstream.cli.accounts import accounts
 from userstream.cli.backup import backup, restore
+from userstream.cli.move import move
 from userstream.cli.publish import publish
 from userstream.cli.sandbox import sandbox
 from userstream.cli.serve import serve
@@ -29,6 +30,7 @@ app.command()(publish)
 app.command()(watch)
 app.command()(backup)
 app.command()(restore)
+app.command()(move)
 app.command()(verify)
 app.add_typer(accounts, name="accounts")
 

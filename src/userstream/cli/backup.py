@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from userstream.cli.admin import DEFAULT_URL, Admin, AsJson, Token, call
+from userstream.cli.move import nodes_of
+from userstream.cli.serve import run_loop
+
+if TYPE_CHECKING:
+    from userstream.server.backup import Label
 
 _PATIENCE_S = 3_600.0
 
@@ -26,6 +32,13 @@ def backup(
             show_default=False,
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="Settings of a node whose bus is a NATS: what lies there is copied.",
+            show_default=False,
+        ),
+    ] = None,
     admin: Admin = DEFAULT_URL,
     token: Token = "",
     as_json: AsJson = False,
@@ -33,10 +46,14 @@ def backup(
     """Copy the data of a server as it is at one moment, with the key secret.
 
     The server goes on meanwhile. Whoever has the copy can open its streams: keep it as safe as the
-    data folder.
+    data folder. With --config nothing is asked of any server: events, accounts and listen keys are
+    copied from NATS, and the folder is on this machine.
     """
     folder = folder.resolve()
-    if data is None:
+    if config is not None:
+        label = _from_nats(config, folder)
+        made = {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
+    elif data is None:
         body = {"folder": str(folder)}
         made = call("POST", admin, token, "/_backup", json=body, timeout=_PATIENCE_S)
     else:
@@ -45,6 +62,15 @@ def backup(
         label = back_up(data.resolve(), folder, time.time_ns() // 1_000_000)
         made = {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
     typer.echo(json.dumps(made) if as_json else f"{made['bytes']:,} bytes backed up to {folder}")
+
+
+def _from_nats(config: Path, folder: Path) -> Label:
+    from userstream.server import logs  # noqa: PLC0415 - an extra
+    from userstream.server.nats.copy import back_up_nats  # noqa: PLC0415
+
+    settings, keys, policies = nodes_of(config)
+    logs.configure(json=settings.log == "json", level=logging.WARNING)
+    return run_loop(back_up_nats(folder, settings.bus, settings.nats, keys, policies))
 
 
 def restore(

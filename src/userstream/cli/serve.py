@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import typer
 
 from userstream.venues import DEFAULT, load_all, names
 
+T = TypeVar("T")
 Rest = Annotated[str | None, typer.Option(help="HOST:PORT of the REST port.", show_default=False)]
 Stream = Annotated[
     str | None, typer.Option(help="HOST:PORT of the stream port.", show_default=False)
@@ -41,6 +43,13 @@ Bus = Annotated[
         show_default=False,
     ),
 ]
+Roles = Annotated[
+    str | None,
+    typer.Option(
+        help="What this process does on a NATS: rest, stream, writer (default: all three).",
+        show_default=False,
+    ),
+]
 Durability = Annotated[
     str | None,
     typer.Option(
@@ -57,6 +66,7 @@ def serve(  # noqa: PLR0917 - options, all by name
     admin: AdminPort = None,
     venue: RootVenue = None,
     bus: Bus = None,
+    roles: Roles = None,
     durability: Durability = None,
     tls_cert: Certificate = None,
     tls_key: CertificateKey = None,
@@ -72,6 +82,7 @@ def serve(  # noqa: PLR0917 - options, all by name
 
     arguments = {
         "rest": rest, "stream": stream, "admin": admin, "venue": venue, "bus": bus,
+        "roles": roles,
         "durability": durability, "tls_cert": tls_cert, "tls_key": tls_key,
     }  # fmt: skip
     settings = load_settings(config, os.environ, arguments)
@@ -89,11 +100,11 @@ def serve(  # noqa: PLR0917 - options, all by name
     run_loop(main())
 
 
-def run_loop(main: object) -> None:
+def run_loop(main: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on uvloop where there is one."""
     try:
         import uvloop  # noqa: PLC0415 - not on every platform
     except ImportError:
-        asyncio.run(main)  # type: ignore[arg-type]
+        return asyncio.run(main)
     else:
-        uvloop.run(main)  # type: ignore[arg-type]
+        return uvloop.run(main)

@@ -1,6 +1,12 @@
-"""Epoch: which continuous history a sequence number belongs to."""
+"""Epoch: which continuous history a sequence number belongs to.
+
+A log has one, which is stored. Whoever is told a ``seq`` is told the account's epoch beside it.
+"""
 
 from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
 
 import msgspec
 
@@ -8,6 +14,8 @@ from userstream.core.tokens import ENTROPY_BYTES
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 LENGTH = 12
+_DIGEST_BYTES = 8
+_KEPT = 65_536  # of about 200 bytes each
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -32,6 +40,16 @@ def new_epoch(entropy: bytes) -> str:
         number, digit = divmod(number, len(_ALPHABET))
         digits.append(_ALPHABET[digit])
     return "".join(digits)
+
+
+@lru_cache(maxsize=_KEPT)
+def account_epoch(log_epoch: str, account: str) -> str:
+    """What an account's epoch is called, 16 hex digits: other accounts of its log have others.
+
+    So a cursor that was taken on another account is one of a foreign epoch. Doc: ADR 18.
+    """
+    key, person = log_epoch.encode(), b"account-epoch"
+    return blake2b(account.encode(), digest_size=_DIGEST_BYTES, key=key, person=person).hexdigest()
 
 
 def next_run(last: Run | None, *, boot_id: str, power_safe: bool, entropy: bytes) -> Run:

@@ -21,9 +21,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     close_s: float = 5.0
     """How long a close handshake may take before the connection is dropped."""
     drain_s: float = 10.0
-    """How long streams are ended, and then waited for, in a graceful stop; requests likewise."""
-    closes_per_s: int = 1_000
-    """Streams that a graceful stop ends in a second, or more where ``drain_s`` asks for it."""
+    """Over which a graceful stop ends all streams, a tenth of them a second, and how long it then
+    waits for them; requests likewise."""
+    closes_per_s: int = 10
+    """Streams that a graceful stop ends in a second at least, where they are few."""
 
     message_bytes: int = 4_096
     """Of a client's message; clients send subscriptions of a few hundred bytes."""

@@ -116,6 +116,10 @@ class KeyTable:
         records = [self._records[venue, random] for random in owned]
         return [r for r in records if r.expires_ms > now_ms]
 
+    def all_live(self, now_ms: int) -> list[KeyRecord]:
+        """The records of every live key."""
+        return [r for r in self._records.values() if r.expires_ms > now_ms]
+
     def find(self, venue: str, key: str, now_ms: int) -> KeyRecord | None:
         """The record of a live key; ``None`` for one that is made up, dead or another venue's."""
         random = self.random_of(venue, key)

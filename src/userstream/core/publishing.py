@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.core.line import Line, decode_event, decode_line
 from userstream.core.orderline import MAX_N, OrderLine, order_of, read_order
@@ -24,6 +25,9 @@ from userstream.plain import Order, read
 from userstream.schema import check
 
 VERSION = 1
+RESERVED = "_userstream-"
+"""How accounts of the server's own begin; nobody else can publish for one."""
+RESERVED_SOURCE = "userstream"
 _SOURCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
@@ -46,6 +50,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
 
     account: str
     epoch: str
+    """The log's, as it is stored; ``envelope`` and answers have the account's."""
     seq: int
     time_ms: int
     line: bytes
@@ -61,11 +66,20 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     def envelope(self) -> Envelope:
         """The event in its place."""
         event = order_of(self.line) if self.event is None else self.event
-        return Envelope(VERSION, self.account, self.epoch, self.seq, self.time_ms, event)
+        epoch = account_epoch(self.epoch, self.account)
+        return Envelope(VERSION, self.account, epoch, self.seq, self.time_ms, event)
 
 
 class Duplicate(NamedTuple):
-    """A line whose ``n`` is stored already; ``seq`` is the account's head."""
+    """A line whose ``n`` is stored already; ``seq`` is the account's head, ``epoch`` the log's."""
+
+    account: str
+    epoch: str
+    seq: int
+
+
+class Acknowledged(NamedTuple):
+    """A line that its account's writer, another process, appended at ``seq`` of the log's epoch."""
 
     account: str
     epoch: str
@@ -130,13 +144,18 @@ class Ledger:
         """Drops the tail of an account whose last lines were not committed."""
         self._accounts.pop(name, None)
 
-    def accept(self, text: bytes, now_ms: int) -> Appended | Duplicate | Refused:
-        """Checks a line and gives it its place, unless it is a repeat or breaks a rule."""
+    def accept(
+        self, text: bytes, now_ms: int, plain: Order | None = None
+    ) -> Appended | Duplicate | Refused:
+        """Checks a line and gives it its place, unless it is a repeat or breaks a rule.
+
+        ``plain`` is what it was read as, where somebody has read it already.
+        """
         if len(text) > self._limits.event_bytes:
             most = self._limits.event_bytes
             msg = f"a line is {len(text)} bytes; allowed are {most}"
             return Refused("too_large", msg, account_of(text))
-        plain = read(text)
+        plain = plain or read(text)
         if plain is not None:
             return self._accept_plain(plain, text, now_ms) or self._accept_any(text, now_ms)
         line = read_order(text)
@@ -241,6 +260,9 @@ def _check_line(line: Line) -> Refused | None:
         return Refused(
             "malformed", f"account is {line.account[:70]!r}; allowed is {ACCOUNT.pattern}"
         )
+    if line.account.startswith(RESERVED) and line.source != RESERVED_SOURCE:
+        why = f"account is {line.account!r}; {RESERVED}… is the server's own"
+        return Refused("malformed", why, line.account)
     if line.v != VERSION:
         return Refused("version", f"v is {line.v}; this server knows {VERSION}", line.account)
     if _SOURCE.fullmatch(line.source) is None:

@@ -9,6 +9,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from userstream.core.epoch import account_epoch
 from userstream.core.publishing import Appended
 from userstream.venue import Frame, Venue
 
@@ -97,10 +98,14 @@ class Truth:
         self._faults.add(name, Struck(self._seqs.get(name, 0) if seq is None else seq, line))
 
     def lines(self, name: str, epoch: str, venue: Venue | None = None) -> Iterator[bytes]:
-        """The account's truth as lines of JSON; with a venue, also the frames that it shows."""
+        """The account's truth as lines of JSON; with a venue, also the frames that it shows.
+
+        ``epoch`` is the log's.
+        """
         events, faults = self._events.of(name), sorted(self._faults.of(name), key=_place)
         last_seq = self._seqs.get(name, 0)
-        head: dict[str, Any] = {"truth": VERSION, "account": name, "epoch": epoch}
+        head: dict[str, Any] = {"truth": VERSION, "account": name}
+        head["epoch"] = account_epoch(epoch, name)
         head["from_seq"] = events[0].seq if events else last_seq + 1
         head["to_seq"] = last_seq
         if venue is not None:

@@ -12,6 +12,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from userstream.core.publishing import RESERVED
 from userstream.core.rest import Credentials, Identity
 from userstream.core.signing import is_signed
 from userstream.errors import InvalidSettings, StoreDamaged
@@ -138,10 +139,8 @@ class AccountTable:
         """
         if ACCOUNT.fullmatch(name) is None:
             raise InvalidSettings(f"account is {name[:70]!r}; allowed is {ACCOUNT.pattern}")
-        if name in self._reserved:
-            raise InvalidSettings(
-                f"account is {name!r}, a name of the exchange itself; take another"
-            )
+        if name in self._reserved or name.startswith(RESERVED):
+            raise InvalidSettings(f"account is {name!r}, a reserved name; take another")
         for what, value in (("API key", api_key), ("API secret", api_secret or "x")):
             if not (1 <= len(value) <= 128 and value.isascii() and value.isprintable()):
                 raise InvalidSettings(f"an {what} is 1 to 128 printable ASCII characters")

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from userstream.core import rest
+from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings, StoreError
 from userstream.events import ACCOUNT
@@ -27,6 +28,7 @@ from userstream.server.keys import ListenKeys
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
 from userstream.server.publish import Publishing
+from userstream.server.readiness import Readiness
 
 _log = logger("admin")
 _JSON = "application/json"
@@ -63,6 +65,8 @@ class AdminApp:
         token: str,
         backups: Backups,
         more_routes: Sequence[BaseRoute] = (),
+        *,
+        readiness: Readiness,
     ) -> None:
         self._bus = bus
         self._accounts = accounts
@@ -71,7 +75,7 @@ class AdminApp:
         self._limits = limits
         self._backups = backups
         self._token = f"Bearer {token}".encode()
-        self.ready = False
+        self._readiness = readiness
         guarded = self._guarded
         publishing = Publishing(bus, limits, metrics)
         self.app = Starlette(
@@ -110,12 +114,15 @@ class AdminApp:
         return _json({"live": True})
 
     async def _ready(self, _: Request) -> Response:
-        return _json({"ready": self.ready}, 200 if self.ready else 503)
+        shown = self._readiness.shown()
+        return _json(shown, 200 if shown["ready"] else 503)
 
     async def _metrics_text(self, _: Request) -> Response:
         self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.refusing.set(self._bus.refusing)
+        for stream, part in self._bus.fullness().items():
+            self._metrics.full.labels(stream).set(round(part, 4))
         self._metrics.window.clear()
         for account, seconds in self._bus.short_windows().items():
             self._metrics.window.labels(account).set(round(seconds, 3))
@@ -192,7 +199,7 @@ def _event_shown(account: str, stored: Stored) -> dict[str, Any]:
     return {
         "v": record.v,
         "account": account,
-        "epoch": record.epoch,
+        "epoch": account_epoch(record.epoch, account),
         "seq": stored.seq,
         "time_ms": record.time_ms,
         "source": line.source,

@@ -22,6 +22,11 @@ from userstream.server.stores.rocks import RocksStore
 from userstream.server.stores.witness import sync_folder
 
 _VERSION = 1
+_IN_MEMORY = "a server in memory keeps nothing that could be backed up"
+_ON_NATS = (
+    "events lie on NATS, and no node has all of them: run `userstream backup FOLDER --config FILE` "
+    "with the settings of a node, which copies them from NATS"
+)
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -36,8 +41,11 @@ class Label(msgspec.Struct, frozen=True):
 class Backups:
     """Backups of one running server, one at a time."""
 
-    def __init__(self, data: Path | None, store: Store, committer: Committer) -> None:
-        self._data = data
+    def __init__(
+        self, data: Path | None, store: Store, committer: Committer, *, on_nats: bool = False
+    ) -> None:
+        self._data = None if on_nats else data
+        self._why_not = _ON_NATS if on_nats else _IN_MEMORY
         self._store = store
         self._committer = committer
         self._turn = asyncio.Lock()
@@ -51,9 +59,9 @@ class Backups:
         """
         data = self._data
         if data is None:
-            raise InvalidSettings("a server in memory keeps nothing that could be backed up")
+            raise InvalidSettings(self._why_not)
         async with self._turn:
-            await asyncio.to_thread(_check_target, target, data)
+            await asyncio.to_thread(check_target, target, data)
             scratch = data / CHECKPOINT
             try:
                 await asyncio.to_thread(_remove, scratch)
@@ -72,7 +80,7 @@ def back_up(data: Path, target: Path, now_ms: int) -> Label:
     """
     if not (data / SECRET).exists():
         raise InvalidSettings(f"{data} is no data folder: it has no {SECRET}")
-    _check_target(target, data)
+    check_target(target, data)
     scratch = data / CHECKPOINT
     store = RocksStore(data / LOG, synced=True)
     try:
@@ -125,11 +133,17 @@ def _label(backup: Path) -> Label:
     return label
 
 
-def _check_target(target: Path, data: Path) -> None:
+def check_target(target: Path, data: Path | None = None) -> None:
+    """Makes a folder for a backup, which must not be in the data folder.
+
+    Raises:
+        InvalidSettings: it cannot be one; the message says why.
+        StoreUnavailable: the disk refuses.
+    """
     with _refusals(target):
         if not target.is_absolute():
             raise InvalidSettings(f"{target} is not absolute: the server has a folder of its own")
-        if target.resolve().is_relative_to(data.resolve()):
+        if data is not None and target.resolve().is_relative_to(data.resolve()):
             raise InvalidSettings(f"{target} is in the data folder: name another place")
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise InvalidSettings(f"{target} is there already: name a new or an empty folder")
@@ -139,7 +153,19 @@ def _check_target(target: Path, data: Path) -> None:
 
 def _copy_out(data: Path, scratch: Path, target: Path, now_ms: int) -> Label:
     with _refusals(target):
-        size = _copy(scratch, target / LOG) + _copy(data / SECRET, target / SECRET)
+        _copy(scratch, target / LOG)
+        _copy(data / SECRET, target / SECRET)
+        return finish(target, now_ms)
+
+
+def finish(target: Path, now_ms: int) -> Label:
+    """Looks whether a log and a secret make a backup, and says that it is one.
+
+    Raises:
+        InvalidSettings, StoreError: it is none.
+    """
+    with _refusals(target):
+        size = sum(_synced(file) for file in target.rglob("*") if file.is_file())
         store = RocksStore(target / LOG, synced=True)  # it checks out, or is no backup
         try:
             stored = store.get(RUN_KEY)
@@ -148,28 +174,30 @@ def _copy_out(data: Path, scratch: Path, target: Path, now_ms: int) -> Label:
         label = Label(decode(stored, Run).epoch if stored else "", now_ms, size)
         unfinished = target / f"{BACKUP}.new"
         unfinished.write_bytes(msgspec.json.encode(label))
-        _sync(unfinished)
+        _synced(unfinished)
         unfinished.replace(target / BACKUP)
         sync_folder(target)
         return label
 
 
-def _copy(source: Path, target: Path) -> int:
-    """Copies a file or a folder onto the disk; how many bytes."""
+def _copy(source: Path, target: Path) -> None:
+    """Copies a file or a folder onto the disk."""
     if not source.is_dir():
         shutil.copy(source, target)
-        _sync(target)
-        return target.stat().st_size
+        _synced(target)
+        return
     target.mkdir(mode=0o700)
-    size = sum(_copy(entry, target / entry.name) for entry in source.iterdir())
+    for entry in source.iterdir():
+        _copy(entry, target / entry.name)
     sync_folder(target)
-    return size
 
 
-def _sync(file: Path) -> None:
+def _synced(file: Path) -> int:
+    """Makes a file last; how many bytes it has."""
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
 

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from userstream.core.publishing import Appended, Duplicate, Refused
+from userstream.core.publishing import Acknowledged, Appended, Duplicate, Refused
 from userstream.core.submission import Submission
 from userstream.server.records import EventRecord
 from userstream.server.replay import Log
 from userstream.server.store import Survives
 
-Outcome = Appended | Duplicate | Refused
+Outcome = Acknowledged | Appended | Duplicate | Refused
 Subscriber = Callable[[Sequence[Appended]], None]
 
 
@@ -64,6 +64,23 @@ class Bus(Log, Protocol):
     @property
     def refusing(self) -> bool:
         """Whether the last commit was refused."""
+        ...
+
+    @property
+    def unwritable(self) -> bool:
+        """Whether nothing at all can be appended now: it is no use to read a request."""
+        ...
+
+    async def mend(self) -> None:
+        """Tries, after a refusal, whether commits are taken again, where that does not show."""
+        ...
+
+    async def retire(self) -> None:
+        """Leaves writing to other processes, at once, where there can be some."""
+        ...
+
+    def fullness(self) -> Mapping[str, float]:
+        """The part of its bound that each stream of the log holds, where it has one."""
         ...
 
     def submission(self) -> Submission:

@@ -17,10 +17,10 @@ _TICK_S = 0.02
 
 
 async def drain(connections: Collection[Connection], empty: asyncio.Event, limits: Limits) -> None:
-    """Ends streams with a reason, so many a second, and waits for the closes.
+    """Ends streams with a reason, in turn, and waits for the closes, ``drain_s`` each.
 
-    Those whose turn has not come go on as before. Both parts take ``drain_s`` at most; what is
-    left then is dropped. ``empty`` is set when the last connection is gone.
+    Those whose turn has not come go on as before; few do not wait that long. What is left in the
+    end is dropped. ``empty`` is set when the last connection is gone.
     """
     left = list(connections)
     pace = max(limits.closes_per_s, len(left) / limits.drain_s)

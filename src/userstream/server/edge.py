@@ -51,7 +51,7 @@ class Edge:
         repeats: bool = False,
     ) -> None:
         self.limits = limits
-        self._replays = Replays(log, metrics, limits.replays_at_once)
+        self._replays = Replays(log, metrics, clock, limits.replays_at_once)
         self._connect = connection
         self._admission = admission
         self._keys = keys

@@ -30,6 +30,8 @@ CHECKPOINT = "checkpoint"
 """Where a backup begins; what one that was cut short left there goes at the next start."""
 BACKUP = "BACKUP"
 """The file that makes a folder a backup, from which a data folder can be made."""
+MOVED = "MOVED"
+"""The file that says where the data of a folder lies now: nobody may go on with it here."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,10 @@ def open_folder(path: Path | None, *, synced: bool) -> Folder:
         raise InvalidSettings(
             f"{path} is a backup: make a data folder from it with `userstream restore`"
         )
+    if (path / MOVED).exists():
+        raise InvalidSettings(
+            f'{path} was moved to NATS, as its file {MOVED} says: serve with bus = "nats://…"'
+        )
     log, secret = path / LOG, path / SECRET
     if secret.exists() and not log.exists():
         raise StoreDamaged(f"{log} is missing beside {secret}: restore it, or take another folder")
@@ -113,11 +119,7 @@ def key_secret(file: Path, *, fresh: bool) -> bytes:
     """
     try:
         if fresh and not file.exists():
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as opened:
-                opened.write(secrets.token_hex(32) + "\n")
-                opened.flush()
-                os.fsync(opened.fileno())
+            _write_secret(file, secrets.token_bytes(32))
         if file.stat().st_mode & 0o077:
             raise InvalidSettings(f"{file} can be read by others; its mode must be 0600")
         secret = bytes.fromhex(file.read_text("ascii").strip())
@@ -128,3 +130,33 @@ def key_secret(file: Path, *, fresh: bool) -> bytes:
     if len(secret) != 32:
         raise StoreDamaged(f"{file} does not hold 32 bytes in hex")
     return secret
+
+
+def copy_secret(secret: bytes, file: Path) -> None:
+    """Puts the key secret of a folder where nodes of a NATS will read it.
+
+    Raises:
+        InvalidSettings: the file has another secret, or cannot be written.
+        StoreDamaged: the file is there, and has none.
+    """
+    if file.exists():
+        if key_secret(file, fresh=False) != secret:
+            raise InvalidSettings(
+                f"{file} holds another key secret than the folder's: name a new file"
+            )
+        return
+    try:
+        _write_secret(file, secret)
+    except OSError as e:
+        raise InvalidSettings(f"{file} cannot be written: {e.strerror}") from None
+
+
+def _write_secret(file: Path, secret: bytes) -> None:
+    unfinished = file.with_name(f"{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        opened.write(secret.hex() + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+    unfinished.replace(file)

@@ -5,6 +5,7 @@ Nothing is shown to a subscriber, and no line is acknowledged, before its commit
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,13 @@ from userstream.core.publishing import Appended, Head, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.errors import StoreError
 from userstream.events import AccountSnapshot
-from userstream.server.bus import Stored, Subscriber, Ticket
+from userstream.server.bus import Outcome, Stored, Subscriber, Ticket
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.logs import logger
 from userstream.server.pages import PAGE, Pages
 from userstream.server.records import (
+    NOTHING_KEY,
     PictureRecord,
     checkpoint_key,
     decode,
@@ -37,8 +39,8 @@ _log = logger("bus")
 
 
 def _stored(appended: Appended) -> Stored:
-    _, record = decode_event(event_key(appended.account, appended.seq), encode_event(appended))
-    return Stored(appended.seq, record)
+    key = event_key(appended.account, appended.seq)
+    return Stored(*decode_event(key, encode_event(appended)))
 
 
 class LocalBus:
@@ -65,7 +67,7 @@ class LocalBus:
 
     @property
     def epoch(self) -> str:
-        """The epoch of this folder, or of this process where nothing is kept."""
+        """The log's epoch: of this folder, or of this process where nothing is kept."""
         return self._ledger.epoch
 
     @property
@@ -82,6 +84,23 @@ class LocalBus:
     def refusing(self) -> bool:
         """Whether the store refused the last commit."""
         return self._committer.refusing
+
+    @property
+    def unwritable(self) -> bool:
+        """Never: only a try tells whether a store takes something again."""
+        return False
+
+    async def mend(self) -> None:
+        """Commits something of no consequence."""
+        with contextlib.suppress(StoreError):
+            await self._committer.write([], [NOTHING_KEY])
+
+    async def retire(self) -> None:
+        """No other process could write."""
+
+    def fullness(self) -> Mapping[str, float]:
+        """None: a folder ends where its disk does."""
+        return {}
 
     def submission(self) -> Submission:
         """A publishing request."""
@@ -113,7 +132,7 @@ class LocalBus:
         now_ms = self._clock.ms()
         first = submission.take(len(lines))
         accept = submission.accept
-        outcomes = [accept(line, now_ms) for line in lines]
+        outcomes: list[Outcome] = [accept(line, n, now_ms) for n, line in enumerate(lines, first)]
         ticket = Ticket(first, outcomes)
         appended = [o for o in outcomes if type(o) is Appended]
         self._under_way.append(appended)
@@ -132,8 +151,7 @@ class LocalBus:
         )
         found = []
         for key, value in entries:
-            envelope, record = decode_event(key, value)
-            found.append(Stored(envelope.seq, record))
+            found.append(Stored(*decode_event(key, value)))
         return found
 
     def head(self, account: str) -> int:

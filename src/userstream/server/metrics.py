@@ -5,7 +5,7 @@ One names accounts: those of which less is retained than was promised. They are 
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
 class Metrics:
@@ -46,6 +46,16 @@ class Metrics:
         )  # fmt: skip
         self.pending = Gauge("userstream_append_queue_bytes", "Not yet committed", registry=r)
         self.outbox = Gauge("userstream_outbox_bytes", "Waiting for slow clients", registry=r)
+        self.probe_seconds = Histogram(
+            "userstream_probe_seconds", "From publishing a probe to its delivery here", registry=r
+        )
+        self.probe_age = Gauge(
+            "userstream_probe_age_seconds", "Since a probe came through", registry=r
+        )
+        self.full = Gauge(
+            "userstream_stream_full_ratio", "Of its bound, by stream of a NATS", ["stream"],
+            registry=r,
+        )  # fmt: skip
         self.refusing = Gauge(
             "userstream_store_refusing", "1 while the last write was refused, by a full disk say",
             registry=r,

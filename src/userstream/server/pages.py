@@ -79,7 +79,7 @@ class Pages:
             reading = self._under_way.get(place)
         if reading is None:
             loop = asyncio.get_running_loop()
-            reading = loop.run_in_executor(self._thread, self._load, *place)
+            reading = loop.run_in_executor(self._thread, self.load, *place)
             self._under_way[place] = reading
             reading.add_done_callback(lambda done: self._loaded(place, done))
         return (await asyncio.shield(reading))[0]
@@ -99,8 +99,12 @@ class Pages:
             _, (_, gone) = self._kept.popitem(last=False)
             self._size -= gone
 
-    def _load(self, account: str, number: int) -> tuple[Page, int]:
-        """A page with its pictures, and about what it takes in memory."""
+    def load(self, account: str, number: int) -> tuple[Page, int]:
+        """A page with its pictures, and about what it takes in memory. Blocks.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
         start, stop = number * PAGE, (number + 1) * PAGE
         stored = self._store.scan(
             checkpoint_key(account, start), checkpoint_key(account, stop), PAGE
@@ -126,11 +130,9 @@ class Pages:
         for key, value in self._store.scan(
             event_key(account, start), event_key(account, stop), stop - start
         ):
-            envelope, record = decode_event(key, value)
+            seq, record = decode_event(key, value)
             yield (
-                Appended(
-                    account, record.epoch, envelope.seq, record.time_ms, b"", record.line.event
-                ),
+                Appended(account, record.epoch, seq, record.time_ms, b"", record.line.event),
                 len(value),
             )
 

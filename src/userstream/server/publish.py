@@ -51,11 +51,9 @@ class Publishing:
     async def __call__(self, request: Request) -> Response:
         """Answers a publishing request; refused before a byte is read where the queue is full."""
         if self._bus.pending_bytes >= self._limits.append_queue_bytes:
-            return Response(
-                b'{"error":{"code":"busy","msg":"the append queue is full"}}',
-                503,
-                {"retry-after": _RETRY_AFTER_S},
-            )
+            return _later("busy", "the append queue is full")
+        if self._bus.unwritable:
+            return _later("unavailable", "no process writes any account now")
         length = request.headers.get("content-length", "0")
         if length.isdigit() and int(length) > self._limits.publish_bytes:
             msg = f"a request is at most {self._limits.publish_bytes} bytes"
@@ -133,3 +131,8 @@ class Publishing:
         ticket = Ticket(submission.take(1), [Refused("too_large", f"{why}; nothing after is read")])
         ticket.settle()
         return ticket
+
+
+def _later(code: str, msg: str) -> Response:
+    body = b'{"error":{"code":"%b","msg":"%b"}}' % (code.encode(), msg.encode())
+    return Response(body, 503, {"retry-after": _RETRY_AFTER_S})

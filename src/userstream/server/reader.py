@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import msgspec
 
@@ -44,6 +44,8 @@ class Reader:
     meanwhile is in the log, so nothing is kept aside.
     """
 
+    tells: ClassVar[bool] = True
+    """Whether the client is told how far a replay will come."""
     __slots__ = ("_outlet", "_replays", "_resume", "_task", "_woken", "binding", "track", "venue")
 
     def __init__(
@@ -70,7 +72,7 @@ class Reader:
         self.binding = binding
         if self._resume is None:
             head = self._replays.log.head(binding.account)
-            self.track = Track(self._replays.log.epoch, head)
+            self.track = Track(self._replays.epoch(binding.account), head)
         elif binding.channels is None:
             self.subscribed()
 
@@ -144,7 +146,10 @@ class Reader:
 
     def farewell(self, end: End) -> bytes:
         """The frame that says why the stream ends."""
-        track = self.track or Track(self._replays.log.epoch, 0)
+        track = self.track
+        if track is None:  # of no account, as long as there is no listen key
+            account = self.binding.account if self.binding is not None else ""
+            track = Track(self._replays.epoch(account), 0)
         mark = Mark(track.epoch, track.passed, track.last, kind="us.end", reason=end.label)
         return framed(self.venue.say(mark))
 

@@ -13,11 +13,14 @@ import msgspec
 from userstream.core.listenkeys import KeyRecord
 from userstream.core.publishing import Appended
 from userstream.errors import StoreDamaged, StoreTooNew
-from userstream.events import AccountSnapshot, Envelope, Event
+from userstream.events import AccountSnapshot, Event
 
 RUN_KEY: Final = b"r"
+NOTHING_KEY: Final = b"n"
+"""Never holds anything: its deletion is a commit that changes nothing."""
 ACCOUNTS: Final = (b"a\0", b"a\1")
 LISTEN_KEYS: Final = (b"k\0", b"k\1")
+HEADS: Final = (b"h\0", b"h\1")
 WINDOWS: Final = (b"w\0", b"w\1")
 VERSION: Final = 1
 
@@ -39,6 +42,7 @@ class EventRecord(msgspec.Struct, gc=False):
     """One event as it lies in the log; account and ``seq`` are in its key."""
 
     epoch: str
+    """The log's."""
     time_ms: int
     line: LineRecord
     v: int = VERSION
@@ -115,19 +119,14 @@ def encode_event(appended: Appended) -> bytes:
     )
 
 
-def decode_event(key: bytes, value: bytes) -> tuple[Envelope, EventRecord]:
-    """The envelope of a stored event.
+def decode_event(key: bytes, value: bytes) -> tuple[int, EventRecord]:
+    """The ``seq`` of a stored event, and what is stored.
 
     Raises:
         StoreDamaged: the bytes are not an event.
         StoreTooNew: written by a later version.
     """
-    record = decode(value, EventRecord)
-    _, account, _ = key.split(b"\0", 2)
-    seq = seq_of(key)
-    return Envelope(
-        1, account.decode(), record.epoch, seq, record.time_ms, record.line.event
-    ), record
+    return seq_of(key), decode(value, EventRecord)
 
 
 def decode(value: bytes, kind: type[T]) -> T:

@@ -49,6 +49,7 @@ class Pings:
 class Repeater(Reader):
     """A reader for a stock client: its frames have no marks, and nothing else is said."""
 
+    tells = False
     __slots__ = ("_connection", "_fanout")
 
     def __init__(
@@ -108,7 +109,7 @@ class Repeats:
         connection.pings = Pings(connection, record, receipt, self._replays)
         if receipt.proven < head:
             start = max(receipt.proven, log.oldest(account) - 1)
-            cursor = Cursor(log.epoch, start, WHOLE)
+            cursor = Cursor(self._replays.epoch(account), start, WHOLE)
             connection.reader = Repeater(connection, opened, cursor, self._replays, self._fanout)
 
     def closed(self, connection: Connection) -> None:

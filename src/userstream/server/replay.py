@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from userstream.core.closing import End
+from userstream.core.epoch import account_epoch
 from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
 from userstream.errors import StoreDamaged, StoreError
 from userstream.server.logs import logger
+from userstream.server.pages import PAGE
+from userstream.server.turns import Turns
 from userstream.venue import Cursor, Frame, Mark
 
 if TYPE_CHECKING:
+    from userstream.server.clock import Clock
     from userstream.server.fanout import Binding
     from userstream.server.metrics import Metrics
     from userstream.server.reader import Reader
@@ -28,7 +33,7 @@ class Log(Protocol):
 
     @property
     def epoch(self) -> str:
-        """The epoch of every event that is appended from now on."""
+        """The log's epoch: of every event that is appended from now on."""
         ...
 
     def follow(self, account: str, then: Callable[[StoreError | None], None]) -> None:
@@ -83,12 +88,21 @@ class Log(Protocol):
 
 
 class Replays:
-    """Every replay of this process; only some of them read and encode at a time."""
+    """Every replay of this process.
 
-    def __init__(self, log: Log, metrics: Metrics, at_once: int) -> None:
+    Pages are read and encoded by turns: only some at a time, and each account as often as any
+    other, however many of its streams resume.
+    """
+
+    def __init__(self, log: Log, metrics: Metrics, clock: Clock, at_once: int) -> None:
         self.log = log
         self._metrics = metrics
-        self._turn = asyncio.Semaphore(at_once)
+        self._clock = clock
+        self._turns = Turns(at_once)
+
+    def epoch(self, account: str) -> str:
+        """What the log's epoch is called to an account."""
+        return account_epoch(self.log.epoch, account)
 
     def start(
         self, reader: Reader, binding: Binding, cursor: Cursor | None = None
@@ -100,8 +114,7 @@ class Replays:
         account = binding.account
         try:
             if cursor is not None:
-                async with self._turn:
-                    await self._resume(reader, account, cursor)
+                await self._resume(reader, account, cursor)
             if reader.track is not None:
                 await self._catch_up(reader, account, reader.track)
         except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
@@ -110,40 +123,61 @@ class Replays:
 
     async def _resume(self, reader: Reader, account: str, cursor: Cursor) -> None:
         """Tells the client whether all that it missed is there, before anything else."""
-        log = self.log
-        if cursor.epoch == log.epoch and cursor.seq > log.head(account):
+        log, epoch = self.log, self.epoch(account)
+        if cursor.epoch == epoch and cursor.seq > log.head(account):
             await log.settled(account)
         head, oldest = log.head(account), log.oldest(account)
-        reason = judge(cursor, log.epoch, head, oldest)
+        reason = judge(cursor, epoch, head, oldest)
         track = Track.resuming(cursor)
         if reason is None and track.passed < head:
-            events = await log.read(account, track.passed + 1)
-            if not events or events[0].seq != track.passed + 1:
-                reason = "too_old"
-            elif events[0].epoch != log.epoch:
-                reason = "epoch"
+            reason = await self._lacking(account, track.passed + 1)
         self._metrics.resumes.labels(reader.venue.name, reason or "resumed").inc()
         if reason is not None:
-            head = log.head(account)  # it begins here, in the same turn of the loop
-            reader.track = Track(log.epoch, head)
-            mark = Mark(log.epoch, head, head, kind="us.refused", reason=reason)
-            reader.say(mark, oldest=log.oldest(account))
+            await self._refuse(reader, account, reason)
             return
-        last = await self._last_shown(reader, account, track, head)
+        last = await self._last_shown(reader, account, track, head) if reader.tells else head
+        if last == track.passed == cursor.seq:
+            track.passed = head  # nothing on the way gives a frame
         reader.track = track
-        reader.say(Mark(log.epoch, head, last, kind="us.resumed"), oldest=oldest)
+        reader.say(Mark(epoch, head, last, kind="us.resumed"), oldest=oldest)
+
+    async def _lacking(self, account: str, first: int) -> str | None:
+        """Why a replay cannot begin with an event that should be retained; ``None``: it can."""
+        async with self._turns.of(account):
+            events = await self.log.read(account, first)
+        if not events or events[0].seq != first:
+            return "too_old"
+        return "epoch" if events[0].epoch != self.log.epoch else None
+
+    async def _refuse(self, reader: Reader, account: str, reason: str) -> None:
+        window: dict[str, int] = {}
+        with contextlib.suppress(StoreError):  # it is refused, whatever cannot be read
+            window["window_ms"] = await self._window_ms(account)
+        log, epoch = self.log, self.epoch(account)
+        head = log.head(account)  # it begins here, in the same turn of the loop
+        reader.track = Track(epoch, head)
+        mark = Mark(epoch, head, head, kind="us.refused", reason=reason)
+        reader.say(mark, oldest=log.oldest(account), **window)
+
+    async def _window_ms(self, account: str) -> int:
+        """How long ago the first event was published that is retained; 0: none is."""
+        async with self._turns.of(account):
+            events = await self.log.read(account, self.log.oldest(account))
+        return max(self._clock.ms() - events[0].time_ms, 0) if events else 0
 
     async def _last_shown(self, reader: Reader, account: str, track: Track, head: int) -> int:
         """The last ``seq`` up to the head that gives this stream frames; mostly the head."""
-        stop = head
+        stop, size = head, _CHUNK
         while stop > track.passed:
-            start = max(track.passed + 1, stop - _CHUNK + 1)
-            found = await self._between(account, start, stop)
-            for event in reversed(found):
-                if track.due(event.seq, reader.shown(_frames(reader, event))):
-                    return event.seq
-            await asyncio.sleep(0)
-            stop = start - 1
+            start = max(track.passed + 1, stop - size + 1)
+            async with self._turns.of(account):
+                found = await self._between(account, start, stop)
+                for n, event in enumerate(reversed(found), 1):
+                    if track.due(event.seq, reader.shown(_frames(reader, event))):
+                        return event.seq
+                    if n % _CHUNK == 0:
+                        await asyncio.sleep(0)
+            stop, size = start - 1, PAGE
         return track.passed
 
     async def _between(self, account: str, start: int, stop: int) -> list[Appended]:
@@ -160,7 +194,7 @@ class Replays:
         log = self.log
         while track.passed < log.head(account):
             await reader.room()
-            async with self._turn:
+            async with self._turns.of(account):
                 events = await log.read(account, track.passed + 1)
                 if events and events[0].seq == track.passed + 1:
                     await self._show(reader, account, track, events)

@@ -8,7 +8,6 @@ import gc
 import secrets
 import signal
 import socket
-import ssl
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -39,10 +38,12 @@ from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
 from userstream.server.parts import Parts
+from userstream.server.ports import bound, tls_of, url_of
+from userstream.server.probe import Probe, probe_account
+from userstream.server.readiness import Readiness
 from userstream.server.rest import RestApp
 from userstream.server.settings import (
     Settings,
-    address_of,
     admin_token_of,
     folder_of,
     key_secret_file,
@@ -51,7 +52,6 @@ from userstream.server.settings import (
 from userstream.venue import Venue
 
 _log = logger("service")
-_PORTS = ("rest", "stream", "admin")
 _OPEN_S = 10.0
 
 
@@ -74,7 +74,7 @@ class Service:
         self.clock = self._parts.clock or Clock(settings.clock_speed)
         self.metrics = Metrics()
         self.urls: dict[str, str] = {}
-        """Of the three listeners, with the ports that they got."""
+        """Of the listeners that this process's roles have, with the ports that they got."""
         self._listeners: list[HttpListener] = []
         self._shared: Shared | None = None
         self._exits = contextlib.AsyncExitStack()
@@ -86,7 +86,8 @@ class Service:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._admin.ready = False
+        self.readiness.drain()
+        await asyncio.gather(self.bus.retire(), asyncio.sleep(self.settings.drain_wait_s))
         await self._exits.aclose()
         _log.info("stopped")
 
@@ -103,14 +104,14 @@ class Service:
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
         settings, limits, clock = self.settings, self.settings.limits, self.clock
         parts = self._parts
-        tls = _tls(settings)
-        sockets = {name: _bind(exits, name, getattr(settings, name)) for name in _PORTS}
+        tls = tls_of(settings)
+        sockets = bound(exits, settings)
         folder = open_folder(folder_of(settings), synced=settings.durability == "power-cut")
         exits.callback(folder.close)
         committer = Committer(folder.store)
         exits.push_async_callback(committer.close)
         self.keys, self.accounts = await self._keep(exits, folder, committer)
-        self.bus = await self._open_bus(folder, committer, sockets["rest"])
+        self.bus = await self._open_bus(folder, committer, sockets["admin"])
         exits.push_async_callback(self.bus.close)
         lets_in = everybody if settings.lenient_ws else parts.lets_in
         admission = Admission(self.mounts, self.keys, clock, limits, lets_in, self.metrics)
@@ -123,14 +124,19 @@ class Service:
             limiters = {name: gate.limiter for name, gate in gates.items()} | admission.limiters()
             await exits.enter_async_context(self._shared.rates(limiters))
         rest = self._rest_app(gates)
-        self._admin = self._admin_app(Backups(folder_of(settings), folder.store, committer))
-        exits.push_async_callback(self._stop_listeners)
-        await self._listen(
-            parts.rest_front(rest), sockets["rest"], rest.too_long, whole_request=True
+        self.readiness = self._readiness_of(sockets["admin"])
+        exits.push_async_callback(self.readiness.close)
+        self._admin = self._admin_app(
+            Backups(folder_of(settings), folder.store, committer, on_nats=on_nats(settings))
         )
+        exits.push_async_callback(self._stop_listeners)
+        if "rest" in sockets:
+            front = parts.rest_front(rest)
+            await self._listen(front, sockets["rest"], rest.too_long, whole_request=True)
         await self._listen(self._admin.app, sockets["admin"], too_long, whole_request=False)
-        await self.edge.start(sockets["stream"], tls)
-        exits.push_async_callback(self.edge.stop)
+        if "stream" in sockets:
+            await self.edge.start(sockets["stream"], tls)
+            exits.push_async_callback(self.edge.stop)
         self._ready(sockets, secure=tls is not None)
 
     async def _keep(
@@ -151,17 +157,28 @@ class Service:
         )  # fmt: skip
         return await exits.enter_async_context(self._shared)
 
-    async def _open_bus(self, folder: Folder, committer: Committer, rest: socket.socket) -> Bus:
+    async def _open_bus(self, folder: Folder, committer: Committer, admin: socket.socket) -> Bus:
         settings, limits = self.settings, self.settings.limits
         if not on_nats(settings):
             bus = LocalBus(folder.store, committer, folder.run.epoch, self.clock, limits)
             bus.start()
             return bus
         # Whoever comes after this process at its place need not wait until its lease is over.
-        owner = f"{socket.gethostname()}:{rest.getsockname()[1]}"
+        owner = _place(admin)
         address = read_address(settings.bus, settings.nats)
         entropy = secrets.token_bytes(ENTROPY_BYTES)
-        return await NatsBus.open(address, settings.nats, owner, self.clock, limits, entropy)
+        return await NatsBus.open(
+            address, settings.nats, owner, self.clock, limits, entropy,
+            writes="writer" in settings.roles,
+        )  # fmt: skip
+
+    def _readiness_of(self, admin: socket.socket) -> Readiness:
+        probe = None
+        if on_nats(self.settings):
+            probe = Probe(self.bus, probe_account(_place(admin)), self.clock, self.metrics)
+        shared = self._shared
+        down = (lambda: False) if shared is None else (lambda: shared.register.down)
+        return Readiness(self.bus, probe, down, self.settings.roles)
 
     async def _listen(
         self, app: ASGIApp, sock: socket.socket, refuse: Refuse, *, whole_request: bool
@@ -177,13 +194,11 @@ class Service:
 
     def _ready(self, sockets: Mapping[str, socket.socket], *, secure: bool) -> None:
         for name, sock in sockets.items():
-            scheme = ("ws" if name == "stream" else "http") + ("s" if secure else "")
-            host, port = sock.getsockname()[:2]
-            shown = f"[{host}]" if ":" in host else host
-            self.urls[name] = f"{scheme}://{shown}:{port}"
-        self._admin.ready = True
+            self.urls[name] = url_of(name, sock, secure=secure)
+        self.readiness.begin()
         _log.info(
             "serving",
+            roles=",".join(self.settings.roles),
             epoch=self.bus.epoch,
             bus=self.settings.bus.rpartition("@")[2],  # without a password
             ack_survives=self.bus.survives.value,
@@ -225,6 +240,7 @@ class Service:
             self._token,
             backups,
             self._parts.admin_routes,
+            readiness=self.readiness,
         )
 
 
@@ -238,6 +254,11 @@ def until_signalled() -> Callable[[], Awaitable[object]]:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop.wait
+
+
+def _place(admin: socket.socket) -> str:
+    """What names this process among others, also after a restart."""
+    return f"{socket.gethostname()}:{admin.getsockname()[1]}"
 
 
 def _shared_secret(file: Path) -> bytes:
@@ -256,32 +277,3 @@ def _mounts(settings: Settings, venues: Mapping[str, Venue]) -> Mounts:
             raise InvalidSettings(f"{what} is {name!r}; allowed are {allowed}")
     hosts = {host.lower(): venues[name] for host, name in settings.hosts.items()}
     return Mounts(venues, venues.get(settings.venue), hosts)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.tls_cert:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as e:
-        raise InvalidSettings(f"tls_cert and tls_key cannot be used: {e}") from None
-    return context
-
-
-def _bind(exits: contextlib.AsyncExitStack, name: str, text: str) -> socket.socket:
-    address = address_of(name, text)
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    # Named, or asyncio's own loop does not know TCP when it sees it, and lets small writes wait.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    exits.callback(sock.close)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(address)
-        sock.listen(4096)  # a port in use shows here and not later
-    except OSError as e:
-        raise InvalidSettings(
-            f"{name} cannot listen on {text}: {e.strerror}; choose another address with --{name}"
-        ) from None
-    sock.setblocking(False)
-    return sock

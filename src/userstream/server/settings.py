@@ -17,6 +17,7 @@ from userstream.server.nats.address import NatsSettings, read_address
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
+ROLES = ("rest", "stream", "writer")
 _KEYS = "file:DIR, memory: and nats:FILE"
 
 
@@ -55,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A file with the admin token on its first line, instead of ``admin_token``."""
     bus: str = "file:userstream-data"
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
+    roles: tuple[str, ...] = ("rest", "stream", "writer")
+    """What this process does, on a NATS: ``rest`` opens the REST port, ``stream`` the stream port,
+    ``writer`` takes shards that nobody writes. Every process has the admin port."""
     keys: str = "file:userstream-data"
     """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
     shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
@@ -77,6 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     prove that it read. It may get events twice, which no venue's protocol does."""
     lenient_ws: bool = False
     """Whether a stream on an unknown listen key is accepted and stays silent."""
+    drain_wait_s: float = 0.0
+    """Between "not ready" and the first stream that a graceful stop ends: balancers notice."""
     log: Literal["json", "text"] = "json"
     clock_speed: float = 1.0
     """Sandbox only: how many seconds pass in one."""
@@ -103,6 +109,8 @@ def load_settings(
         values |= _from_file(file)
     values |= _from_environment(environment)
     values |= {k: v for k, v in arguments.items() if v is not None}
+    if isinstance(values.get("roles"), str):
+        values["roles"] = [role.strip() for role in values["roles"].split(",")]
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as e:
@@ -119,8 +127,31 @@ def load_settings(
         raise InvalidSettings(
             f"clock_speed is {settings.clock_speed}; allowed is above 0, up to {MAX_CLOCK_SPEED}"
         )
+    if not 0 <= settings.drain_wait_s < math.inf:
+        raise InvalidSettings(f"drain_wait_s is {settings.drain_wait_s}; allowed is 0 or more")
+    _check_roles(settings)
     _check_limits(settings.limits)
     return settings
+
+
+def _check_roles(settings: Settings) -> None:
+    given, allowed = settings.roles, ", ".join(ROLES)
+    for role in given or ("",):
+        if role not in ROLES:
+            raise InvalidSettings(f"roles has {role!r}; allowed are one or more of {allowed}")
+    if len(set(given)) != len(given):
+        raise InvalidSettings("roles names one of them twice")
+    if len(given) == len(ROLES):
+        return
+    if not on_nats(settings):
+        raise InvalidSettings(
+            f"roles is {', '.join(given)}; without a NATS one process does everything: {allowed}"
+        )
+    if not {"rest", "stream"} <= set(given) and key_secret_file(settings) is None:
+        raise InvalidSettings(
+            "roles leaves rest or stream to other processes, so keys must be shared with them: "
+            f"keys is {settings.keys!r}; allowed is nats:FILE"
+        )
 
 
 def _check_limits(limits: Limits) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 
@@ -17,3 +18,14 @@ async def ended(task: asyncio.Task[Any] | None) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def all_of(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Runs some at once, each to its end.
+
+    Raises:
+        Exception: what the first one failed with, once none is at it any more.
+    """
+    for error in await asyncio.gather(*coroutines, return_exceptions=True):
+        if error is not None:
+            raise error

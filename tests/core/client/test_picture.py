@@ -147,6 +147,35 @@ def test_a_sum_of_rest_stands_for_the_fills_before_it() -> None:
     assert not it.doubts
 
 
+def test_fills_are_counted_before_anybody_knows_what_was_filled_first() -> None:
+    picture = Picture(FillKey.NONE, Bounds())
+    picture.apply(OrderEvent(update=fill(quantity="2")))
+    picture.apply(OrderEvent(update=fill(quantity="1")))
+    assert (picture.told("1"), picture.counted("1")) == (None, Decimal(3))
+    picture.apply(OrderEvent(update=order(), late=True))  # its first word came behind them
+    assert picture.told("1") == picture.counted("1") == Decimal(3)
+
+
+def test_a_fill_of_rest_counts_though_the_orders_first_word_comes_behind_it() -> None:
+    picture = Picture(FillKey.TRADE_ID, Bounds())
+    picture.apply(OrderEvent(update=fill(trade_id="9", status=""), origin=Origin.REST))
+    picture.apply(OrderEvent(update=order(cumulative_quantity="0")))
+    assert picture.told("1") == Decimal(1)
+    picture.apply(OrderEvent(update=fill("2", trade_id="9", status=""), origin=Origin.REST))
+    picture.apply(OrderEvent(update=fill("2", trade_id="7", cumulative_quantity="1")))
+    assert picture.told("2") == Decimal(2)
+
+
+def test_what_a_gap_explains_is_told_even_of_an_order_that_is_told_next() -> None:
+    picture = Picture(FillKey.NONE, Bounds())
+    picture.apply(OrderEvent(update=fill(quantity="2")))
+    picture.explain("1", Decimal(1))
+    picture.explain("2", Decimal(1))
+    picture.apply(OrderEvent(update=order("2")))
+    picture.apply(OrderEvent(update=fill("2", "2")))
+    assert (picture.told("1"), picture.told("2")) == (Decimal(3), Decimal(3))
+
+
 def test_what_is_forgotten_is_known_by_its_time() -> None:
     it = picture(copies=1, orders=1)
     tell(it, fill("1", trade_id="1", time_ms=T + 5, cumulative_quantity="2"))

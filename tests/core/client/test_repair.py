@@ -106,6 +106,15 @@ def test_orders_that_changed_meanwhile_are_looked_at_again_at_most_three_times()
     assert found(it).moving == {"1"}
 
 
+def test_no_sum_is_younger_than_the_fills_that_were_asked_for() -> None:
+    it = repair(symbols=())
+    steps = [(order(cumulative_quantity=str(sum_)),) for sum_ in range(4)]
+    new = (*steps[3], order("2", cumulative_quantity="1"))
+    go(it, it.start(0), OPEN_ORDERS=[*steps[:3], new])
+    assert found(it).orders == {"1": steps[2][0]}
+    assert found(it).moving == {"1", "2"}
+
+
 def test_an_order_that_is_gone_in_the_next_round_is_asked_for() -> None:
     it = repair(symbols=())
     both, one, over = (order("1"), order("2")), (order("2"),), order("2", status="FILLED")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from tests.core.client.values import T, account, fill, order, whole
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.picture import Picture
@@ -97,6 +99,20 @@ def test_fills_of_an_order_that_is_young_are_summed_up_whatever_its_sum_was_when
     assert [e.cumulative_quantity for e in told if isinstance(e, OrderEvent)][:2] == [
         Decimal(1), Decimal(3),
     ]  # fmt: skip
+
+
+def test_a_young_order_that_only_the_stream_told_of_is_summed_up_too() -> None:
+    streamed = [
+        order(created_ms=T),
+        fill(quantity="1", cumulative_quantity="1", created_ms=T),
+        fill(quantity="2", cumulative_quantity="3", status="FILLED", created_ms=T),
+    ]
+    rows = [row(trade="7", quantity="1"), row(trade="8", quantity="2")]
+    told = reunite(fills=rows, buffer=streamed, fill_key=SUM, moving=frozenset({"1"}))
+    assert told == [OrderEvent(update=o) for o in streamed]
+    old = [msgspec.structs.replace(o, created_ms=T - 20_000) for o in streamed]
+    told = reunite(fills=rows, buffer=old, fill_key=SUM, moving=frozenset({"1"}))
+    assert [e.ambiguous for e in told if isinstance(e, OrderEvent)] == [True] * 2 + [False] * 3
 
 
 def test_fills_of_an_order_that_was_over_before_the_break_are_not_told_again() -> None:
@@ -225,6 +241,15 @@ def test_of_an_order_that_began_in_the_break_every_fill_must_be_there() -> None:
     older = order("9", status="FILLED", cumulative_quantity="2", created_ms=T - 10_001)
     assert not [e for e in reunite(orders=[older]) if isinstance(e, Gap)]
     assert not [e for e in reunite(orders=[now], since_ms=None) if isinstance(e, Gap)]
+
+
+def test_of_a_young_order_that_was_first_told_by_a_fill_that_fill_is_not_missing() -> None:
+    now = order(status="FILLED", cumulative_quantity="3", created_ms=T + 1)
+    known = [fill(), fill(status="FILLED")]
+    told = reunite(known=known, orders=[now], fill_key=NONE)
+    assert [e.missing_quantity for e in told if isinstance(e, Gap)] == [1]
+    whole = [*known, fill()]
+    assert not [e for e in reunite(known=whole, orders=[now], fill_key=NONE) if isinstance(e, Gap)]
 
 
 def test_an_order_that_the_venue_does_not_know_is_a_gap() -> None:

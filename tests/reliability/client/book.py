@@ -32,6 +32,8 @@ class Book:
         """Orders that were over, and then were not."""
         self.told: dict[str, Decimal] = {}
         """Quantity of each order that was filled, with the word that its fills are not known."""
+        self.maybe: dict[str, Decimal] = {}
+        """Quantity of each order's fills that may be repeats: nothing tells equal ones apart."""
         self.holdings: dict[str, tuple[Decimal, Decimal]] = {}
         self.count = 0
         self.raises_in: int | None = None
@@ -55,7 +57,7 @@ class Book:
     def take(self, event: object) -> None:
         """What ``UserStream`` tells: an event that it marks as late changes no status."""
         if isinstance(event, OrderEvent):
-            self.order(event.update, late=event.late)
+            self.order(event.update, late=event.late, ambiguous=event.ambiguous)
         elif isinstance(event, AccountEvent) and not event.late:
             for b in event.update.balances:
                 self.holds(b.asset, b.free, b.locked)
@@ -72,12 +74,16 @@ class Book:
             if not self.raises_in:
                 raise RuntimeError("the handler's own")
 
-    def order(self, update: OrderUpdate, *, late: bool = False) -> None:
+    def order(self, update: OrderUpdate, *, late: bool = False, ambiguous: bool = False) -> None:
         """An order after a change."""
         fill_key = self._venue.stream.fill_key
         mark: Hashable = fill_of(update, fill_key)
-        if fill_key is FillKey.NONE and update.execution == "TRADE" and update.last_quantity:
+        filled = Decimal(update.last_quantity or 0)
+        if fill_key is FillKey.NONE and update.execution in {None, "TRADE"} and filled:
             mark = (update.order_id, update.last_quantity, update.last_price)
+            if ambiguous:
+                mark = None
+                self.maybe[update.order_id] = self.maybe.get(update.order_id, Decimal(0)) + filled
         if mark is not None:
             self.fill(update.order_id, mark, update.last_quantity or "0")
         if update.status and not late:
@@ -138,7 +144,8 @@ def judge(truth: Book, bot: Book, *, sure: bool) -> Verdict:
         verdict = compare(_entries(real), _entries(believed))
         missing = len(verdict.missing)
         lacks = sum((real[e.place].quantity for e in verdict.missing), Decimal(0))
-        if missing and bot.told.get(order_id) == lacks:
+        gap, maybe = (known.get(order_id, Decimal(0)) for known in (bot.told, bot.maybe))
+        if missing and gap <= lacks <= gap + maybe:
             told += lacks
             missing = 0
         absent += missing

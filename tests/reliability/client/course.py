@@ -147,14 +147,17 @@ class Course:
                 book.frame(base64.b64decode(frame["base64"]) if text is None else text)
         return book
 
-    async def verdict(self, bot: Bot, within_s: float = 10.0) -> Verdict:
-        """The verdict on a bot's book: the first good one, or the last in that time."""
+    async def verdict(self, bot: Bot, within_s: float = 10.0, *besides: str) -> Verdict:
+        """The verdict on a bot's book: the first good one, or the last in that time.
+
+        ``besides``: of which kinds it may be, and be good.
+        """
         truth = await self.real()
         last = time.monotonic() + within_s
         while True:
             count = bot.book.count
             verdict = judge(truth, bot.book, sure=bot.sure)
-            if not verdict.kinds or time.monotonic() > last:
+            if not verdict.kinds.difference(besides) or time.monotonic() > last:
                 return verdict
             with contextlib.suppress(AssertionError):
                 await until(partial(_grown, bot.book, count), 0.2)

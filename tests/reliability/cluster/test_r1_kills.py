@@ -1,31 +1,83 @@
-"""R1 on a NATS: the process that serves dies; what it knew lies in the streams."""
+"""R1: processes of a cluster are killed under load; bots and publishers go on at the others."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from pathlib import Path
 
-from tests.reliability.cluster.home import ClusterHome
+import pytest
+
+from tests.reliability.cluster.home import Cluster, Member
 from tests.reliability.server.home import names
+from tests.reliability.server.pairs import p99
 from tests.server.nats.servers import Nodes
+from tests.server.running import until
 
-KILLS = 4
+CLIENTS, RATE, KILLS = 60, 300, 5
+FULL_CLIENTS, FULL_RATE, FULL_KILLS = 2_000, 10_000, 20
+LIVE_S = 5.0
+"""Until bots of a dead process are live at the other one: 99 of 100. Tests on busy machines wait
+four times as long."""
 
 
-async def test_r1_the_process_is_killed_under_load(tmp_path: Path, nats_cluster: Nodes) -> None:
-    epochs = set()
-    async with ClusterHome(tmp_path, nats_cluster) as home:
-        exchange = await home.open(names(40))
+async def edges_killed(path: Path, nodes: Nodes, clients: int, rate: int, kills: int) -> None:
+    """Edges in turn are killed while the load runs."""
+    waits_s: list[float] = []
+    async with Cluster(path, nodes, sockets_per_ip=100_000) as home:
+        await home.open(names(clients))
         home.follow_all()
         await home.all_live()
-        async with exchange.load(500):
-            for _ in range(KILLS):
+        async with home.exchange.load(rate):
+            for kill in range(kills):
                 await asyncio.sleep(random.uniform(0.5, 1.5))
-                home.kill()
-                await home.start()
-                epochs.add(home.server.epoch)
+                edge = home.edges[kill % 2]
+                before = [len(f.ends) for f in home.followers]
+                edge.kill()
+                killed_s = time.monotonic()
+                await asyncio.sleep(0.2)
                 await home.all_live()
-        await home.proven()
-        assert exchange.total > 100
-    assert len(epochs) == 1
+                gone = [f for f, n in zip(home.followers, before, strict=True) if len(f.ends) > n]
+                assert gone, "nobody was at the process that was killed"
+                waits_s += [f.live_s[-1] - killed_s for f in gone]
+                await home.start()
+        await home.proven_and_stored()
+        assert home.exchange.total > 100 * kills
+    assert p99(waits_s) <= 4 * LIVE_S, f"p99 of {len(waits_s)} returns is {p99(waits_s):.2f} s"
+
+
+async def test_r1_edges_are_killed_and_their_bots_go_on_at_the_other(
+    tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    await edges_killed(tmp_path, nats_cluster, CLIENTS, RATE, KILLS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+async def test_r1_full_size(tmp_path: Path, nats_cluster: Nodes) -> None:
+    await edges_killed(tmp_path, nats_cluster, FULL_CLIENTS, FULL_RATE, FULL_KILLS)
+
+
+async def test_r1_the_process_that_writes_is_killed_and_the_next_one_goes_on(
+    tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    wrote: list[Member] = []
+    async with Cluster(tmp_path, nats_cluster) as home:
+        exchange = await home.open(names(20))
+        home.follow_all()
+        await home.all_live()
+        epoch = home.server.epoch
+        async with exchange.load(RATE):
+            for _ in range(3):
+                await asyncio.sleep(random.uniform(0.5, 1.5))
+                writer = home.writer()
+                wrote.append(writer)
+                writer.kill()
+                total = exchange.total
+                await until(lambda total=total: exchange.total >= total + 100, 40)  # type: ignore[misc]
+                assert home.writer() is not writer
+                await home.start()
+                assert writer.process.epoch == epoch
+        await home.proven_and_stored()
+    assert len({member.name for member in wrote}) > 1

@@ -8,20 +8,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cluster.home import ClusterHome
+from tests.reliability.cluster.home import Cluster
 from tests.reliability.server.exchange import Exchange
 from tests.reliability.server.home import names
 from tests.server.nats.servers import Nodes
 from tests.server.running import until
 
-STALL_S = 20.0
-"""How long publishing may stand still; 5 to 8 s where the machine has nothing else to do."""
+STALL_S = 30.0
+"""How long publishing may stand still. NATS elects a leader in 5 to 8 s where the machine has
+nothing else to do, of one stream after the other; whoever takes a shard over needs heads, too."""
+
+
+DOWN_S, FULL_DOWN_S = 8.0, 30.0
+LIVE_S = 15.0
+"""From the quorum's return until events come."""
 
 
 async def stall_s(exchange: Exchange) -> float:
     """How long it takes until something is acknowledged that was not yet."""
     before, start = exchange.total, time.monotonic()
-    await until(lambda: exchange.total > before + 100, 30)
+    await until(lambda: exchange.total > before + 100, 60)
     return time.monotonic() - start
 
 
@@ -30,7 +36,7 @@ async def test_r3_the_leader_of_a_stream_goes_three_times(
     how: str, tmp_path: Path, nats_cluster: Nodes
 ) -> None:
     stalls = []
-    async with ClusterHome(tmp_path, nats_cluster) as home:
+    async with Cluster(tmp_path, nats_cluster) as home:
         exchange = await home.open(names(20))
         home.follow_all()
         await home.all_live()
@@ -43,35 +49,49 @@ async def test_r3_the_leader_of_a_stream_goes_three_times(
                     stalls.append(await stall_s(exchange))
                 finally:
                     leader.resume() if how == "pause" else await asyncio.to_thread(leader.start)
-        await home.proven()
-        assert exchange.acked  # what bots got is compared with this
+        await home.proven_and_stored()
+        assert [len(f.live_s) for f in home.followers] == [1] * 20  # nobody had to come back
     assert max(stalls) <= STALL_S, stalls
+
+
+async def without_a_quorum(path: Path, nodes: Nodes, down_s: float) -> None:
+    """Two of three nodes are away for a time."""
+    async with Cluster(path, nodes, append_wait_s=3) as home:
+        exchange = await home.open(names(10))
+        home.follow_all()
+        await home.all_live()
+        keys = {name: await home.key("binance", name) for name in exchange.accounts}
+        async with exchange.load(500):
+            await stall_s(exchange)
+            for node in nodes.nodes[:2]:
+                await asyncio.to_thread(node.kill)
+            down = time.monotonic()
+            try:
+                await until(lambda: exchange.refused, 60)  # what was on its way is answered
+                before, refused = exchange.total, exchange.refused
+                while time.monotonic() - down < down_s:
+                    for name, key in keys.items():
+                        response = await home.renew("binance", name, key)
+                        assert response.status_code == 200, response.text
+                    await asyncio.sleep(0.5)
+                await until(lambda: exchange.refused > refused, 60)
+                assert exchange.total == before
+                assert all(f.live for f in home.followers)
+            finally:
+                await asyncio.to_thread(nodes.start)
+            back = time.monotonic()
+            await stall_s(exchange)
+            assert time.monotonic() - back <= LIVE_S + 10  # that long on a machine with other work
+        await home.proven_and_stored()
+        assert [len(f.live_s) for f in home.followers] == [1] * 10
 
 
 async def test_r4_without_a_quorum_nothing_is_acknowledged_and_streams_stay(
     tmp_path: Path, nats_cluster: Nodes
 ) -> None:
-    async with ClusterHome(tmp_path, nats_cluster, append_wait_s=3) as home:
-        exchange = await home.open(names(10))
-        home.follow_all()
-        await home.all_live()
-        async with exchange.load(500):
-            await stall_s(exchange)
-            for node in nats_cluster.nodes[:2]:
-                await asyncio.to_thread(node.kill)
-            try:
-                await until(lambda: exchange.refused, 30)  # what was on its way is answered
-                before, refused = exchange.total, exchange.refused
-                key = await home.key("binance", exchange.accounts[0])
-                await until(lambda: exchange.refused > refused, 30)
-                response = await home.renew("binance", exchange.accounts[0], key)
-                assert response.status_code == 200
-                assert exchange.total == before
-                assert all(f.live for f in home.followers)
-            finally:
-                start = time.monotonic()
-                await asyncio.to_thread(nats_cluster.start)
-            await stall_s(exchange)
-            assert time.monotonic() - start <= 15 + 5
-        await home.proven()
-        assert [len(f.live_s) for f in home.followers] == [1] * 10  # nobody had to come back
+    await without_a_quorum(tmp_path, nats_cluster, DOWN_S)
+
+
+@pytest.mark.slow
+async def test_r4_full_size(tmp_path: Path, nats_cluster: Nodes) -> None:
+    await without_a_quorum(tmp_path, nats_cluster, FULL_DOWN_S)

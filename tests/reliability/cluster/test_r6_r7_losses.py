@@ -15,8 +15,7 @@ from tests.server.running import until
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended, Refused
 from userstream.server.nats.bus import NatsBus
-from userstream.server.nats.shard import Shard
-from userstream.server.nats.wire import Message
+from userstream.server.nats.flow import Batches
 
 TIMES = 10
 
@@ -122,17 +121,17 @@ async def test_r7_lost_acknowledgements_store_nothing_twice(
     change: bool, nats_cluster: Nodes
 ) -> None:
     lose = random.Random(7)
-    took, lost = Shard._acked, 0
+    took, lost = Batches._acked, 0
 
-    def acked(self: Shard, message: Message) -> None:
+    def acked(self: Batches, place: int) -> None:
         nonlocal lost
-        if lose.random() < 0.002:  # of pipelined acks one stands for a stretch of them
+        if lose.random() < 0.1:
             lost += 1
         else:
-            took(self, message)
+            took(self, place)
 
     place = OnNats(nats_cluster)
-    with mock.patch.object(Shard, "_acked", acked):
+    with mock.patch.object(Batches, "_acked", acked):
         async with place.open(Limits(append_wait_s=20)) as it:
             bus = _nats(it)
             await it.follow("a0")

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
 
 import httpx
 import msgspec
 
 from tests.venues.orders import order
-from userstream.client.publisher import Publisher
+from userstream.client.publisher import Answer, Publisher
 from userstream.server.tasks import ended
 
 SPAN = 10_000_000
@@ -21,10 +22,22 @@ _encode = msgspec.json.Encoder().encode
 _EVENT = _encode(order(order_id="ID"))
 
 
+class Sender(Protocol):
+    """Who sends publishing lines, as a ``Publisher`` does."""
+
+    async def send(self, lines: Sequence[bytes]) -> list[Answer]:
+        """One answer for each line, in order."""
+        ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
 class Exchange:
     """Publishes for accounts in turn, and sends again what was not acknowledged."""
 
-    def __init__(self, url: str, token: str, accounts: Sequence[str]) -> None:
+    def __init__(
+        self, url: str, token: str, accounts: Sequence[str], publisher: Sender | None = None
+    ) -> None:
         self.accounts = accounts
         self.acked: dict[str, list[int]] = {name: [] for name in accounts}
         self.sent_s: dict[int, float] = {}
@@ -35,7 +48,9 @@ class Exchange:
         self._next = dict.fromkeys(accounts, 1)
         self._pending: list[tuple[str, int]] = []
         self._turn = 0
-        self.publisher = Publisher(url, token=token, give_up_s=120, trust_env=False)
+        self.publisher: Sender = publisher or Publisher(
+            url, token=token, give_up_s=120, trust_env=False
+        )
 
     @property
     def total(self) -> int:

@@ -140,6 +140,8 @@ class Follower:
         self.cursor = Cursor(epoch, 0, WHOLE)
         self.refusals: list[str | None] = []
         """Reasons of ``us.refused``."""
+        self.beats: list[tuple[float, str | None]] = []
+        """When heartbeats came, and what they said of the log."""
         self.ends: list[Ended] = []
         self.live_s: list[float] = []
         """When it had caught up, of every connection."""
@@ -256,6 +258,8 @@ class Follower:
         elif mark.kind == "us.resumed":
             self._due = mark.prev
             self._look()
+        elif mark.kind == "us.heartbeat":
+            self.beats.append((time.monotonic(), mark.reason))
         elif mark.kind == "us.refused":
             self.refusals.append(mark.reason)
             self.cursor = Cursor(mark.epoch, mark.seq, WHOLE)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import signal
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
 
-from tests.cli.command import TOKEN, Process, started
+from tests.cli.command import TOKEN, Process
 from tests.reliability.server.exchange import Exchange, open_accounts
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.proof import NONE, settled
 from tests.reliability.server.reading import Reading
+from tests.reliability.server.served import Served
 from tests.server.running import until
+from userstream.core.epoch import account_epoch
 from userstream.venue import Venue
 from userstream.venues import load
 
@@ -43,7 +42,7 @@ class Home:
         self.data = path / "data"
         self._arguments = arguments
         self._limits = ROOM | limits
-        self._ports: tuple[str, ...] = ()
+        self.served = Served(path / "log")
         self._keys: dict[tuple[str, str], str] = {}
         self.server: Process
         self.exchange: Exchange
@@ -75,43 +74,31 @@ class Home:
 
     async def start(self) -> None:
         """Starts it, at the addresses that it had before."""
-        arguments = ("--bus", f"file:{self.data}", *self._arguments, *self._ports)
-        self.server = await asyncio.to_thread(started, *arguments, log=self.path / "log")
-        self._ports = tuple(
-            f"--{name}={url.partition('//')[2]}" for name, url in self.server.urls.items()
-        )
+        await self.served.start("--bus", f"file:{self.data}", *self._arguments)
+        self.server = self.served.process
         self.admin.base_url = httpx.URL(self.server.urls["admin"])
 
     def kill(self) -> None:
         """``kill -9``."""
-        self.server.popen.kill()
-        self.server.popen.wait()
+        self.served.kill()
 
     async def stop(self) -> int:
         """SIGTERM; the exit status."""
-        self.server.popen.send_signal(signal.SIGTERM)
-        return await asyncio.to_thread(self.server.popen.wait, 40)
+        return await self.served.stop()
 
     def resident_bytes(self) -> int:
         """Memory of the process."""
-        text = Path(f"/proc/{self.server.popen.pid}/status").read_text()
-        line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024
+        return self.served.resident_bytes()
 
     async def metric(self, name: str) -> float:
         """The sum of a metric's series."""
-        text = (await self.admin.get("/_metrics")).text
-        lines = [line for line in text.splitlines() if line.startswith(name)]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        return await self.served.metric(name)
 
     async def until_metric(
         self, name: str, condition: Callable[[float], bool], within_s: float
     ) -> None:
         """Asks for a metric until it is as wanted; fails when it does not become so."""
-        last = time.monotonic() + within_s
-        while not condition(value := await self.metric(name)):
-            assert time.monotonic() < last, f"{name} is {value}"
-            await asyncio.sleep(0.05)
+        await self.served.until_metric(name, condition, within_s)
 
     # ── both sides ──────────────────────────────────────────────────────────────────────────────
 
@@ -205,14 +192,16 @@ class Home:
             except httpx.TransportError as e:
                 raise ConnectionError(str(e)) from None
 
-        follower = Follower(account, self.venues[venue], self.server.epoch, dial, **options)
+        epoch = account_epoch(self.server.epoch, account)
+        follower = Follower(account, self.venues[venue], epoch, dial, **options)
         self.followers.append(follower.start())
         return follower
 
     async def reading(self, account: str, venue: str = "binance", **options: Any) -> Reading:
         """Bots of an account in another process, yet to be started."""
         url = await self.url(venue, account)
-        return Reading(venue, self.server.epoch, url, self.path / f"read-{account}", **options)
+        epoch = account_epoch(self.server.epoch, account)
+        return Reading(venue, epoch, url, self.path / f"read-{account}", **options)
 
     async def all_live(self, within_s: float = 60) -> None:
         """Waits until every bot is connected and up to date."""

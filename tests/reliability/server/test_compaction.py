@@ -109,7 +109,7 @@ async def test_dropping_old_pages_of_a_large_log_does_not_stall_live_events(
             async def dial(url: str = url) -> str:
                 return url
 
-            epoch = server.service.bus.epoch
+            epoch = server.epoch(account)
             followers.append(Follower(account, server.venues[venue], epoch, dial).start())
         await until(lambda: all(f.live for f in followers), within_s=30)
         runs = 0

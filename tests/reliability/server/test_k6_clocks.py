@@ -67,7 +67,7 @@ async def test_k6_a_restart_in_the_past_goes_on_with_seq_and_replays_in_order(
         async with rig(tmp_path / "data") as rigged:
             rigged.n = start * 300
             await rigged.publish([order(order_id=str(n)) for n in range(300)])
-            stream = rigged.stream(load("bhex"), resume=Cursor(rigged.bus.epoch, 0, WHOLE))
+            stream = rigged.stream(load("bhex"), resume=Cursor(rigged.epoch(), 0, WHOLE))
             await stream.settled()
             seqs = [stream.mark(frame).seq for frame in stream.frames]
             assert seqs == [*range(1, start * 300 + 301)]

@@ -25,7 +25,6 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
         made = await make(server, ACCOUNTS, clock.ms() + 2 * DAY_MS, spread_ms=1)
         keys = {record.account: key for key, record in made.items()}
         exchange = Exchange(server.service.urls["admin"], TOKEN, [*keys])
-        epoch = server.service.bus.epoch
         opened_ms = clock.ms()
         followers = []
         for n in range(CLIENTS):
@@ -35,6 +34,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
                 return server.url("binance", keys[account])
 
             venue = server.venues["binance"]
+            epoch = server.epoch(account)
             followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
             if n % 50 == 49:
                 await until(lambda: all(f.live for f in followers), 60)

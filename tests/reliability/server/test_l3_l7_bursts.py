@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
@@ -66,10 +67,9 @@ class Burst:
 async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
     tmp_path: Path,
 ) -> None:
-    """As they are, and as far as this machine is quick enough without it.
+    """Or, on a machine that takes longer than two seconds for it, within an eighth of that time.
 
-    A p99 of 250 ms and more while nothing else is published says nothing of a burst: that is a
-    machine with other work, and the rise counts there. The best of five bursts counts.
+    Who waits for all of a burst waits for as long as it takes. The best of five bursts counts.
     """
     total, late_s = 50_000, list[tuple[float, float]]()
     async with Home(tmp_path) as home:
@@ -87,18 +87,19 @@ async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
             with await home.reading(account) as reading:
                 await reading.live()
                 async with home.exchange.load(RATE):
-                    quiet_s = await p99_while(home, asyncio.sleep(1))
-                    late_s.append((quiet_s, await p99_while(home, take())))
+                    began_s = time.monotonic()
+                    p99_s = await p99_while(home, take())
+                late_s.append((p99_s, time.monotonic() - began_s))
                 counts = differences({account: burst.numbers}, [(account, reading.logs()[0])])
                 assert counts == NONE, counts
             if _well(*late_s[-1]):
                 break
         await home.proven()
-    assert _well(*late_s[-1]), f"p99 of the others, before and during each burst: {late_s} s"
+    assert _well(*late_s[-1]), f"p99 of the others and length of each burst: {late_s} s"
 
 
-def _well(quiet_s: float, during_s: float) -> bool:
-    return during_s < 0.25 or (quiet_s > 0.1 and during_s < 2.5 * quiet_s)
+def _well(p99_s: float, burst_s: float) -> bool:
+    return p99_s < max(0.25, burst_s / 8)
 
 
 async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twice(

@@ -11,14 +11,14 @@ from pathlib import Path
 from tests.reliability.server.home import Home, names
 
 CLIENTS = 200
-PER_S = 18
-"""Less than a tenth of the clients a second, so that the figure holds on a busy machine too."""
+SECOND = timedelta(seconds=0.98)
+"""Twenty waits in turn, each of which a timer may end a millisecond early."""
 
 
 async def test_r11_a_stop_under_load_ends_200_streams_in_turn_and_loses_nothing(
     tmp_path: Path,
 ) -> None:
-    async with Home(tmp_path, closes_per_s=PER_S, drain_s=15) as home:
+    async with Home(tmp_path) as home:
         exchange = await home.open(names(CLIENTS))
         for name in exchange.accounts:
             home.follow(name, "spacedex")
@@ -39,7 +39,7 @@ async def test_r11_a_stop_under_load_ends_200_streams_in_turn_and_loses_nothing(
     assert len(ended) == CLIENTS
     most = CLIENTS // 10
     for first, later in zip(ended, ended[most:], strict=False):
-        assert later - first >= timedelta(seconds=1), f"more than {most} closes in a second"
+        assert later - first >= SECOND, f"more than {most} closes in a second"
 
 
 def closes(log: Path) -> list[datetime]:

@@ -42,7 +42,6 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
         contextlib.AsyncExitStack() as exits,
     ):
         exchange = Exchange(server.service.urls["admin"], TOKEN, names)
-        epoch = server.service.bus.epoch
         urls = {
             (account, venue): server.url(venue, await server.key(venue, f"{account}key"))
             for account in names
@@ -56,20 +55,21 @@ async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
             async def dial(url: str = urls[account, venue]) -> str:
                 return url
 
+            epoch = server.epoch(account)
             followers.append(Follower(account, server.venues[venue], epoch, dial).start())
         await until(lambda: all(f.live for f in followers), within_s=60)
         streams = await exits.enter_async_context(clients(server, names))
         reads = 0
         log = server.service.bus
         assert isinstance(log, LocalBus)
-        load_page = log._pages._load
+        load_page = log._pages.load
 
         def counted(account: str, number: int) -> Any:
             nonlocal reads
             reads += 1
             return load_page(account, number)
 
-        log._pages._load = counted  # type: ignore[method-assign]
+        log._pages.load = counted  # type: ignore[method-assign]
         for follower in followers:  # away while much is published, and then back in one moment
             follower.hold()
         await until(lambda: server.service.edge.sockets == STREAMS, 60)

@@ -104,7 +104,7 @@ async def goes_on(
         there = await log_of(rigged)
         assert there in (acked, sent)
         rigged.n = n + len(there) - len(acked)
-        stream = rigged.stream(load("spacedex"), resume=Cursor(rigged.bus.epoch, before, WHOLE))
+        stream = rigged.stream(load("spacedex"), resume=Cursor(rigged.epoch(), before, WHOLE))
         again = Published(rigged)
         again.acked = [*there]
         await again.publish(2)
@@ -121,7 +121,7 @@ async def test_r8_unsynced_only_the_end_is_lost_and_the_epoch_says_so(
     site = Site(tmp_path / "data" / "log")
     lost = 0
     async with rig(tmp_path / "data") as rigged:
-        published, old = Published(rigged), rigged.bus.epoch
+        published, old = Published(rigged), rigged.epoch()
         for _ in range(CUTS):
             await published.publish(chance.randrange(1, 9))
             left = copy(site, tmp_path / "left")
@@ -132,7 +132,7 @@ async def test_r8_unsynced_only_the_end_is_lost_and_the_epoch_says_so(
                 assert counts == Counts(counts.missing, 0, 0, 0)
                 there = len(published.acked) - counts.missing
                 assert await log_of(again) == published.acked[:there]
-                assert again.bus.epoch != old
+                assert again.epoch() != old
                 cursor = Cursor(old, len(published.acked), WHOLE)
                 stream = await again.stream(load("bhex"), resume=cursor).settled()
                 assert [m.reason for m in stream.said] == ["epoch"]

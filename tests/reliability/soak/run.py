@@ -134,3 +134,4 @@ class Soak:
         for follower in home.followers:
             follower.log.clear()
             follower.arrived_s.clear()
+            follower.beats.clear()

@@ -135,6 +135,7 @@ class OnNats:
 
     def __init__(self, nodes: Nodes) -> None:
         self.nodes = nodes
+        self.clock = Clock()
         self.settings = NatsSettings(
             prefix=f"t{next(_names)}-{secrets.token_hex(3)}",
             shards=2,
@@ -142,20 +143,29 @@ class OnNats:
             max_bytes=16_000_000,
         )
 
-    async def bus(self, limits: Limits = LIMITS, owner: str = "me") -> NatsBus:
+    async def bus(
+        self, limits: Limits = LIMITS, owner: str = "me", *, writes: bool = True
+    ) -> NatsBus:
         """A bus of its own connection."""
         address = read_address(self.nodes.url, self.settings)
         entropy = secrets.token_bytes(32)
-        return await NatsBus.open(address, self.settings, owner, Clock(), limits, entropy)
+        return await NatsBus.open(
+            address, self.settings, owner, self.clock, limits, entropy, writes=writes
+        )
 
     @contextlib.asynccontextmanager
     async def open(self, limits: Limits = LIMITS, owner: str = "me") -> AsyncIterator[Opened]:
         """The bus, as it was left."""
         bus = await self.bus(limits, owner)
         try:
-            yield Opened(bus, bus._appends._clock)
+            yield Opened(bus, self.clock)
         finally:
             await bus.close()
+
+    def writer(self, opened: Opened) -> NatsBus:
+        """The bus that writes the shards."""
+        assert isinstance(opened.bus, NatsBus)
+        return opened.bus
 
     @contextlib.asynccontextmanager
     async def broken(self) -> AsyncIterator[None]:
@@ -170,12 +180,32 @@ class OnNats:
 
     async def settled(self, opened: Opened) -> None:
         """Heads are written, and the streams purged of what is too old."""
-        bus = opened.bus
-        assert isinstance(bus, NatsBus)
+        bus = self.writer(opened)
         await until(lambda: not bus._appends._heads._scans)
         await bus._appends._heads.settle(0)
         for shard in bus._appends.shards:
             await bus._retention.sweep(shard)
+
+
+class Beside(OnNats):
+    """A process that writes no shard, beside another that writes all."""
+
+    @contextlib.asynccontextmanager
+    async def open(self, limits: Limits = LIMITS, owner: str = "me") -> AsyncIterator[Opened]:
+        """Both buses, as they were left; all is done at the one that does not write."""
+        self._writer = await self.bus(limits, owner)
+        try:
+            bus = await self.bus(limits, "beside", writes=False)
+            try:
+                yield Opened(bus, self.clock)
+            finally:
+                await bus.close()
+        finally:
+            await self._writer.close()
+
+    def writer(self, opened: Opened) -> NatsBus:
+        """The other one."""
+        return self._writer
 
 
 Place = Memory | OnNats

@@ -46,12 +46,14 @@ class Node:
     options: str = ""
     """More of the configuration: the cluster, users, TLS."""
     sync: str = "always"
+    host: str = "127.0.0.1"
+    """Where clients connect."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where clients connect."""
-        return f"nats://127.0.0.1:{self.port}"
+        return f"nats://{self.host}:{self.port}"
 
     @property
     def log(self) -> str:
@@ -64,7 +66,7 @@ class Node:
         config = self.folder / "nats.conf"
         config.write_text(
             f"server_name: {self.name}\n"
-            f"listen: 127.0.0.1:{self.port}\n"
+            f"listen: {self.host}:{self.port}\n"
             f"http: 127.0.0.1:{self.monitor_port}\n"
             f'jetstream {{ store_dir: "{self.folder}", sync_interval: {self.sync},'
             " max_file: 4GB, max_mem: 256MB }\n"
@@ -157,7 +159,9 @@ def one_node(folder: Path, options: str = "", sync: str = "always") -> Nodes:
     return Nodes([_node("n1", folder, port, monitor_port, options, sync)])
 
 
-def cluster(folder: Path, size: int = 3, options: str = "", sync: str = "always") -> Nodes:
+def cluster(
+    folder: Path, size: int = 3, options: str = "", sync: str = "always", host: str = "127.0.0.1"
+) -> Nodes:
     """A NATS of several nodes, not started."""
     ports = free_ports(3 * size)
     clients, monitors, routes = ports[:size], ports[size : 2 * size], ports[2 * size :]
@@ -171,6 +175,7 @@ def cluster(folder: Path, size: int = 3, options: str = "", sync: str = "always"
             f"cluster {{ name: tests, listen: 127.0.0.1:{routes[i]}, routes: [{known}] }}\n"
             f"{options}",
             sync,
+            host,
         )
         for i in range(size)
     ]
@@ -187,10 +192,13 @@ def running(nodes: Nodes) -> Iterator[Nodes]:
         nodes.stop()
 
 
-def _node(name: str, folder: Path, port: int, monitor: int, options: str, sync: str) -> Node:
+def _node(
+    name: str, folder: Path, port: int, monitor: int, options: str, sync: str,
+    host: str = "127.0.0.1",
+) -> Node:  # fmt: skip
     own = folder / name
     own.mkdir(parents=True)
-    return Node(name, own, port, monitor, options, sync)
+    return Node(name, own, port, monitor, options, sync, host)
 
 
 def _wait(nodes: list[Node]) -> None:

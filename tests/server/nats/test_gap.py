@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.server.nats.servers import Nodes
-from tests.server.nats.test_service import publish_some, serving
+from tests.server.nats.test_service import followed, publish_some, serving
 from tests.server.running import rest_of, take, until
 from userstream.server.nats.bus import NatsBus
 
@@ -29,4 +29,4 @@ async def test_streams_that_cannot_have_everything_end_and_say_so(nats_node: Nod
             assert b'"reason":"slow"' in frames[-1]
             assert b'"seq":2' in frames[-1]
             assert code == 1013
-        await until(lambda: len(bus._follower) == 0)
+        await until(lambda: followed(bus) == 0)

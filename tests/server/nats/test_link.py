@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import re
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +20,7 @@ from userstream.errors import InvalidSettings, StoreDamaged, StoreUnavailable
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.link import Link
-from userstream.server.nats.wire import Line, Message, Parser
+from userstream.server.nats.wire import Line, Message, Parser, fenced, pub
 
 NONE = NatsSettings()
 
@@ -226,6 +227,56 @@ def test_bytes_are_parsed_however_they_are_cut() -> None:
         assert [item for part in cut for item in parser.feed(part)] == whole
     with pytest.raises(StoreDamaged, match="a NATS server sent"):
         list(Parser().feed(b"MSG nonsense\r\n"))
+
+
+ACK = b'{"stream":"s","seq":7}'
+
+
+@pytest.mark.parametrize(
+    ("data", "is_ack"),
+    [
+        (b"MSG _INBOX.a.9 1 22\r\n%b\r\n" % ACK, True),
+        (b'MSG _INBOX.a.9 1 23\r\n{"stream":"s", "seq":7}\r\n', True),
+        (b"MSG _INBOX.a.9 1 27\r\n%b\r\nabc\r\n" % ACK, False),  # longer than it seems
+        (b"MSG _INBOX.a.9 1 r 22\r\n%b\r\n" % ACK, False),
+        (b'MSG _INBOX.a.9 1 39\r\n{"stream":"s","seq":7,"duplicate":true}\r\n', False),
+        (b'MSG _INBOX.a.9 1 38\r\n{"error":{"code":400},"stream":"s\\"x"}\r\n', False),
+    ],
+)
+def test_bare_acknowledgements_are_told_from_all_else(data: bytes, *, is_ack: bool) -> None:
+    for size in (len(data), 5):
+        parser = Parser()
+        cut = [data[at : at + size] for at in range(0, len(data), size)]
+        (item,) = [item for part in cut for item in parser.feed(part)]
+        if is_ack:
+            assert isinstance(item, re.Match)
+            assert (item[1], item[2], item[5]) == (b"_INBOX.a.9", b"1", b"7")
+        else:
+            assert isinstance(item, Message)
+            assert item.payload == data[data.index(b"\r\n") + 2 : -2]
+
+
+async def test_an_acknowledgement_goes_to_who_awaits_it(nats_node: Nodes) -> None:
+    async with linked(nats_node.url) as link:
+        js = JetStream(link)
+        await js.provide({"name": "acks", "subjects": ["acks.>", "bare.>"]})
+        places: list[int] = []
+        others: list[Message] = []
+        to, token = link.inbox(others.append, places.append)
+        link.send(pub("acks.a", b"1", to) + pub("acks.a", b"2", to))
+        link.send(fenced(b"acks.a", b"3", to.encode(), 99))
+        await until(lambda: others)
+        assert places == [1, 2]
+        assert b"wrong last sequence" in others[0].payload
+        assert await js.append(lambda to: fenced(b"acks.b", b"4", to.encode(), 2)) == 3
+        link.forget(token)
+        link.send(pub("acks.a", b"5", to))
+        looks_like_one: list[Message] = []
+        link.subscribe("plain.1", looks_like_one.append)
+        link.send(pub("plain.1", ACK))
+        await until(lambda: looks_like_one)
+        assert looks_like_one[0].payload == ACK
+        assert len(places) == 2
 
 
 def test_ssl_is_not_asked_for_without_a_reason() -> None:

@@ -17,6 +17,7 @@ from tests.server.running import JSON_VENUES, Running, rest_of, running, take, u
 from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.core.limits import Limits
+from userstream.core.publishing import RESERVED
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bus import NatsBus
@@ -80,7 +81,7 @@ async def test_a_tail_that_a_replaced_leader_told_refuses_no_cursor(nats_node: N
         await publish_some(server, 4, 6)
         url = server.url("binance", await server.key())
         with mock.patch.object(bus._history, "tail", return_value=old):
-            async with server.open(f"{url}?us=1&us_resume={bus.epoch}:5:9999") as socket:
+            async with server.open(f"{url}?us=1&us_resume={server.epoch()}:5:9999") as socket:
                 frames = [json.loads(f) for f in await take(socket, 2)]
         assert [f["e"] for f in frames] == ["us.resumed", "executionReport"]
         assert frames[1]["us"]["seq"] == 6
@@ -94,18 +95,18 @@ async def test_a_stream_takes_more_listen_keys_of_other_accounts(nats_node: Node
         socket = await exits.enter_async_context(server.open(f"/stream?streams={keys[0]}"))
         await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [keys[1]], "id": 1}))
         assert json.loads(await socket.recv()) == {"result": None, "id": 1}
-        await until(lambda: len(bus._follower) == 2)
+        await until(lambda: followed(bus) == 2)
         await until(lambda: bus._follower.get("bob"))
         await server.publish("bob")
         assert json.loads(await socket.recv())["stream"] == keys[1]
         await socket.send(json.dumps({"method": "UNSUBSCRIBE", "params": [keys[1]], "id": 2}))
         assert json.loads(await socket.recv()) == {"result": None, "id": 2}
-        await until(lambda: len(bus._follower) == 1)
+        await until(lambda: followed(bus) == 1)
         with mock.patch.object(bus, "follow", lambda _, then: then(StoreUnavailable("gone"))):
             await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [keys[1]], "id": 3}))
             _, code, text = await rest_of(socket)
         assert (code, text) == (1011, "internal error")
-        await until(lambda: len(bus._follower) == 0)
+        await until(lambda: followed(bus) == 0)
 
 
 async def test_a_key_that_ends_while_its_account_is_followed_opens_nothing(
@@ -127,7 +128,7 @@ async def test_a_key_that_ends_while_its_account_is_followed_opens_nothing(
         assert begun.is_set()
         unknown = server.venues["binance"].errors[Refusal.LISTEN_KEY_UNKNOWN]
         assert status == unknown.status
-        assert len(bus._follower) == 0
+        assert followed(bus) == 0
 
 
 async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes) -> None:
@@ -138,7 +139,7 @@ async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes)
             await publish_some(server, 1, 3)
             seen = [json.loads(f) for f in await take(socket, 4)]
             assert seen[3]["e"] == "us.heartbeat"
-            assert seen[3]["us"] == {"epoch": server.service.bus.epoch, "seq": 3, "prev": 3}
+            assert seen[3]["us"] == {"epoch": server.epoch(), "seq": 3, "prev": 3}
             nats_node.nodes[0].pause()
             try:
                 await _beats(socket, "degraded")
@@ -158,8 +159,8 @@ async def test_a_stream_opens_on_the_account_it_follows_and_leaves_it(nats_node:
         bus = server.service.bus
         assert isinstance(bus, NatsBus)
         async with server.stream("binance"), server.stream("bhex"):
-            assert len(bus._follower) == 1
-        await until(lambda: len(bus._follower) == 0)
+            assert followed(bus) == 1
+        await until(lambda: followed(bus) == 0)
 
 
 async def test_a_stream_is_refused_while_its_account_cannot_be_followed(nats_node: Nodes) -> None:
@@ -192,3 +193,18 @@ async def publish_some(server: Running, first: int, last: int) -> None:
     ]
     answers = await server.publisher.send(lines)
     assert [a.seq for a in answers] == [*range(first, last + 1)]
+
+
+async def test_publishers_are_sent_away_while_nobody_writes(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        await publish_some(server, 1, 2)
+        with mock.patch.object(NatsBus, "unwritable", property(lambda _: True)):
+            response = await server.admin.post("/_events", content=b"{}\n")
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert response.json()["error"]["code"] == "unavailable"
+
+
+def followed(bus: NatsBus) -> int:
+    """Accounts that are followed, but for the probe's."""
+    return sum(not account.startswith(RESERVED) for account in bus._follower._followed)

@@ -25,6 +25,8 @@ class _Filled(msgspec.Struct, gc=False):
 
     shown: Decimal | None = None
     told: Decimal | None = None
+    counted: Decimal = _ZERO
+    """What was told one by one while nobody knows what was filled before."""
     at_ms: int = 0
     last: Decimal = _ZERO
     """The largest key of a fill: they rise."""
@@ -66,12 +68,16 @@ class Picture(Book):
         """What was told of an order's fills, one by one or as a gap; ``None``: nobody knows."""
         return self._filled.get(order_id, _UNKNOWN).told
 
+    def counted(self, order_id: str) -> Decimal:
+        """As ``told``, of an order of which nothing was filled before its first word here."""
+        filled = self._filled.get(order_id, _UNKNOWN)
+        return filled.counted if filled.told is None else filled.told
+
     def explain(self, order_id: str, quantity: Decimal) -> None:
-        """So much of an order's fills is told as missing."""
-        filled = self._filled.get(order_id)
-        if filled is not None and filled.told is not None:
-            filled.told += quantity
-            self._doubt(order_id, filled)
+        """So much is told as missing of the fills of an order of which all is known by now."""
+        filled = self._filled.setdefault(order_id, _Filled())
+        filled.told = self.counted(order_id) + quantity
+        self._doubt(order_id, filled)
 
     def differs(self, account: AccountSnapshot) -> bool:
         """Whether an account of REST shows else than what was told, and nothing told is newer."""
@@ -114,15 +120,14 @@ class Picture(Book):
             summed = order.cumulative_quantity
             if (
                 quantity
-                and filled.told is not None
                 and order.time_ms > filled.at_ms
                 and (summed is None or self._fill_key is not FillKey.NONE)
             ):
-                filled.told += quantity
+                self._count(filled, quantity)
+            if filled.told is None and order.status == "NEW":
+                filled.told = filled.counted
             if summed is not None:
                 self._show(event, filled, Decimal(summed))
-        if filled.told is None and order.status == "NEW":
-            filled.told = _ZERO
         self._doubt(order_id, filled)
 
     def _begin(self, event: OrderEvent, filled: _Filled, quantity: Decimal) -> None:
@@ -130,8 +135,19 @@ class Picture(Book):
         order = event.update
         if order.cumulative_quantity is not None:
             self._show(event, filled, Decimal(order.cumulative_quantity))
+        else:
+            self._count(filled, quantity)
+            if order.status == "NEW":
+                filled.told = filled.counted
         if quantity and filled.told != quantity and event.origin is not Origin.REST:
             self.doubts[order.order_id] = True
+
+    @staticmethod
+    def _count(filled: _Filled, quantity: Decimal) -> None:
+        if filled.told is None:
+            filled.counted += quantity
+        else:
+            filled.told += quantity
 
     def _show(self, event: OrderEvent, filled: _Filled, summed: Decimal) -> None:
         """A sum of the venue; where it stands for fills, those before it are told."""
@@ -140,7 +156,7 @@ class Picture(Book):
             filled.shown = summed
         counted = self._fill_key is FillKey.NONE
         if filled.told is None:
-            filled.told = summed
+            filled.told = max(summed, filled.counted)
         elif counted:
             filled.told = max(filled.told, summed)
         else:

@@ -121,20 +121,26 @@ class Repair:
         return self._go_on(now_ms)
 
     def _take(self, asked: Ask, rows: Rows) -> None:
-        self._orders.update((o.order_id, o) for o in rows.orders)
         for fill in rows.fills:
             self._fills[fill.symbol, fill.order_id, fill.trade_id] = fill
         self._symbols.update(o.symbol for o in rows.orders)
+        listed = {o.order_id: o for o in rows.orders}
         if asked.what is What.ACCOUNT:
             self._account = rows.account
-        elif asked.what is What.OPEN_ORDERS:
-            listed = {o.order_id: o for o in rows.orders}
-            if self._first is not None:
-                self._compare(self._first, listed)
-            if self._first is None or (self._wanted and self._rounds < _ROUNDS):
-                self._rounds += 1
-                self._queue += self._round(listed)
-            self._first = listed
+        if asked.what is not What.OPEN_ORDERS:
+            self._orders |= listed
+        else:
+            self._look(listed)
+
+    def _look(self, listed: dict[str, OrderUpdate]) -> None:
+        """The open orders. The last list is only compared: its sums are younger than the fills."""
+        if self._first is not None:
+            self._compare(self._first, listed)
+        if self._first is None or (self._wanted and self._rounds < _ROUNDS):
+            self._orders |= listed
+            self._rounds += 1
+            self._queue += self._round(listed)
+        self._first = listed
 
     def _round(self, listed: dict[str, OrderUpdate]) -> list[Ask]:
         """The questions between two looks at the open orders. Fills come after the sums.

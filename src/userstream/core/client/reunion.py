@@ -149,7 +149,8 @@ class Reunion:
         """
         order = self._found.orders.get(order_id)
         known = order or self._picture.orders.get(order_id)
-        if known is not None and self._is_young(known):
+        streamed = [o for o in self._streamed if o.order_id == order_id]
+        if any(o is not None and self._is_young(o) for o in [known, *streamed]):
             return least
         if order_id in self._found.moving:
             return None
@@ -223,9 +224,8 @@ class Reunion:
         if self._since_ms is None:
             return None
         known = self._picture.told(row.order_id)
-        began_ms = self._since_ms - OVERLAP_MS
-        if known is None and row.created_ms is not None and row.created_ms >= began_ms:
-            return Decimal(0)
+        if known is None and self._is_young(row):
+            return self._picture.counted(row.order_id)
         return known
 
     def _gap(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from itertools import islice
 
 from userstream.core.rest import Credentials, Identity
 from userstream.errors import InvalidSettings, StoreUnavailable
@@ -11,8 +12,10 @@ from userstream.server.accounts import AccountRecord, AccountTable, ApiKey, Revo
 from userstream.server.nats.bucket import Change, Conflict
 from userstream.server.nats.register import Register
 from userstream.server.records import decode, encode
+from userstream.server.tasks import all_of
 from userstream.venue import Refusal
 
+_AT_ONCE = 256
 EndKeys = Callable[[str, Sequence[str]], Awaitable[int]]
 """Ends the listen keys that API keys of an account were given; says how many."""
 
@@ -61,14 +64,21 @@ class NatsAccounts:
             InvalidSettings: an API key belongs to another account here.
             StoreUnavailable: not all are stored.
         """
-        for record in records:
-            for key in record.api_keys:
-                await self._give(record.name, key)
+        left = iter(records)
+        while some := list(islice(left, _AT_ONCE)):
+            await all_of(self._take(record) for record in some)
 
     async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
         """Takes back one API key of an account, or all; then the listen keys end."""
         gone = await self._take_back(name, fingerprint)
         return Revoked(gone, await self._end_keys(name, gone))
+
+    async def _take(self, record: AccountRecord) -> None:
+        for key in record.api_keys:
+            await self._give(record.name, key)
+        if self._table.at(record.name) is None:  # all that it had were taken back
+            with suppress(Conflict):
+                await self._put(record)
 
     async def _give(self, name: str, key: ApiKey) -> None:
         while True:

@@ -1,23 +1,30 @@
-"""Appending lines: each gets its place from the ledger, and goes to the writer of its shard."""
+"""Appending lines: each gets its place from the ledger of its shard's writer.
+
+Where that is another process, its lines are handed over to it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from userstream.core.limits import Limits
-from userstream.core.publishing import Appended, Head, Ledger, Refused, account_of
+from userstream.core.publishing import Appended, Head, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.errors import StoreError, StoreUnavailable
 from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
+from userstream.server.nats.fullness import Fullness
+from userstream.server.nats.handover import Handover
 from userstream.server.nats.heads import Heads
+from userstream.server.nats.intake import Intake
 from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
 from userstream.server.tasks import ended
@@ -25,39 +32,39 @@ from userstream.server.tasks import ended
 _log = logger("bus")
 _TAKE_S = 10.0
 _HEADER_BYTES = 256
+_ROUTES = 100_000  # remembered; anybody may send names
 _NOT_LOADED = StoreUnavailable("its head was not read")
-
-
-class _Job:
-    """Lines of one request that are appended together."""
-
-    __slots__ = ("left", "lines", "size", "submission", "ticket")
-
-    def __init__(self, submission: Submission, lines: Sequence[bytes]) -> None:
-        self.submission = submission
-        self.lines = lines
-        self.ticket = Ticket(submission.take(len(lines)), [])
-        self.left = 0
-        self.size = sum(map(len, lines))
+_UNDER_WAY = Refused("unavailable", "it is on its way")
 
 
 class Appends:
-    """The shards that this process writes, and what it knows of their accounts."""
+    """The shards that this process writes, and the way to those that others write.
+
+    ``writes`` says whether it takes shards that nobody has.
+    """
 
     def __init__(
-        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits
-    ) -> None:
+        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits, *,
+        writes: bool = True,
+    ) -> None:  # fmt: skip
         self._js = js
         self._layout = layout
         self._clock = clock
+        self._limits = limits
+        self._writes = writes
         self._ledger = Ledger(layout.epoch, limits, self._load)
         self._heads = Heads(js, layout, self._ledger.get)
         self.shards = [
-            Shard(n, layout, js, owner, limits.append_wait_s, self._heads.opened, self._lost)
+            Shard(n, layout, js, owner, limits.append_wait_s, self._opened, self._lost)
             for n in range(layout.shards)
         ]
-        self._jobs: deque[_Job] = deque()
+        streams = [name(n) for name in (layout.events, layout.heads) for n in range(layout.shards)]
+        self.fullness = Fullness(js, [*streams, layout.bucket])
+        self._intake = Intake(js.link, layout, self)
+        self._handover = Handover(js.link, layout, limits.append_wait_s)
+        self._jobs: deque[Job] = deque()
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
+        self._routes: dict[str, tuple[Shard, bytes]] = {}
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.pending_bytes = 0
@@ -65,6 +72,10 @@ class Appends:
     async def start(self) -> None:
         """Begins to write; returns when it is known who writes which shard."""
         self._task = asyncio.get_running_loop().create_task(self._run())
+        self._handover.writers.start()
+        self.fullness.start()
+        if not self._writes:
+            return
         self._heads.start()
         for shard in self.shards:
             shard.start()
@@ -73,10 +84,19 @@ class Appends:
                 for shard in self.shards:
                     await shard.asked.wait()
 
-    async def close(self) -> None:
-        """Gives the shards up."""
+    async def retire(self) -> None:
+        """Gives the shards up; from then on lines go to whoever takes them."""
+        for shard in self.shards:
+            self._intake.lost(shard)
         await asyncio.gather(*(shard.close() for shard in self.shards))
+
+    async def close(self) -> None:
+        """Gives the shards up, and hands nothing over any more."""
+        await self.retire()
+        await self.fullness.close()
         await ended(self._task)
+        await self._intake.close()
+        self._handover.close()
         await self._heads.close()
 
     def submission(self) -> Submission:
@@ -85,22 +105,42 @@ class Appends:
 
     def append(self, submission: Submission, lines: Sequence[bytes]) -> Ticket:
         """Appends the next lines of a request; their outcomes are final once committed."""
-        job = _Job(submission, lines)
+        first = submission.take(len(lines))
+        numbers = range(first, first + len(lines))
+        return self._queue(Job(submission, numbers, lines, stays=False))
+
+    def take(
+        self, submission: Submission, numbers: Sequence[int], lines: Sequence[bytes]
+    ) -> Ticket:
+        """Appends lines that are these of their request; none is handed on."""
+        return self._queue(Job(submission, numbers, lines, stays=True))
+
+    @property
+    def full(self) -> bool:
+        """Whether as much waits to be committed as may."""
+        return self.pending_bytes >= self._limits.append_queue_bytes
+
+    def unwritten(self) -> Collection[int]:
+        """Shards without a writer now, as far as is known."""
+        return [n for n in self._handover.writers.missing() if not self.shards[n].mine]
+
+    def _queue(self, job: Job) -> Ticket:
         self.pending_bytes += job.size
-        if self._jobs or self._missing(lines):
+        if not job.lines:
+            job.ticket.settle()
+        elif self._jobs or self._missing(job.accounts):
             self._jobs.append(job)
             self._work.set()
         else:
             self._accept(job)
         return job.ticket
 
-    def _missing(self, lines: Sequence[bytes]) -> list[str]:
-        """Accounts of lines whose heads have to be loaded first."""
+    def _missing(self, accounts: Collection[str | None]) -> list[str]:
+        """Accounts whose heads have to be loaded first."""
         ledger = self._ledger
-        accounts = dict.fromkeys(map(account_of, lines))
         return [
             a
-            for a in accounts
+            for a in dict.fromkeys(accounts)
             if a is not None
             and ledger.get(a) is None
             and a not in self._loaded
@@ -113,10 +153,10 @@ class Appends:
             await self._work.wait()
             self._work.clear()
             while self._jobs:
-                some = [line for job in self._jobs for line in job.lines]
+                some = [account for job in self._jobs for account in job.accounts]
                 await asyncio.gather(*(self._fetch(a) for a in self._missing(some)))
                 self._accept(self._jobs.popleft())
-                while self._jobs and not self._missing(self._jobs[0].lines):
+                while self._jobs and not self._missing(self._jobs[0].accounts):
                     self._accept(self._jobs.popleft())
 
     async def _fetch(self, account: str) -> None:
@@ -144,22 +184,47 @@ class Appends:
             raise loaded
         return loaded
 
-    def _accept(self, job: _Job) -> None:
+    def _accept(self, job: Job) -> None:
         now_ms = self._clock.ms()
-        accept = job.submission.accept
-        outcomes: list[Outcome] = [accept(line, now_ms) for line in job.lines]
+        elsewhere = self._elsewhere(job)
+        if elsewhere:
+            outcomes = [self._handed(job, i, elsewhere, now_ms) for i in range(len(job.lines))]
+        else:
+            accept = job.submission.accept
+            lines = zip(job.lines, job.numbers, job.plain, strict=True)
+            outcomes = [accept(line, number, now_ms, plain) for line, number, plain in lines]
         job.ticket.outcomes = outcomes
-        job.left = len(outcomes)
         for i, outcome in enumerate(outcomes):
             if isinstance(outcome, Appended):
                 self._put(job, i, outcome)
+            elif outcome is _UNDER_WAY:
+                self._handover.put(job, i, partial(self._told, job, i))
             elif isinstance(outcome, Refused):
                 self._settled(job)
             else:
                 shard = self._shard(outcome.account)
                 shard.barrier(partial(self._done, job, i, outcome.account, None, place=0))
 
-    def _put(self, job: _Job, i: int, appended: Appended) -> None:
+    def _elsewhere(self, job: Job) -> Collection[str]:
+        """Accounts of a job that another process writes, as far as is known."""
+        if job.stays or all(shard.mine for shard in self.shards):
+            return ()
+        return {a for a in job.accounts if a is not None and not self._shard(a).mine}
+
+    def _handed(self, job: Job, i: int, elsewhere: Collection[str], now_ms: int) -> Outcome:
+        """What becomes of a line of a job some of whose lines are handed over."""
+        line, number, account = job.lines[i], job.numbers[i], job.accounts[i]
+        if account not in elsewhere or len(line) > self._limits.event_bytes:
+            return job.submission.accept(line, number, now_ms)
+        return job.submission.blocking(line, number) or _UNDER_WAY
+
+    def _told(self, job: Job, i: int, outcome: Outcome) -> None:
+        job.ticket.outcomes[i] = outcome
+        if isinstance(outcome, Refused) and outcome.code != "blocked_by":
+            job.submission.block(outcome.account, job.numbers[i])
+        self._settled(job)
+
+    def _put(self, job: Job, i: int, appended: Appended) -> None:
         account = appended.account
         payload = write_event(appended)
         most = self._js.link.info.max_payload - _HEADER_BYTES
@@ -168,12 +233,16 @@ class Appends:
             self._undo(job, i, account, Refused("too_large", msg, account))
             self._settled(job)
             return
-        shard = self._shard(account)
-        subject = self._layout.event_subject(account)
+        shard, subject = self._route(account)
+        if not self.fullness.takes(shard.stream, len(payload)):
+            why = Refused("unavailable", f"not stored: {shard.stream} is full", account)
+            self._undo(job, i, account, why)
+            self._settled(job)
+            return
         shard.put(subject, payload, partial(self._done, job, i, account, shard))
 
     def _done(
-        self, job: _Job, i: int, account: str, shard: Shard | None, error: StoreError | None,
+        self, job: Job, i: int, account: str, shard: Shard | None, error: StoreError | None,
         place: int,
     ) -> None:  # fmt: skip
         if error is not None:
@@ -183,19 +252,25 @@ class Appends:
             self._heads.stored(shard, account, place)
         self._settled(job)
 
-    def _undo(self, job: _Job, i: int, account: str, refused: Refused) -> None:
+    def _undo(self, job: Job, i: int, account: str, refused: Refused) -> None:
         self._ledger.forget(account)
         job.ticket.outcomes[i] = refused
-        job.submission.block(account, job.ticket.first_line + i)
+        job.submission.block(account, job.numbers[i])
 
-    def _settled(self, job: _Job) -> None:
+    def _settled(self, job: Job) -> None:
         job.left -= 1
         if not job.left:
             self.pending_bytes -= job.size
             job.ticket.settle()
 
+    def _opened(self, shard: Shard, floor: int) -> None:
+        """A term begins."""
+        self._heads.opened(shard, floor)
+        self._intake.opened(shard)
+
     def _lost(self, shard: Shard) -> None:
         """What this process knows of a shard's accounts is not the truth any more."""
+        self._intake.lost(shard)
         self._heads.lost(shard)
         for account in [a for a in self._ledger if self._shard(a) is shard]:
             self._ledger.forget(account)
@@ -203,4 +278,15 @@ class Appends:
             del self._loaded[account]
 
     def _shard(self, account: str) -> Shard:
-        return self.shards[self._layout.shard_of(account)]
+        return self._route(account)[0]
+
+    def _route(self, account: str) -> tuple[Shard, bytes]:
+        """Where an account's events go: its shard, and their subject."""
+        found = self._routes.get(account)
+        if found is None:
+            shard = self.shards[self._layout.shard_of(account)]
+            subject = self._layout.event_subject(account).encode()
+            if len(self._routes) >= _ROUTES:
+                self._routes.clear()
+            found = self._routes[account] = shard, subject
+        return found

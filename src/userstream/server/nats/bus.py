@@ -46,11 +46,12 @@ class NatsBus:
     """The bus of many processes, on streams of a NATS."""
 
     def __init__(
-        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits
-    ) -> None:
+        self, js: JetStream, layout: Layout, owner: str, clock: Clock, limits: Limits, *,
+        writes: bool = True,
+    ) -> None:  # fmt: skip
         self._js = js
         self._layout = layout
-        self._appends = Appends(js, layout, owner, clock, limits)
+        self._appends = Appends(js, layout, owner, clock, limits, writes=writes)
         self._history = History(js, layout)
         self._subscribers: list[Subscriber] = []
         self._on_gap: list[Callable[[str], None]] = []
@@ -60,9 +61,11 @@ class NatsBus:
     @classmethod
     async def open(
         cls, address: Address, settings: NatsSettings, owner: str, clock: Clock, limits: Limits,
-        entropy: bytes,
+        entropy: bytes, *, writes: bool = True,
     ) -> Self:  # fmt: skip
         """Connects, makes the streams that are missing, and begins.
+
+        A bus that does not write hands lines to the processes that do, and takes no shard.
 
         Raises:
             InvalidSettings: NATS does not let us in, is too old, or does not allow the streams.
@@ -73,7 +76,7 @@ class NatsBus:
         try:
             js = JetStream(link)
             layout = await _provided(js, settings, new_epoch(entropy))
-            bus = cls(js, layout, owner, clock, limits)
+            bus = cls(js, layout, owner, clock, limits, writes=writes)
         except BaseException:
             await link.close()
             raise
@@ -95,7 +98,7 @@ class NatsBus:
 
     @property
     def epoch(self) -> str:
-        """The epoch of these streams."""
+        """The log's epoch: of these streams."""
         return self._layout.epoch
 
     @property
@@ -105,12 +108,28 @@ class NatsBus:
 
     @property
     def refusing(self) -> bool:
-        """Whether a shard that was written here has no writer now, as far as is known."""
-        return any(s.term and not (s.mine or s.held) for s in self._appends.shards)
+        """Whether a shard has no writer now, as far as is known."""
+        return bool(self._appends.unwritten())
+
+    @property
+    def unwritable(self) -> bool:
+        """Whether no shard at all has a writer now, as far as is known."""
+        return len(self._appends.unwritten()) == self._layout.shards
 
     def short_windows(self) -> Mapping[str, float]:
         """None: a full stream refuses, and drops nothing before its time."""
         return {}
+
+    def fullness(self) -> Mapping[str, float]:
+        """The part of its bound that each stream holds."""
+        return self._appends.fullness.parts()
+
+    async def mend(self) -> None:
+        """Nothing need be tried: ticks are."""
+
+    async def retire(self) -> None:
+        """Gives the shards up; lines go to whoever takes them."""
+        await self._appends.retire()
 
     # ── appending ───────────────────────────────────────────────────────────────────────────────
 

@@ -101,9 +101,6 @@ class Follower:
         for account in list(self._followed):
             self._forget(self._followed[account])
 
-    def __len__(self) -> int:
-        return len(self._followed)
-
     def get(self, account: str) -> Followed | None:
         """An account that is followed."""
         found = self._followed.get(account)

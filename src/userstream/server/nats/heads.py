@@ -23,7 +23,7 @@ from userstream.server.nats.layout import HeadRecord, Layout, line_of, read_even
 from userstream.server.nats.shard import Shard
 from userstream.server.nats.wire import fenced_by_subject
 from userstream.server.records import decode, encode
-from userstream.server.tasks import ended
+from userstream.server.tasks import all_of, ended
 
 _log = logger("heads")
 SETTLES_S = 10.0
@@ -174,10 +174,7 @@ class Heads:
             while self._behind.get(shard) is behind:
                 accounts = list(itertools.islice(behind, _AT_ONCE))  # the longest behind first
                 accounts = [account for account in accounts if behind[account].since <= due]
-                settling = (self._settle(shard, behind, account) for account in accounts)
-                for error in await asyncio.gather(*settling, return_exceptions=True):
-                    if error is not None:  # once nobody else is still at it
-                        raise error
+                await all_of(self._settle(shard, behind, account) for account in accounts)
                 if len(accounts) < _AT_ONCE:
                     break
             if self._behind.get(shard) is behind and shard not in self._scans:

@@ -57,6 +57,8 @@ class _State(msgspec.Struct, frozen=True):
 class _Config(msgspec.Struct, frozen=True):
     metadata: dict[str, str] = {}
     num_replicas: int = 1
+    max_bytes: int = -1
+    allow_atomic: bool = False
 
 
 class _Cluster(msgspec.Struct, frozen=True):
@@ -81,6 +83,15 @@ class _StoredMessage(msgspec.Struct, frozen=True):
 class _Answer(msgspec.Struct, frozen=True):
     error: Refusal | None = None
     message: _StoredMessage | None = None
+
+
+class _Names(msgspec.Struct, frozen=True):
+    total: int = 0
+    streams: list[str] | None = None
+
+
+class _Configured(msgspec.Struct, frozen=True):
+    config: dict[str, Any]
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -144,6 +155,44 @@ class JetStream:
             if e.err_code != NAME_TAKEN:
                 raise InvalidSettings(f"NATS does not make the stream {name}: {e}") from None
         return await self.info(name)
+
+    async def names(self) -> list[str]:
+        """Every stream that this user may see.
+
+        Raises:
+            StoreError: they cannot be asked for.
+        """
+        found: list[str] = []
+        while True:
+            answer = await self.ask("STREAM.NAMES", {"offset": len(found)})
+            page = msgspec.json.decode(answer, type=_Names)
+            found += page.streams or []
+            if not page.streams or len(found) >= page.total:
+                return found
+
+    async def delete(self, stream: str) -> None:
+        """Removes a stream with all that is in it; one that is not there is no error.
+
+        Raises:
+            StoreError: it cannot be asked, or says no.
+        """
+        try:
+            await self.ask(f"STREAM.DELETE.{stream}")
+        except JetStreamRefused as e:
+            if e.err_code != STREAM_NOT_FOUND:
+                raise
+
+    async def change(
+        self, stream: str, changed: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    ) -> None:
+        """Gives a stream another configuration, made from the one that it has.
+
+        Raises:
+            StoreError: it cannot be asked, or says no.
+        """
+        answer = await self.ask(f"STREAM.INFO.{stream}")
+        config = msgspec.json.decode(answer, type=_Configured).config
+        await self.ask(f"STREAM.UPDATE.{stream}", changed(config))
 
     async def get(self, stream: str, **which: Which) -> Kept | None:
         """One message, from the leader: by ``seq``, ``last_by_subj``, ``next_by_subj``.

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -24,11 +25,14 @@ from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
 from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.register import Register
 from userstream.server.records import encode
+from userstream.server.tasks import all_of
 from userstream.venue import KeyPolicy, OnCreate, Refusal
 
 _GRACE_S = 86_400
 """How long NATS keeps a record beyond the key's life: an outage may take that long."""
 _BURIED_S = 120
+_AT_ONCE = 256
+"""Accounts whose keys are taken over together."""
 
 
 class NatsKeys:
@@ -70,6 +74,10 @@ class NatsKeys:
     def on_end(self, ended: Ended) -> None:
         """Calls back when a key expires, is deleted or revoked, by whichever node."""
         self._copy.on_end(ended)
+
+    def records(self) -> list[KeyRecord]:
+        """Every live key, as far as this copy shows."""
+        return self._table.all_live(self._register.time.ms)
 
     def key_of(self, place: Place) -> str:
         """The listen key of a random part."""
@@ -159,8 +167,9 @@ class NatsKeys:
         for record in records:
             if record.venue in self._policies:
                 owned.setdefault((record.venue, record.account), []).append(record)
-        for moved in owned.values():
-            await self._register.retried(partial(self._take, moved))
+        left = iter(owned.values())
+        while some := list(islice(left, _AT_ONCE)):
+            await all_of(self._taken(moved) for moved in some)
 
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every listen key that these API keys of the account were given.
@@ -178,6 +187,9 @@ class NatsKeys:
         ]
         await self.end(ended, End.REVOKED)
         return len(ended)
+
+    async def _taken(self, moved: Sequence[KeyRecord]) -> None:
+        await self._register.retried(partial(self._take, moved))
 
     async def _take(self, moved: Sequence[KeyRecord], _: bool) -> bool:
         venue, account = moved[0].venue, moved[0].account

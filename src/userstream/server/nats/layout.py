@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from userstream.core.publishing import Appended, Head
-from userstream.errors import InvalidSettings, StoreDamaged, StoreTooNew
+from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreTooNew
 from userstream.events import AccountSnapshot
 from userstream.plain import read
+from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 
+_log = logger("layout")
 VERSION = 1
 _EPOCH, _SHARDS, _VERSION = "userstream-epoch", "userstream-shards", "userstream-version"
+_MOVING = "userstream-moving"
 
 
 class Layout(NamedTuple):
@@ -27,6 +30,10 @@ class Layout(NamedTuple):
     prefix: str
     shards: int
     epoch: str
+    copies: int = 1
+    """Of each stream, on as many nodes."""
+    batches: bool = False
+    """Whether all of them take atomic batches."""
 
     def shard_of(self, account: str) -> int:
         """Where an account's events lie."""
@@ -40,6 +47,11 @@ class Layout(NamedTuple):
         """The stream of a shard's heads."""
         return f"{self.prefix}-heads-{shard}"
 
+    @property
+    def bucket(self) -> str:
+        """The stream of listen keys and accounts, where they are shared."""
+        return f"KV_{self.prefix}-keys"
+
     def event_subject(self, account: str) -> str:
         """Where an account's events are published."""
         return f"{self.prefix}.in.{self.shard_of(account)}.{account}"
@@ -51,6 +63,10 @@ class Layout(NamedTuple):
     def head_subject(self, account: str) -> str:
         """Where an account's head lies."""
         return f"{self.prefix}.head.{self.shard_of(account)}.{account}"
+
+    def put_subject(self, shard: int) -> str:
+        """Where other processes hand lines to a shard's writer."""
+        return f"{self.prefix}.put.{shard}"
 
     def tick_subject(self, shard: int, at: str = "in") -> str:
         """Where a shard's writer says that it writes; no account's, which are one word."""
@@ -139,28 +155,95 @@ def read_tick(data: bytes) -> Tick:
     return decode(data, Tick)
 
 
-async def provide(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
+async def provide(
+    js: JetStream, settings: NatsSettings, epoch: str, *, moving: bool = False
+) -> Layout:
     """Makes the streams that are not there yet. Whoever came first decided epoch and shards.
 
+    Those that a move is about to fill are marked, and are of no use to anybody else until the
+    mark is gone.
+
     Raises:
-        InvalidSettings: NATS does not allow them.
+        InvalidSettings: NATS does not allow them, or a move into them is not finished.
         StoreTooNew: a later version made them.
         StoreUnavailable: NATS does not answer.
     """
     wanted = Layout(settings.prefix, settings.shards, epoch)
-    first = await js.provide(_events(wanted, settings, 0))
+    config = _events(wanted, settings, 0)
+    first = await js.provide(_marked(config) if moving else config)
+    layout = _known(settings, first, moving=moving)
+    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
+    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
+    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    return layout._replace(batches=await _let_batches(js, layout, made[: layout.shards]))
+
+
+async def _let_batches(js: JetStream, layout: Layout, made: Sequence[StreamInfo]) -> bool:
+    """Whether all streams of events take batches, also those that an earlier version made."""
+    for number, stream in enumerate(made):
+        if not stream.config.allow_atomic:
+            try:
+                await js.change(layout.events(number), _with_batches)
+            except StoreError as e:
+                words = "a stream of an earlier version goes on without batches: allow its update"
+                _log.warning(words, stream=layout.events(number), error=str(e))
+                return False
+    return True
+
+
+async def find(js: JetStream, settings: NatsSettings) -> Layout:
+    """The streams that are there; none is made.
+
+    Raises:
+        InvalidSettings: there are none, or a move into them is not finished.
+        StoreTooNew: a later version made them.
+        StoreUnavailable: NATS does not answer.
+    """
+    try:
+        first = await js.info(f"{settings.prefix}-events-0")
+    except JetStreamRefused:
+        raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
+    return _known(settings, first)
+
+
+def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -> Layout:
     known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
-        name = wanted.events(0)
+        name = f"{settings.prefix}-events-0"
         raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
     if int(version) > VERSION:
         raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
-    layout = Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH])
-    configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
-    configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    await asyncio.gather(*(js.provide(config) for config in configs))
-    return layout
+    if is_moving(known) and not moving:
+        raise InvalidSettings(
+            f"a move into the streams of nats.prefix {settings.prefix!r} is not finished: "
+            "run `userstream move` again"
+        )
+    copies = first.config.num_replicas
+    return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
+
+
+def is_moving(metadata: Mapping[str, str]) -> bool:
+    """Whether a move is about to fill the streams, by the metadata of the first."""
+    return _MOVING in metadata
+
+
+def epoch_of(metadata: Mapping[str, str]) -> str:
+    """The epoch of streams, by the metadata of the first; empty where they are not ours."""
+    return metadata.get(_EPOCH, "")
+
+
+def unmarked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The configuration of the first stream once a move is finished."""
+    return {**config, "metadata": {k: v for k, v in config["metadata"].items() if k != _MOVING}}
+
+
+def _marked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "metadata": {**config["metadata"], _MOVING: "yes"}}
+
+
+def _with_batches(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**config, "allow_atomic": True}
 
 
 def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, Any]:
@@ -170,6 +253,7 @@ def _events(layout: Layout, settings: NatsSettings, shard: int) -> Mapping[str, 
         "subjects": [place % "in"],
         # Only what is committed comes from here; whoever subscribes to "in" hears all else, too.
         "republish": {"src": place % "in", "dest": place % "live"},
+        "allow_atomic": True,
         "metadata": {
             _EPOCH: layout.epoch,
             _SHARDS: str(layout.shards),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import NamedTuple
 
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept
 from userstream.server.nats.layout import Tick, read_tick
-from userstream.server.nats.wire import fenced
+from userstream.server.nats.wire import batched
 from userstream.server.records import encode
 
 TICK_S = 1.0
@@ -28,21 +29,21 @@ class Lease:
     """The lease of a shard lies in the stream that it is for.
 
     A tick that opens a term is fenced as every append is, so whoever wrote before is refused from
-    then on. Time is only what passes here: no two clocks are compared.
+    then on; it comes ``stride`` times, so that nothing that is still on its way finds its place.
+    Time is only what passes here: no two clocks are compared.
     """
 
-    def __init__(self, js: JetStream, stream: str, subject: str, owner: str) -> None:
+    def __init__(self, js: JetStream, stream: str, subject: str, owner: str, stride: int) -> None:
         self._js = js
         self._stream = stream
         self._subject = subject
         self._owner = owner
+        self._stride = stride
         self._seen: tuple[int, float] | None = None
-        self.held = False
-        """Whether another process has it, as far as is known."""
 
-    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[str, bytes]:
+    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[bytes, bytes]:
         """What the writer appends every second, and once its term is over."""
-        return self._subject, encode(Tick(term, "" if over else self._owner, floor))
+        return self._subject.encode(), encode(Tick(term, "" if over else self._owner, floor))
 
     async def take(self) -> Term | None:
         """Opens a term, if the shard is given up, or was ours, or its writer is silent.
@@ -54,17 +55,17 @@ class Lease:
             info = await self._js.info(self._stream)
             last = await self._js.get(self._stream, last_by_subj=self._subject)
         except StoreUnavailable:
-            self._seen, self.held = None, False  # its writer may have been as cut off as this one
+            self._seen = None  # its writer may have been as cut off as this one
             raise
         tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
-        self.held = tick.owner not in ("", self._owner) and not self._silent(last)
-        if self.held:
+        if tick.owner not in ("", self._owner) and not self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
+        # Who gave it up said so behind all that was on its way.
+        ticks = [(subject, payload)] * (self._stride if tick.owner else 1)
+        name, end = secrets.token_hex(8).encode(), info.state.last_seq
         try:
-            place = await self._js.append(
-                lambda to: fenced(subject, payload, to, info.state.last_seq)
-            )
+            place = await self._js.append(lambda to: batched(ticks, to.encode(), name, end))
         except JetStreamRefused:
             return None
         return Term(tick.term + 1, place, tick.floor)

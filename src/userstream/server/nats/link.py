@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import re
 import secrets
 from collections.abc import Callable
 
@@ -23,6 +24,8 @@ _CONNECT_S = 3.0
 _PING_S = 2.0  # a silent server is given up after three of these
 _LONGEST_WAIT_S = 1.0
 Handler = Callable[[Message], None]
+Stored = Callable[[int], None]
+"""Told the place in its stream that a message was given."""
 
 
 class Link(asyncio.Protocol):
@@ -36,6 +39,7 @@ class Link(asyncio.Protocol):
         self._handlers: dict[int, tuple[str, Handler]] = {}
         self._last_sid = 0
         self._asked: dict[bytes, Handler] = {}
+        self._stored: dict[bytes, Stored] = {}
         self._last_asked = 0
         self._inbox = f"_INBOX.{secrets.token_hex(8)}"
         self._task: asyncio.Task[None] | None = None
@@ -47,7 +51,7 @@ class Link(asyncio.Protocol):
         self.connected = False
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[], None]] = []
-        self.subscribe(f"{self._inbox}.*", self._answered)
+        self._inbox_sid = b"%d" % self.subscribe(f"{self._inbox}.*", self._answered)
 
     async def open(self, within_s: float) -> None:
         """Connects; from then on the link connects again by itself.
@@ -98,16 +102,22 @@ class Link(asyncio.Protocol):
         if self._handlers.pop(sid, None) is not None and self.connected:
             self.send(b"UNSUB %d\r\n" % sid)
 
-    def inbox(self, answered: Handler) -> tuple[str, bytes]:
-        """A subject for answers, and the token with which to ``forget`` it."""
+    def inbox(self, answered: Handler, stored: Stored | None = None) -> tuple[str, bytes]:
+        """A subject for answers, and the token with which to ``forget`` it.
+
+        ``stored`` takes acknowledgements that say nothing but a place; ``answered`` all the rest.
+        """
         self._last_asked += 1
         token = b"%d" % self._last_asked
         self._asked[token] = answered
+        if stored is not None:
+            self._stored[token] = stored
         return f"{self._inbox}.{self._last_asked}", token
 
     def forget(self, token: bytes) -> None:
         """Answers to a request are of no interest any more."""
         self._asked.pop(token, None)
+        self._stored.pop(token, None)
 
     async def request(self, subject: str, payload: bytes, within_s: float) -> Message:
         """The first answer to a request.
@@ -246,10 +256,17 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Messages go to who subscribed, the rest is answered here."""
-        handlers = self._handlers
+        handlers, stored, inbox = self._handlers, self._stored, len(self._inbox) + 1
         try:
             for item in self._parser.feed(data):
-                if type(item) is Message:
+                if type(item) is re.Match:
+                    subject, sid, _, payload, place = item.groups()
+                    taken = stored.get(subject[inbox:]) if sid == self._inbox_sid else None
+                    if taken is not None:
+                        taken(int(place))
+                    elif (found := handlers.get(int(sid))) is not None:
+                        found[1](Message(int(sid), subject, b"", b"", payload))
+                elif type(item) is Message:
                     found = handlers.get(item.sid)
                     if found is not None:
                         found[1](item)

@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable
 
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.jetstream import JetStream, read_ack
+from userstream.server.nats.flow import Batches, Done, Entry, Flow
+from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S, Lease
-from userstream.server.nats.wire import Message, fenced
 from userstream.server.tasks import ended
 
 _log = logger("shard")
 _PATIENCE_S = 2.0
 _LOST_S = 10.0
-_IN_FLIGHT = 2_000  # the stream refuses more than 10,000
 _AT_ONCE = 64
-Done = Callable[[StoreError | None, int], None]
-"""How an append went, and its place in the stream."""
+_BATCHES_FROM = 2  # copies: on a single node a batch costs more than its messages one by one
 
 
 class FencedError(StoreUnavailable):
@@ -31,17 +28,6 @@ class FencedError(StoreUnavailable):
 
 class _BehindError(StoreUnavailable):
     """The stream ends before what was acknowledged: so says a leader that is none any more."""
-
-
-class _Entry:
-    """An append on its way."""
-
-    __slots__ = ("done", "payload", "subject")
-
-    def __init__(self, subject: str, payload: bytes, done: Done) -> None:
-        self.subject = subject
-        self.payload = payload
-        self.done = done
 
 
 class Shard:
@@ -64,31 +50,28 @@ class Shard:
     ) -> None:
         self.number = number
         self.stream = layout.events(number)
-        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner)
         self._js = js
         self._wait_s = wait_s
         self._opened = opened
         self._lost = lost
-        self._sent: deque[_Entry] = deque()
-        self._waiting: deque[_Entry] = deque()
-        self._reply, self._token = "", b""
-        self._flowing = False
+        batches = layout.batches
+        flow = Batches if batches and layout.copies >= _BATCHES_FROM else Flow
+        stride = flow.stride if batches else 1
+        self._flow = flow(js.link, number, self._troubled)
+        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, stride)
         self._trouble = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._moved_s = 0.0
         self.asked = asyncio.Event()
         """Set once the stream said who writes it."""
         self.mine = False
         self.term = 0
-        self.base = 0
-        """The last place in the stream that is known to be taken by us."""
         self.floor = 0
         js.link.on_down.append(self._troubled)
 
     @property
-    def held(self) -> bool:
-        """Whether another process writes it, as far as is known."""
-        return self._lease.held
+    def base(self) -> int:
+        """The last place in the stream that is known to be taken by us."""
+        return self._flow.base
 
     def start(self) -> None:
         """Tries to become the writer, now and whenever nobody else is."""
@@ -96,7 +79,8 @@ class Shard:
 
     async def close(self) -> None:
         """Waits for what is in flight, for a while, and gives the shard up."""
-        self._js.link.on_down.remove(self._troubled)
+        if self._troubled in self._js.link.on_down:
+            self._js.link.on_down.remove(self._troubled)
         if self.mine:
             given: asyncio.Event = asyncio.Event()
             self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
@@ -106,17 +90,13 @@ class Shard:
         await ended(self._task)
         self._fail(StoreUnavailable("the server stops"))
 
-    def put(self, subject: str, payload: bytes, done: Done) -> None:
+    def put(self, subject: bytes, payload: bytes, done: Done) -> None:
         """Appends behind all that was put before; only while the shard is ``mine``."""
-        entry = _Entry(subject, payload, done)
-        if self._flowing and len(self._sent) < _IN_FLIGHT and not self._waiting:
-            self._send(entry)
-        else:
-            self._waiting.append(entry)
+        self._flow.put(Entry(subject, payload, done))
 
     def barrier(self, done: Callable[[StoreError | None], None]) -> None:
         """Says how all that was put before went: whether it is stored, all of it."""
-        last = (self._waiting or self._sent or (None,))[-1]
+        last = self._flow.last()
         if last is None:
             done(None)
             return
@@ -140,55 +120,21 @@ class Shard:
         if error is not None:
             raise error
 
-    # ── appends ─────────────────────────────────────────────────────────────────────────────────
-
-    def _send(self, entry: _Entry) -> None:
-        place = self.base + len(self._sent)
-        self._sent.append(entry)
-        self._js.link.send(fenced(entry.subject, entry.payload, self._reply, place))
-
-    def _acked(self, message: Message) -> None:
-        if not self._flowing:
-            return
-        ack = None if message.status else read_ack(message.payload)
-        if ack is None or ack.error is not None or ack.seq != self.base + 1 or not self._sent:
-            if ack is not None and ack.error is not None:
-                _log.info("an append was refused", shard=self.number, why=ack.error.description)
-            self._troubled()
-            return
-        entry = self._sent.popleft()
-        self.base, self._moved_s = ack.seq, time.monotonic()
-        if self._waiting:
-            self._send(self._waiting.popleft())
-        entry.done(None, ack.seq)
-
     def _troubled(self) -> None:
-        self._flowing = False
+        self._flow.stop()
         self._trouble.set()
 
-    def _flow(self) -> None:
-        """Sends what is in flight (again), from the place where the stream is known to be."""
-        self._js.link.forget(self._token)
-        self._reply, self._token = self._js.link.inbox(self._acked)
+    def _begin(self) -> None:
         self._trouble.clear()
-        self._flowing = True
-        again, self._sent = self._sent, deque()
-        for entry in again:
-            self._send(entry)
-        while self._waiting and len(self._sent) < _IN_FLIGHT:
-            self._send(self._waiting.popleft())
+        self._flow.begin()
 
     def _fail(self, error: StoreError) -> None:
-        failed = [*self._sent, *self._waiting]
-        self._sent.clear()
-        self._waiting.clear()
-        self._flowing = False
         if self.mine:
             _log.warning("a shard is not written here now", shard=self.number, why=str(error))
             self.mine = False
+            self._flow.stop()
             self._lost(self)
-        for entry in failed:
-            entry.done(error, 0)
+        self._flow.give_up(error)
 
     # ── terms ───────────────────────────────────────────────────────────────────────────────────
 
@@ -219,9 +165,9 @@ class Shard:
                 if term is not None:
                     break
             await asyncio.sleep(TICK_S / 4)
-        self.mine, self.term, self.base, self.floor = True, term.number, term.place, term.floor
-        self._moved_s = time.monotonic()
-        self._flow()
+        self.mine, self.term, self.floor = True, term.number, term.floor
+        self._flow.at(term.place)
+        self._begin()
         self._opened(self, term.floor)
         _log.info("a shard is written here", shard=self.number, term=self.term)
 
@@ -237,13 +183,13 @@ class Shard:
                 if self.base != before or self._trouble.is_set():
                     break
             else:
-                _log.warning("appends get no answer", shard=self.number, count=len(self._sent))
+                _log.warning("appends get no answer", shard=self.number, count=len(self._flow.sent))
                 self._troubled()
 
     async def _recover(self) -> None:
         """Goes on where the stream really is, or gives up what is in flight."""
         while True:
-            silent_s = time.monotonic() - self._moved_s
+            silent_s = time.monotonic() - self._flow.moved_s
             why = StoreUnavailable("NATS does not commit")
             try:
                 await self._compare()
@@ -258,8 +204,8 @@ class Shard:
                 why = e
             else:
                 # A leader without a quorum answers, too, and commits nothing.
-                if silent_s < self._wait_s or time.monotonic() - self._moved_s < self._wait_s:
-                    self._flow()
+                if silent_s < self._wait_s or time.monotonic() - self._flow.moved_s < self._wait_s:
+                    self._begin()
                     return
             if silent_s > self._wait_s:
                 self._fail(why)
@@ -277,11 +223,9 @@ class Shard:
                 *(self._js.get(self.stream, seq=place) for place in places)
             )
             for place, kept in zip(places, found, strict=True):
-                entry = self._sent[0] if self._sent else None
+                entry = self._flow.sent[0] if self._flow.sent else None
                 if entry is None or kept is None:
                     raise FencedError("another process writes this account now")
-                if (kept.subject, kept.data) != (entry.subject, entry.payload):
+                if (kept.subject.encode(), kept.data) != (entry.subject, entry.payload):
                     raise FencedError("another process writes this account now")
-                self._sent.popleft()
-                self.base, self._moved_s = place, time.monotonic()
-                entry.done(None, place)
+                self._flow.found(place)

@@ -1,0 +1,104 @@
+"""R6: an edge's connections to NATS are cut, and history is purged while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from tests.reliability.cluster.home import Cluster
+from tests.reliability.proxy import Proxy, proxied
+from tests.reliability.server.follower import Follower
+from tests.reliability.server.home import names
+from tests.server.nats.servers import Nodes
+from tests.server.running import until
+from userstream.server.nats.address import NatsSettings, read_address
+from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.link import Link
+
+CUTS = 10
+
+
+async def cables(exits: AsyncExitStack, home: Cluster) -> list[Proxy]:
+    """The first edge reaches each node of NATS through one of these."""
+    proxies = [await exits.enter_async_context(proxied(node.url)) for node in home.nodes.nodes]
+    home.edges[0].arguments += ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
+    return proxies
+
+
+async def test_r6_an_edge_whose_connections_are_cut_ten_times_under_load(
+    tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    home = Cluster(tmp_path, nats_cluster)
+    async with AsyncExitStack() as exits:
+        proxies = await cables(exits, home)
+        await exits.enter_async_context(home)
+        exchange = await home.open(names(20))
+        home.follow_all()
+        await home.all_live()
+        async with exchange.load(300):
+            for _ in range(CUTS):
+                await asyncio.sleep(random.uniform(0.2, 1))
+                assert any(proxy.open for proxy in proxies)
+                for proxy in proxies:
+                    proxy.reset()
+                await until(lambda: any(proxy.open for proxy in proxies), 20)
+        await home.proven_and_stored()
+        assert sum(proxy.connections for proxy in proxies) > CUTS
+        assert [len(f.live_s) for f in home.followers] == [1] * 20  # nobody had to come back
+
+
+async def test_r6_what_was_purged_past_an_edge_that_was_away_is_told(
+    tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    home = Cluster(tmp_path, nats_cluster)
+    async with AsyncExitStack() as exits:
+        proxies = await cables(exits, home)
+        await exits.enter_async_context(home)
+        exchange = await home.open(names(10))
+        home.follow_all()
+        await home.all_live()
+        await exchange.publish(100)
+        await until(lambda: all(len(f.log) == 10 for f in home.followers), 20)
+        for proxy in proxies:
+            proxy.refuses = True
+            proxy.reset()
+        await exchange.publish(200)
+        await asyncio.sleep(2)
+        away = [f for f in home.followers if len(f.log) == 10]
+        assert 0 < len(away) < 10, "some bots are at each edge"
+        await purge(home)
+        for proxy in proxies:
+            proxy.refuses = False
+        await exchange.publish(100)
+        await until(lambda: all(told(f) for f in away), 60)
+        await home.all_live()
+        await exchange.publish(100)
+        await until(lambda: all(f.log[-1] == exchange.acked[f.account][-1] for f in away), 30)
+        for follower in home.followers:
+            acked = exchange.acked[follower.account]
+            if follower in away:  # what it has before and after is whole; what lacks was told
+                after = len(follower.log) - 10
+                assert follower.log == acked[:10] + acked[-after:]
+                assert 10 <= after < 40
+            else:
+                assert (follower.log, follower.refusals) == (acked, [])
+
+
+def told(follower: Follower) -> bool:
+    """Whether its stream ended as too slow, and its cursor was refused as too old."""
+    return "slow" in [end.reason for end in follower.ends] and follower.refusals == ["too_old"]
+
+
+async def purge(home: Cluster) -> None:
+    """Takes all that is stored out of the streams, behind everybody's back."""
+    link = Link(read_address(home.nodes.url, NatsSettings(prefix=home.prefix)))
+    await link.open(10)
+    try:
+        js = JetStream(link)
+        for shard in range(2):
+            stream = f"{home.prefix}-events-{shard}"
+            await js.purge(stream, (await js.info(stream)).state.last_seq)
+    finally:
+        await link.close()
