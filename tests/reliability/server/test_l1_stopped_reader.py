@@ -29,7 +29,7 @@ RATE, BURST = 600, 5_000
 async def delays_p99(home: Home) -> float:
     """The others' 99th percentile from publishing to arrival, in a run with a burst for the one."""
     exchange, marks = home.exchange, [len(f.log) for f in home.followers]
-    steps = 60
+    steps = 30
     began = time.monotonic()
     for step in range(steps):
         for name in random.sample(OTHERS, round(RATE * RUN_S / steps)):
@@ -85,7 +85,7 @@ async def test_l1_199_others_are_no_slower_for_a_stopped_one_which_resumes(tmp_p
                 assert cut == stops
                 return late_s
 
-            risen = await compared(awake, stopped, sure_of=1.5, most=10)
+            risen = await compared(awake, stopped, sure_of=1.5, least=5, most=8)
             counts = differences(exchange.acked, [("sleeper", sleeper.logs()[0])])
             assert counts == NONE, counts
         await home.proven()

@@ -99,13 +99,17 @@ def _charts(soak: Soak) -> list[str]:
         ),
         chart("Events arrived a second", Series("events", _BLUE, [s.events for s in samples])),
         chart(
-            "Queues, bytes",
-            Series("not yet committed", _BLUE, [s.append_queue_bytes for s in samples]),
-            Series("for slow bots", _ORANGE, [s.outbox_bytes for s in samples]),
+            "Queues, KiB",
+            Series("not yet committed", _BLUE, _kib([s.append_queue_bytes for s in samples])),
+            Series("for slow bots", _ORANGE, _kib([s.outbox_bytes for s in samples])),
         ),
         chart("Memory, MiB", Series("resident", _GREEN, [s.resident_mib for s in samples])),
         chart("Open streams", Series("streams", _BLUE, [s.sockets for s in samples])),
     ]
+
+
+def _kib(sizes: Sequence[float | None]) -> list[float | None]:
+    return [None if size is None else size / 1024 for size in sizes]
 
 
 def _by_trouble(soak: Soak) -> dict[str, list[Round]]:
