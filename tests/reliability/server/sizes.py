@@ -9,7 +9,7 @@ from typing import NamedTuple
 class Sizes(NamedTuple):
     """Figures that differ. What a scenario has beside these is the same in both."""
 
-    patience_s: int = 240
+    patience_s: int = 420
     """Of one test. On two quiet cores none takes a minute, but for those that wait for a venue's
     idle rule."""
     r1_clients: int = 200

@@ -121,20 +121,20 @@ async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twic
 
             async def beside_others() -> float:
                 with busy():
-                    return await p99_while(home, asyncio.sleep(1.5))
+                    return await p99_while(home, asyncio.sleep(1.2))
 
             async def beside_replays() -> float:
                 with await home.reading("burst", venue="spacedex", count=clients) as reading:
                     read = await home.metric(_REPLAYED)
                     await home.until_metric(_REPLAYED, lambda now: now > read, 30)
-                    late_s = await p99_while(home, asyncio.sleep(1.5))
+                    late_s = await p99_while(home, asyncio.sleep(1.2))
                     got = max(map(len, reading.logs()))
                     assert got < total, "the replays were over before they were measured"
                 return late_s
 
-            risen = await compared(beside_others, beside_replays, sure_of=2, most=10)
+            risen = await compared(beside_others, beside_replays, sure_of=2, least=5, most=8)
             with await home.reading("burst", venue="spacedex", count=clients) as reading:
-                await reading.live(clients, within_s=120)
+                await reading.live(clients, within_s=300)
                 logs = reading.logs()
         counts = differences({"burst": burst.numbers}, [("burst", log) for log in logs])
         assert counts == NONE, counts
