@@ -133,8 +133,8 @@ class Served:
         self._reply(socket, inputs.Opened(socket))
         if wire.extended and wire.resume is None:
             wire.track = Track(EPOCH, len(self.log))
-        elif wire.bound:
-            self._resume(socket, wire)
+        if wire.bound:
+            self._begin(socket, wire)
 
     def hear(self, socket: int, text: str | None) -> None:
         """A text of the client, or its ping."""
@@ -147,9 +147,10 @@ class Served:
             self._reply(socket, inputs.Pong(socket))
             return
         subscriber = Subscriber(wire.channels, True, self._live)
+        bound = wire.bound
         self._serve(socket, wire.session.handle(TextIn(text, subscriber), now_ms))
-        if wire.channels:
-            self._resume(socket, wire)
+        if wire.bound and not bound:
+            self._begin(socket, wire)
 
     def publish(
         self, event: Event, *, times: int = 1, lost: int | None = None, late_ms: int = 0
@@ -214,10 +215,15 @@ class Served:
     def _live(self, key: str) -> bool:
         return self.table.find(self.venue.name, key, self._net.server_ms) is not None
 
-    def _resume(self, socket: int, wire: Wire) -> None:
-        """Goes on from a cursor, or says why not. Doc: reference/extension.md, Resume."""
+    def _begin(self, socket: int, wire: Wire) -> None:
+        """Says where a stream begins, or goes on from a cursor, or says why not.
+
+        Doc: reference/extension.md, Control frames and Resume.
+        """
         cursor, wire.resume = wire.resume, None
         if cursor is None:
+            if wire.track is not None:
+                self._frame(socket, self.venue.say(wire.track.beat(len(self.log))))
             return
         head = len(self.log)
         reason = judge(cursor, EPOCH, head, self.oldest)

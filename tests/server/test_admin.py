@@ -26,6 +26,7 @@ GUARDED = [
     ("GET", "/_accounts"),
     ("POST", "/_accounts"),
     ("DELETE", "/_accounts/alice"),
+    ("DELETE", "/_listen_keys/alice?api_key=x"),
 ]
 
 

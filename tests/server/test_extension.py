@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from tests.core.client.values import T, half
 from tests.server.running import (
     JSON_VENUES,
     MEXC_CHANNELS,
-    Running,
     metric,
     rest_of,
     running,
@@ -26,6 +23,7 @@ from tests.server.running import (
     take,
     until,
 )
+from tests.server.wishing import asked, cursor_of, extended, mark_of
 from tests.venues.orders import SNAPSHOT, UPDATE, order
 from userstream.client.publisher import line
 from userstream.core.client import inputs
@@ -36,9 +34,11 @@ from userstream.core.client.plan import Plan
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.closing import End
 from userstream.core.limits import Limits
+from userstream.core.session import Input, TextIn
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
-from userstream.venue import Call, Cursor, Mark
+from userstream.server.connection import Connection
+from userstream.venue import Call, Mark
 from userstream.venues import load, names
 from userstream.venues.mexc.push_pb2 import Push
 
@@ -48,32 +48,6 @@ FILL = order(
 )  # fmt: skip
 ARRAYS = {"bhex": load("bhex", {"frame": "array"}, SANDBOX_MARKETS)}
 TEXTS = {"mexc": load("mexc", {"push": "json"}, SANDBOX_MARKETS)}
-
-
-def asked(url: str, wish: str = "us=1") -> str:
-    return url + ("&" if "?" in url else "?") + wish
-
-
-@contextlib.asynccontextmanager
-async def extended(
-    server: Running, venue: str, wish: str = "us=1", key: str | None = None, **options: Any
-) -> AsyncIterator[ClientConnection]:
-    """A stream with the extension, on a key of its own."""
-    key = key or await server.key(venue)
-    async with server.open(asked(server.url(venue, key), wish), **options) as socket:
-        if server.venues[venue].channels:
-            await subscribe(socket, *MEXC_CHANNELS)
-        yield socket
-
-
-def mark_of(server: Running, venue: str, frame: bytes) -> Mark:
-    mark = server.venues[venue].mark(frame)
-    assert mark is not None, frame
-    return mark
-
-
-def cursor_of(mark: Mark) -> str:
-    return str(Cursor(mark.epoch, mark.seq, mark.part, mark.parts))
 
 
 @pytest.mark.parametrize("special", [{}, ARRAYS, TEXTS], ids=["plain", "arrays", "texts"])
@@ -112,44 +86,6 @@ async def test_a_stock_protobuf_decoder_skips_the_field() -> None:
         assert marked == bare
 
 
-REFUSED = [
-    ("us=0", "us is '0'; allowed is us=1"),
-    ("us=", "us is ''; allowed is us=1"),
-    ("us_heartbeat=10", "us is needed beside us_*; allowed is us=1"),
-    ("us_resume=epoch000:1:1", "us is needed beside us_*; allowed is us=1"),
-    ("us=1&us=1", "us was sent twice"),
-    ("us=1&us_resumed=1", "'us_resumed' is not a parameter"),
-    *(
-        (f"us=1&us_heartbeat={wrong}", "allowed is a whole number of seconds, 1 to 60")
-        for wrong in ("0", "61", "-1", "1.5", "", "x", "9" * 4_000)
-    ),
-    *(
-        (f"us=1&us_resume={wrong}", "allowed is EPOCH:SEQ:PART")
-        for wrong in ("", "1", "epoch000:1", "epoch000:-1:1", "epoch000:" + "9" * 20 + ":1",
-                      "epoch000:1:-1", "EPOCH000:1:1", "epoch000:1:1:1", "%00", "x" * 4_000)
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("venue", names())
-async def test_a_wish_that_is_not_clear_is_refused_in_words(venue: str) -> None:
-    limits = Limits(connects_per_ip=10_000)
-    async with running(limits=limits) as server:
-        key = await server.key(venue)
-        for wish, words in REFUSED:
-            with pytest.raises(InvalidStatus) as refused:
-                async with server.open(asked(server.url(venue, key), wish)):
-                    pass
-            response = refused.value.response
-            body = json.loads(response.body or b"")
-            assert response.status_code == 400
-            assert words in body["msg"], wish
-            assert len(body["msg"]) < 200
-        assert metric(
-            server.service, "userstream_handshakes_total", venue=venue, outcome="parameter_illegal"
-        ) == len(REFUSED)
-
-
 async def test_with_the_extension_a_stream_has_one_listen_key() -> None:
     async with running() as server:
         await server.account("carol")
@@ -177,7 +113,10 @@ async def test_keys_that_are_subscribed_to_later() -> None:
             await take(socket, 1)
             await server.publish()
             await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [one], "id": 4}))
-            await take(socket, 1)
+            answer, beat = await take(socket, 2)
+            assert json.loads(answer) == {"result": None, "id": 4}
+            mark = mark_of(server, "binance", beat)
+            assert (mark.kind, mark.seq, mark.prev) == ("us.heartbeat", 2, 2)
             await server.publish()
             (frame,) = await take(socket, 1)
             mark = mark_of(server, "binance", frame)
@@ -244,6 +183,53 @@ async def test_a_heartbeat_says_how_far_the_log_is(venue: str) -> None:
         frame, beat = await take(socket, 2)
         assert mark_of(server, venue, frame).seq == 1
         assert mark_of(server, venue, beat) == Mark(epoch, 1, 1, kind="us.heartbeat")
+
+
+@pytest.mark.parametrize("venue", names())
+async def test_a_new_stream_begins_with_a_heartbeat_so_that_its_first_frame_can_be_missed(
+    venue: str,
+) -> None:
+    async with running() as server:
+        await server.publish()
+        feed = Feed(server.venues[venue], Plan(heartbeat_s=60), half)
+        number = next(a.number for a in feed.handle(inputs.Start(T), 0) if isinstance(a, AskKey))
+        feed.handle(inputs.KeyAnswered(number, Answer(Verdict.GRANTED, "key")), 0)
+        feed.handle(inputs.Opened(1), 0)
+        url = asked(server.url(venue, await server.key(venue)), "us=1&us_heartbeat=60")
+        async with server.open(url) as socket:
+            if server.venues[venue].channels:
+                await subscribe(socket, *MEXC_CHANNELS)
+            (beat,) = await take(socket, 1)
+            mark = mark_of(server, venue, beat)
+            assert mark == Mark(server.epoch(), 1, 1, kind="us.heartbeat")
+            feed.handle(FrameIn(1, beat), 10)
+            await server.publish()
+            await server.publish()
+            _lost, frame = await take(socket, 2)
+            (asks,) = [a for a in feed.handle(FrameIn(1, frame), 20) if isinstance(a, OpenSocket)]
+            assert str(asks.resume) == f"{server.epoch()}:1:9999"
+
+
+async def test_a_stream_that_ends_as_it_is_subscribed_to_says_nothing_of_where_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running() as server:
+        key = await server.key()
+        handle = Connection.handle
+
+        def end_too(connection: Connection, given: Input) -> None:
+            handle(connection, given)
+            if isinstance(given, TextIn):
+                connection.end(End.SHUTDOWN)
+
+        async with server.open("/binance/ws?us=1") as socket:
+            monkeypatch.setattr(Connection, "handle", end_too)
+            await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [key], "id": 1}))
+            frames, code, _ = await rest_of(socket)
+            assert code == 1001
+            assert [mark.kind for f in frames if (mark := server.venues["binance"].mark(f))] == [
+                "us.end"
+            ]
 
 
 @pytest.mark.parametrize("venue", names())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 from tests.server.fakes import SlowStore, on_store
-from tests.server.running import rest_of
+from tests.server.running import Running, rest_of, running
+from userstream.core.rest import Credentials, Identity
+from userstream.server.parts import Parts
 from userstream.server.records import ACCOUNTS, LISTEN_KEYS
 from userstream.server.store import Batch
-from userstream.venue import Call
+from userstream.venue import Call, Refusal
 
 
 async def test_api_key_and_listen_keys_are_stored_as_revoked_in_one_commit() -> None:
@@ -42,3 +47,40 @@ async def test_a_revocation_that_could_not_be_stored_can_be_repeated() -> None:
         assert list(store.scan(*LISTEN_KEYS, 10)) == []
         made = await server.call("binance", Call.CREATE)
         assert made.status_code == 401
+
+
+async def test_an_embedding_program_ends_the_keys_of_an_api_key_of_its_own(tmp_path: Path) -> None:
+    verifier = Theirs()
+    async with running(
+        bus=f"file:{tmp_path / 'data'}", parts=Parts(verifier=verifier), accounts=()
+    ) as server:
+        await ends_theirs(server, server)
+        wrong = await server.admin.delete("/_listen_keys/carol")
+        assert wrong.status_code == 400
+        assert "api_key=NAME" in wrong.json()["error"]["msg"]
+        answer = await server.admin.delete("/_listen_keys/carol?api_key=carol-1")
+        assert answer.json() == {"account": "carol", "listen_keys_ended": 0}
+
+
+class Theirs:
+    """An exchange's own API keys: ``carol-1`` and ``carol-2``, and as many of ``dave``."""
+
+    async def verify(self, credentials: Credentials) -> Identity | Refusal:
+        account = credentials.api_key.partition("-")[0]
+        return Identity(account, credentials.api_key)
+
+
+async def ends_theirs(made: Running, asked: Running) -> None:
+    """Keys of two API keys and two accounts; asked elsewhere, those of one API key end."""
+    async with contextlib.AsyncExitStack() as exits:
+        keys = {k: await made.key("mexc", k) for k in ("carol-1", "carol-2", "dave-1")}
+        sockets = {
+            k: await exits.enter_async_context(made.open(made.url("mexc", key)))
+            for k, key in keys.items()
+        }
+        answer = await asked.admin.delete("/_listen_keys/carol?api_key=carol-1")
+        assert answer.json() == {"account": "carol", "listen_keys_ended": 1}
+        assert (await rest_of(sockets["carol-1"]))[1] == 1008
+        for other in ("carol-2", "dave-1"):
+            await (await sockets[other].ping())
+            assert made.service.keys.find("mexc", keys[other]) is not None

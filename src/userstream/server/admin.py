@@ -87,6 +87,7 @@ class AdminApp:
                 Route("/_events", guarded(self._history)),
                 Route("/_accounts", guarded(self._list)),
                 Route("/_accounts", guarded(self._add), methods=["POST"]),
+                Route("/_listen_keys/{account}", guarded(self._end_keys), methods=["DELETE"]),
                 Route("/_backup", guarded(self._backup), methods=["POST"]),
                 Route("/_accounts/{name}", guarded(self._revoke), methods=["DELETE"]),
                 *(_GuardedRoute(route, self._token) for route in more_routes),
@@ -154,6 +155,16 @@ class AdminApp:
         gone = await self._accounts.revoke(name, api_key)
         ended = {"revoked": gone.api_keys, "listen_keys_ended": gone.listen_keys}
         return _json({"account": name, **ended})
+
+    async def _end_keys(self, request: Request) -> Response:
+        account = request.path_params["account"]
+        api_key = request.query_params.get("api_key", "")
+        if ACCOUNT.fullmatch(account) is None or not api_key:
+            raise InvalidSettings(
+                "/_listen_keys/ACCOUNT?api_key=NAME is needed, NAME as the verifier has it"
+            )
+        count = await self._keys.revoke(account, [api_key])
+        return _json({"account": account, "listen_keys_ended": count})
 
     async def _backup(self, request: Request) -> Response:
         target = await self._read(request, Target, '{"folder":…}')

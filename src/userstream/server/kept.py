@@ -39,6 +39,6 @@ def kept_in(
     known = AccountTable(folder.secret, folder.accounts(), reserved)
     keys.start()
     try:
-        yield Kept(keys, Accounts(known, committer, keys.revoke))
+        yield Kept(keys, Accounts(known, committer, keys.revoke_with))
     finally:
         keys.stop()

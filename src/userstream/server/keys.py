@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from userstream.core.closing import End
@@ -59,6 +59,14 @@ class ListenKeys(Protocol):
 
     async def owned_by(self, venue: str, account: str) -> list[str]:
         """The live keys of an account, the oldest first."""
+        ...
+
+    async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
+        """Ends every live listen key that these API keys of the account were given; how many.
+
+        Raises:
+            StoreError: some may live on; call again.
+        """
         ...
 
     async def end(self, records: Sequence[KeyRecord], end: End) -> None:

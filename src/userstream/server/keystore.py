@@ -82,7 +82,15 @@ class KeyStore:
                 self._tell(done.record, End.DELETED)
         return done
 
-    async def revoke(self, api_keys: Iterable[str], put: tuple[bytes, bytes]) -> int:
+    async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
+        """Ends every listen key that these API keys of the account were given."""
+        revoked = set(api_keys)
+        live = self._table.all_live(self._clock.ms())
+        ended = [r for r in live if r.account == account and not revoked.isdisjoint(r.api_keys)]
+        await self.end(ended, End.REVOKED)
+        return len(ended)
+
+    async def revoke_with(self, api_keys: Iterable[str], put: tuple[bytes, bytes]) -> int:
         """Ends every listen key that these API keys were given, and says how many.
 
         ``put``, which says why, is stored in the same commit.

@@ -46,7 +46,17 @@ class Reader:
 
     tells: ClassVar[bool] = True
     """Whether the client is told how far a replay will come."""
-    __slots__ = ("_outlet", "_replays", "_resume", "_task", "_woken", "binding", "track", "venue")
+    __slots__ = (
+        "_greeting",
+        "_outlet",
+        "_replays",
+        "_resume",
+        "_task",
+        "_woken",
+        "binding",
+        "track",
+        "venue",
+    )
 
     def __init__(
         self, outlet: Outlet, venue: Venue, resume: Cursor | None, replays: Replays
@@ -55,6 +65,7 @@ class Reader:
         self._replays = replays
         self._resume = resume
         self._task: asyncio.Task[None] | None = None
+        self._greeting: asyncio.Handle | None = None
         self._woken = asyncio.Event()
         self.venue = venue
         self.binding: Binding | None = None
@@ -73,14 +84,20 @@ class Reader:
         if self._resume is None:
             head = self._replays.log.head(binding.account)
             self.track = Track(self._replays.epoch(binding.account), head)
-        elif binding.channels is None:
+        if binding.channels is None:
             self.subscribed()
 
     def subscribed(self) -> None:
-        """Channels are on: the first of them are what a replay waits for."""
+        """The first channels are on: a replay begins, or a heartbeat says where the stream does.
+
+        It follows the answer to the subscription. An event that comes before it stands behind it.
+        """
         cursor, self._resume = self._resume, None
         if cursor is not None and self.binding is not None:
             self._task = self._replays.start(self, self.binding, cursor)
+        elif self.track is not None:
+            mark = self.track.beat(self.track.passed)
+            self._greeting = asyncio.get_running_loop().call_soon(self.say, mark)
 
     def leave(self) -> None:
         """The client gave its listen key up: nothing is due until the next."""
@@ -90,7 +107,10 @@ class Reader:
             self.track.live = False
 
     def stop(self) -> None:
-        """Reads no more."""
+        """Reads no more, and says no more of itself."""
+        if self._greeting is not None:
+            self._greeting.cancel()
+            self._greeting = None
         if self._task is not None:
             self._task.cancel()
             self._task = None

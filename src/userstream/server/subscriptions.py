@@ -110,8 +110,9 @@ class Subscriptions:
             return
         if session.venue.channels:
             for binding in connection.bindings:
+                first = channels and not binding.channels
                 binding.channels = channels
-                if binding.reader is not None and channels:
+                if binding.reader is not None and first:
                     binding.reader.subscribed()
             return
         kept = []

@@ -42,6 +42,24 @@ async def test_c3_at_our_own_server_every_loss_is_found_in_5_s_and_nothing_is_mi
         assert player.open_gaps == []
 
 
+@pytest.mark.parametrize("venue", names())
+async def test_c3_at_our_own_server_the_first_frame_of_all_is_missed_too(
+    venue: str, tmp_path: Path
+) -> None:
+    async with (
+        course(venue, data=str(tmp_path / "data")) as c,
+        playing(c, extension=True, heartbeat_s=60) as player,
+    ):
+        begin = c.seq + 1
+        await c.fault("drop", count=1)
+        await c.trade(1)
+        await c.trade(20, 0.002)
+        verdict = await c.verdict(player, 10)
+        assert not verdict.kinds, verdict
+        assert (await c.frames(player.raw, begin)).clean
+        assert c.stream.connections >= 2  # it noticed, and resumed
+
+
 @pytest.mark.timeout(150)  # a venue that is asked too much says when to come again: within a minute
 @pytest.mark.parametrize("venue", names())
 async def test_c3_what_a_venue_loses_is_found_when_the_stream_is_compared_with_rest(

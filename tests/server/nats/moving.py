@@ -75,7 +75,7 @@ async def lived(data: Path) -> Lived:
         url = server.url("binance", it.keys["binance"]) + "?us=1"
         async with server.open(url) as socket:
             await publish(server, it, SOME)
-            frames = await take(socket, shown_of(server, SOME))
+            frames = (await take(socket, 1 + shown_of(server, SOME)))[1:]
         marks = [json.loads(frame)["us"] for frame in frames]
         it.cursor = f"{server.epoch()}:{marks[CUT]['seq']}:{marks[CUT]['part']}"
         it.after = frames[CUT + 1 :]

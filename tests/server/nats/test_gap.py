@@ -16,7 +16,7 @@ async def test_streams_that_cannot_have_everything_end_and_say_so(nats_node: Nod
         async with server.open(url) as stock, server.open(f"{url}?us=1") as marked:
             await publish_some(server, 1, 2)
             await take(stock, 2)
-            await take(marked, 2)
+            await take(marked, 1 + 2)
             found = bus._follower.get("alice")
             assert found is not None
             bus._js.link.send(b"UNSUB %d\r\n" % found.sid)

@@ -8,8 +8,10 @@ from pathlib import Path
 from tests.server.nats.servers import Nodes
 from tests.server.nats.test_service import serving
 from tests.server.running import take, until
+from tests.server.test_revocation import Theirs, ends_theirs
 from tests.venues.orders import order
 from userstream.server.nats.bus import NatsBus
+from userstream.server.parts import Parts
 
 
 def secret_in(folder: Path) -> str:
@@ -47,3 +49,15 @@ async def test_a_key_of_one_process_opens_a_stream_on_the_next_and_a_third_write
                 for f in edge.venues["binance"].encode(*edge.seen["alice", n])
             ]
             assert await take(socket, len(expected)) == expected
+
+
+async def test_the_keys_of_a_programs_own_api_key_end_on_all_nodes(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    prefix, keys = f"s{secrets.token_hex(4)}", secret_in(tmp_path)
+    parts = Parts(verifier=Theirs())
+    async with (
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as one,
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as two,
+    ):
+        await ends_theirs(one, two)

@@ -37,7 +37,8 @@ async def serving(
         replicas=nodes.replicas,
         max_bytes=16_000_000,
     )
-    async with running(bus=nodes.url, nats=settings, limits=LIMITS, keys=keys, **options) as server:
+    given: dict[str, Any] = {"bus": nodes.url, "nats": settings, "limits": LIMITS, "keys": keys}
+    async with running(**(given | options)) as server:
         yield server
 
 
@@ -59,7 +60,7 @@ async def test_a_cursor_goes_on_where_another_process_left(nats_node: Nodes) -> 
         key = await server.key()
         async with server.open(server.url("binance", key) + "?us=1") as socket:
             await publish_some(server, 1, 300)
-            frames = [json.loads(f) for f in await take(socket, 300)]
+            frames = [json.loads(f) for f in await take(socket, 1 + 300)][1:]
             mark = frames[99]["us"]
     async with serving(nats_node, prefix) as server:
         key = await server.key()
@@ -137,9 +138,9 @@ async def test_a_heartbeat_says_so_when_nobody_can_ask_the_log(nats_node: Nodes)
         url = server.url("binance", key) + "?us=1&us_heartbeat=1"
         async with server.open(url) as socket:
             await publish_some(server, 1, 3)
-            seen = [json.loads(f) for f in await take(socket, 4)]
-            assert seen[3]["e"] == "us.heartbeat"
-            assert seen[3]["us"] == {"epoch": server.epoch(), "seq": 3, "prev": 3}
+            seen = [json.loads(f) for f in await take(socket, 1 + 4)]
+            assert seen[4]["e"] == "us.heartbeat"
+            assert seen[4]["us"] == {"epoch": server.epoch(), "seq": 3, "prev": 3}
             nats_node.nodes[0].pause()
             try:
                 await _beats(socket, "degraded")
