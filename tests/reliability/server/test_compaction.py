@@ -18,7 +18,7 @@ from tests.server.running import TOKEN, Running, running, until
 from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.server.localbus import LocalBus
-from userstream.server.pages import PAGE
+from userstream.server.pagecache import PAGE
 
 OLD, LIVE = 30, 20
 """Accounts with a long log, and accounts with a bot."""

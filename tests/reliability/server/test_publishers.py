@@ -13,7 +13,7 @@ from tests.reliability.server.home import Home
 from tests.reliability.server.publishing import FENCED, LINES, Publishing, journal
 from tests.server.running import until
 from userstream.client.publisher import Publisher
-from userstream.server.pages import PAGE
+from userstream.server.pagecache import PAGE
 
 NAMES = ("alice", "bob", "carol", "dave")
 KILLS, TOTAL = 10, 2_500
