@@ -17,7 +17,8 @@ from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended
-from userstream.server.pages import PAGE, Pages
+from userstream.server.pagecache import PAGE
+from userstream.server.pages import Pages
 from userstream.venue import WHOLE, Cursor
 from userstream.venues import load
 

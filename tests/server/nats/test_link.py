@@ -310,6 +310,24 @@ async def test_an_acknowledgement_goes_to_who_awaits_it(nats_node: Nodes) -> Non
         assert len(places) == 2
 
 
+async def test_a_question_that_nobody_could_answer_is_asked_again(nats_node: Nodes) -> None:
+    async with linked(nats_node.url) as link:
+        asked: list[Message] = []
+
+        def late(message: Message) -> None:
+            asked.append(message)
+            if len(asked) == 3:
+                link.send(pub(message.reply.decode(), b"here"))
+
+        link.subscribe("question", late)
+        assert (await link.request("question", b"?", 20, again_s=0.05)).payload == b"here"
+        assert len(asked) == 3
+        assert [m.reply for m in asked] == [asked[0].reply] * 3
+        with pytest.raises(StoreUnavailable, match="does not answer in time"):
+            await link.request("question", b"?", 0.3)
+        assert len(asked) == 4
+
+
 def test_ssl_is_not_asked_for_without_a_reason() -> None:
     assert read_address("nats://a", NONE).tls is None
     assert isinstance(read_address("tls://a", NONE).tls, ssl.SSLContext)

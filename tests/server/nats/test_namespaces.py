@@ -17,7 +17,8 @@ from tests.server.nats.test_roles import secret_in
 from tests.server.nats.test_service import publish_some, serving
 from tests.server.running import take
 from userstream.server.nats.bus import NatsBus
-from userstream.server.nats.link import Handler, Link
+from userstream.server.nats.inbox import Handler
+from userstream.server.nats.link import Link
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "run-a-cluster.md"
 
