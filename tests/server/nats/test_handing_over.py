@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from unittest import mock
 
@@ -179,7 +180,7 @@ async def test_a_full_queue_of_the_writer_holds_lines_back(nats_node: Nodes) -> 
             sending = asyncio.ensure_future(it.publish(range(1, 10)))
             await asyncio.sleep(0.5)
             assert not sending.done()
-            assert channel_of(it)._why == "its writer's append queue is full"
+            assert channel_of(it)._stalled_s is not None
             full = False
             assert seqs(await sending) == [*range(1, 10)]
 
@@ -252,3 +253,29 @@ async def test_an_answer_of_a_later_version_is_read_and_nonsense_is_none(
                 told = bad
                 assert codes(await it.publish([2])) == ["unavailable"]
         assert codes(await it.publish([2])) == ["Duplicate"]
+
+
+async def test_lines_that_wait_behind_a_loop_that_stood_still_are_not_given_up(
+    nats_node: Nodes,
+) -> None:
+    async with Beside(nats_node).open() as it:
+        sending = asyncio.ensure_future(it.publish(range(1, 50)))
+        await asyncio.sleep(0)
+        time.sleep(2 * LIMITS.append_wait_s)  # noqa: ASYNC251 - that is the point
+        assert seqs(await sending) == [*range(1, 50)]
+
+
+async def test_while_nats_is_out_of_reach_lines_wait_and_are_then_given_up(
+    nats_node: Nodes,
+) -> None:
+    async with Beside(nats_node).open() as it:
+        link = nats_of(it)._js.link
+        assert link._transport is not None
+        with mock.patch.object(link._address.__class__, "proof", side_effect=OSError("not yet")):
+            link._transport.abort()
+            await until(lambda: not link.connected)
+            (refused,) = await it.publish([1])
+            assert isinstance(refused, Refused)
+            assert refused.msg == "not known to be stored: NATS cannot be reached"
+            assert it.bus.pending_bytes == 0
+        assert codes(await it.accepted(1)) == ["Appended"]

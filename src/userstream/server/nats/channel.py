@@ -42,7 +42,7 @@ NO_WRITER = "no process writes this account now"
 class Handed:
     """A line that is handed over, and who is told what became of it."""
 
-    __slots__ = ("account", "done", "line", "since", "submission", "text")
+    __slots__ = ("account", "done", "line", "submission", "text")
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class Handed:
         self.account = account
         self.text = text
         self.done = done
-        self.since = time.monotonic()
 
     def refuse(self, why: str) -> None:
         """It is not known to be stored."""
@@ -93,7 +92,8 @@ class Channel:
         self._flights: deque[_Flight] = deque()
         self._requests: WeakKeyDictionary[Submission, int] = WeakKeyDictionary()
         self._count = itertools.count()
-        self._why = NO_WRITER
+        self._stalled_s: float | None = None
+        """Since when nothing is taken of what is offered; ``None``: the last batch was."""
         self._paused = False
         self._turn = False
         self._timer: asyncio.TimerHandle | None = None
@@ -192,6 +192,7 @@ class Channel:
         self._pump()
 
     def _tell(self, flight: _Flight, answer: BatchAnswer) -> None:
+        self._stalled_s = None
         stale = answer.term < self._writers.term(self._shard)
         for entry, told in zip(flight.handed, answer.outcomes, strict=True):
             if stale and isinstance(told, No):  # by a writer that was replaced: who knows
@@ -208,11 +209,19 @@ class Channel:
 
     def _again(self) -> None:
         """The first batch under way was not taken, so none behind it was: all are offered anew."""
-        self._why = self._flights[0].not_taken
+        why = self._flights[0].not_taken
         again = [entry for flight in self._flights for entry in flight.handed]
         self._drop()
         self._waiting.extendleft(reversed(again))
         self._paused = True
+        if self._stalled_for() > self._wait_s:
+            self._fail(why)
+
+    def _stalled_for(self) -> float:
+        now = time.monotonic()
+        if self._stalled_s is None:
+            self._stalled_s = now
+        return now - self._stalled_s
 
     def _drop(self) -> None:
         for flight in self._flights:
@@ -222,16 +231,18 @@ class Channel:
 
     def _look(self) -> None:
         """Time passes: what was not taken is offered again, what waits for too long given up."""
-        now = time.monotonic()
         self._timer = None
-        if self._flights and now - self._flights[0].since > self._wait_s + _ANSWER_S:
+        late_s = self._wait_s + _ANSWER_S
+        if self._flights and time.monotonic() - self._flights[0].since > late_s:
             self._fail("its writer does not answer")
-        elif not self._flights and self._waiting and now - self._waiting[0].since > self._wait_s:
-            self._fail(self._why if self._link.connected else "NATS cannot be reached")
+        elif not self._link.connected and self._stalled_for() > self._wait_s:
+            self._fail("NATS cannot be reached")
         self._paused = False
         self._pump()
         if self._flights or self._waiting:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        else:
+            self._stalled_s = None
 
     def _down(self) -> None:
         if self._flights:
@@ -243,6 +254,7 @@ class Channel:
         failed += self._waiting
         self._waiting.clear()
         self._drop()
+        self._stalled_s = None
         if failed:
             _log.warning("lines were not handed over", shard=self._shard, why=why)
         for entry in failed:
