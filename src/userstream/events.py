@@ -114,7 +114,7 @@ class CommissionRates(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AccountUpdate(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="account_update"
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="account_update"
 ):
     """The **changed** assets of an account, and why they changed.
 
@@ -133,7 +133,7 @@ class AccountUpdate(
 
 
 class AccountSnapshot(
-    msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="account_snapshot"
+    msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type", tag="account_snapshot"
 ):
     """The **whole** account: an asset that is not listed is not held."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.core.client.values import T, account, balance, order, whole
@@ -134,3 +136,29 @@ def test_a_note_that_the_disk_refuses_keeps_no_event_from_the_program(file: Curs
     slip = it.give(OrderEvent(update=order("1")), Proof(1))
     with pytest.raises(StreamOver):
         slip()
+
+
+class Raw(str):
+    """A frame that can be watched."""
+
+    __slots__ = ("__weakref__",)
+
+
+def told_with_receipt(it: Receipts) -> tuple[OrderEvent, weakref.ref[Raw]]:
+    """An event as a program gets it: it holds its receipt, and the receipt waits for it."""
+    raw = Raw("{}")
+    event = OrderEvent(update=order(), raw=raw)
+    msgspec.structs.force_setattr(event, "receipt", it.give(event, None))
+    return event, weakref.ref(raw)
+
+
+def test_an_event_is_gone_with_its_program_though_no_collector_sees_it(file: CursorFile) -> None:
+    it = receipts(file)
+    done, done_raw = told_with_receipt(it)
+    assert done.receipt is not None
+    done.receipt()
+    never, never_raw = told_with_receipt(it)
+    it.let_go()
+    assert (done_raw(), never_raw()) == (done.raw, never.raw)
+    del done, never, it
+    assert (done_raw(), never_raw()) == (None, None)

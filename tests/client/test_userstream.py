@@ -218,6 +218,25 @@ async def test_the_clock_is_compared_over_a_connection_that_is_open() -> None:
         assert stream.health.key_due_s is None
 
 
+@pytest.mark.parametrize("blocking", [False, True])
+async def test_a_thread_that_cannot_begin_says_why(
+    blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr("userstream.client.run._new_loop", refuse)
+    with FakeVenue() as venue:
+        stream = venue.stream()
+        if blocking:
+            with stream.blocking() as begun, pytest.raises(OSError, match="too many"):
+                begun.live(10)
+        else:
+            async with asyncio.timeout(10), stream:
+                with pytest.raises(OSError, match="too many"):
+                    await stream.live()
+
+
 async def test_nobody_there_is_tried_again_and_live_says_so() -> None:
     with FakeVenue() as venue:
         stream = venue.stream()

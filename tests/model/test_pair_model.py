@@ -183,7 +183,7 @@ class PairModel(RuleBasedStateMachine):
         assert not [g for g in world.told if isinstance(g, Gap) and g.missing_quantity is not None]
         for order_id in world.truth.orders:
             mine = [e for e in fills if e.order_id == order_id and not e.late]
-            keys = [Decimal(k[2]) for e in mine if (k := fill_of(e.update, key)) is not None]
+            keys = [Decimal(k.number) for e in mine if (k := fill_of(e.update, key)) is not None]
             assert keys == sorted(keys)
 
     def _sums(self, fills: list[OrderEvent]) -> None:

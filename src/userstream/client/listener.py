@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from userstream.core.client import inputs
-from userstream.core.client.feed import FrameIn
 from userstream.core.client.requests import read_answer
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Listener:
 
     def frame(self, frame: bytes | str) -> None:
         """A text or binary frame."""
-        self._reader.give(FrameIn(self._number, frame))
+        self._reader.frame(self._number, frame)
 
     def pong(self) -> None:
         """A pong came."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple
 
 from userstream.client.calls import Calls, stream_address
@@ -14,7 +14,7 @@ from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
 from userstream.core.client.actions import Fail, MeasureClock
-from userstream.core.client.feed import Feed, FeedAction, FeedInput, FrameIn
+from userstream.core.client.feed import Feed, FeedAction, FeedInput
 from userstream.core.client.health import Health, health_of
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendPing, SendText
@@ -83,17 +83,34 @@ class Reader:
     def give(self, given: FeedInput) -> None:
         """Passes an input on, and does what follows."""
         now_ms = _now_ms()
-        told = len(self._told)
-        for action in self._feed.handle(given, now_ms):
+        self._follow(self._feed.handle(given, now_ms), now_ms)
+        if self._post():
+            self._loop.call_soon(self._hold)
+
+    def frame(self, socket: int, frame: bytes | str) -> None:
+        """A whole message of a socket. A read has many: what they tell goes out together."""
+        now_ms = _now_ms()
+        self._follow(self._feed.frame(socket, frame, now_ms), now_ms)
+        if len(self._told) >= _BATCH:
+            if self._post():
+                self._hold()
+        elif self._told and not self._turning:
+            self._turning = True
+            self._loop.call_soon(self._turn)
+
+    def _follow(self, actions: Sequence[FeedAction], now_ms: int) -> None:
+        """Does what the feed says, and notes when it wants to be asked again."""
+        before = len(self._told)
+        for action in actions:
             if isinstance(action, Deliver):
-                self._told.append(Item(action.what))
-                if isinstance(action.what, StateChange):
-                    self._changes.append(action.what)
+                what = action.what
+                self._told.append(Item(what))
+                if isinstance(what, StateChange):
+                    self._changes.append(what)
             else:
                 self._do(action)
-        if self._proofs and told < len(self._told):
+        if self._proofs and before < len(self._told):
             self._told[-1] = Item(self._told[-1].what, self._feed.proof(now_ms))
-        self._deliver(in_turn=isinstance(given, FrameIn))
         if self._feed.stream.state is State.STOPPED:
             self._over.set()
         elif not self._arming:
@@ -158,18 +175,6 @@ class Reader:
                 self._spawn(self._ask(action))
             case Fail(why):
                 self._mailbox.end(StreamRefused(f"{self._venue.name}: {why}"))
-
-    def _deliver(self, *, in_turn: bool) -> None:
-        """Posts what is told; of frames not each by itself, for a read has many."""
-        if in_turn and len(self._told) < _BATCH:
-            if not self._turning and self._told:
-                self._turning = True
-                self._loop.call_soon(self._turn)
-        elif self._post():
-            if in_turn:
-                self._hold()
-            else:
-                self._loop.call_soon(self._hold)
 
     def _turn(self) -> None:
         """Posts what the frames of one turn of the loop told."""

@@ -88,9 +88,10 @@ class Receipts:
         while self._slips and self._slips[0].done:
             slip = self._slips.popleft()
             proof = slip.proof or proof
-            if slip.what is not None:
-                self._changed.update(dict.fromkeys(self._names(slip.what)))
-                self._book.apply(slip.what)
+            what, slip.what = slip.what, None
+            if what is not None:
+                self._changed.update(dict.fromkeys(self._names(what)))
+                self._book.apply(what)
         if proof is not None:
             changed, self._changed = self._changed, {}
             changes = {key: self._held(*key) for key in changed}
@@ -108,6 +109,11 @@ class Receipts:
             with suppress(StoreError):  # the acknowledgement will be refused, and tell it
                 self._file.note(event.update)
                 self._noted.add(order_id)
+
+    def let_go(self) -> None:
+        """Keeps no event any more: an event holds its receipt, and nobody looks for such rings."""
+        for slip in self._slips:
+            slip.what = None
 
     def _held(self, kind: str, name: str) -> Held | None:
         if kind == "order":

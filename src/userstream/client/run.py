@@ -118,6 +118,8 @@ class Run:
 
     def close(self) -> None:
         """Lets files go. After this nothing can be acknowledged."""
+        if self._receipts is not None:
+            self._receipts.let_go()
         self._last = self._receipts = None
         self.mailbox.close()
         if self._file is not None:
@@ -147,15 +149,23 @@ class Run:
         """
         receipts = self._receipts
         if receipts is not None:
-            self.acknowledge()
-            receipts.check()
+            return self._take(receipts)
         while (item := self.mailbox.take()) is not None:
             what = item.what
-            slip = None if receipts is None else receipts.give(what, item.proof)
             if what is not None and self._wants(what):
-                return what if slip is None else self._given(what, slip)
-            if slip is not None:
-                slip()
+                return what
+        return None
+
+    def _take(self, receipts: Receipts) -> Told | None:
+        """The next event, with a receipt."""
+        self.acknowledge()
+        receipts.check()
+        while (item := self.mailbox.take()) is not None:
+            what = item.what
+            slip = receipts.give(what, item.proof)
+            if what is not None and self._wants(what):
+                return self._given(what, slip)
+            slip()
         return None
 
     def finished(self) -> bool:
@@ -208,16 +218,16 @@ class Run:
             reader.stop(delete_key=self._options.delete_key)
 
     def _thread(self) -> None:
-        loop = _new_loop()
         failure: Exception | None = None
         try:
-            self._loop = loop
-            loop.run_until_complete(self._read())
+            self._loop = _new_loop()
+            self._loop.run_until_complete(self._read())
         except Exception as e:  # noqa: BLE001 - whatever it is, the program has to hear of it
             failure = e
         finally:
             self.mailbox.end(failure)
-            loop.close()  # does not wait for a name that is still being looked up
+            if self._loop is not None:
+                self._loop.close()  # does not wait for a name that is still being looked up
             self.done.set_result(None)
             self.mailbox.ring()
 

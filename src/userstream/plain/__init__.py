@@ -55,10 +55,11 @@ reader: Callable[..., Read | None] = _reader_none
 """Reads frames that are exactly these parts, without a blank, an escape or anything but ASCII.
 
 First the class that is made, then bytes that stand for themselves and ``(shape, field)``: ``word``
-(text that is not empty), ``text`` (that, or null), ``amount`` (digits as the schema has them),
-``id`` (a number, as text), ``trade`` (that, or ``None`` for -1), ``time`` (a number), ``flag``. The
-first of them is the frame's own time. Not kept are ``("any_flag",)`` and ``("nothing",)``: null, or
-a text that is empty or "null".
+(text that is not empty), ``name`` (that, but not "null"), ``text`` (a word, or null), ``amount``
+(digits as the schema has them), ``id`` (a number, as text), ``trade`` (that, or ``None`` for -1),
+``id_or_word``, ``time`` (a number), ``flag``. The first time is the frame's own; where it is the
+first of all it need not be a field of the event. Not kept are ``("any_flag",)`` and
+``("nothing",)``: null, or a text that is empty or "null".
 """
 
 try:

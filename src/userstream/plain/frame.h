@@ -5,10 +5,10 @@
 #pragma once
 #include "order.h"
 
-enum { LITERAL_PART, WORD_PART, TEXT_PART, AMOUNT_PART, ID_PART, TRADE_PART,
-       TIME_PART, FLAG_PART, ANY_FLAG_PART, NOTHING_PART };
-static const char *const shapes[] = {"", "word", "text", "amount", "id", "trade", "time", "flag",
-                                     "any_flag", "nothing"};
+enum { LITERAL_PART, WORD_PART, NAME_PART, TEXT_PART, AMOUNT_PART, ID_PART, TRADE_PART,
+       ID_OR_WORD_PART, TIME_PART, FLAG_PART, ANY_FLAG_PART, NOTHING_PART };
+static const char *const shapes[] = {"", "word", "name", "text", "amount", "id", "trade",
+                                     "id_or_word", "time", "flag", "any_flag", "nothing"};
 typedef struct {
     int shape;
     PyObject *literal, *last; /* the value that was made last: most come again and again */
@@ -17,7 +17,7 @@ typedef struct {
     PyObject_HEAD
     vectorcallfunc call;
     PyObject *made, *names; /* the class, and its fields in the order of the frame */
-    Py_ssize_t count;
+    Py_ssize_t count, when, unnamed; /* which value is the time; how many first ones are no field */
     piece *pieces;
 } Reader;
 enum { MOST_PIECES = 96 };
@@ -51,14 +51,20 @@ static PyObject *scan(cursor *c, piece *x) {
     long long number;
     switch (x->shape) {
     case TEXT_PART: if (*from == 'n') return LITERAL(c, "null") ? Py_NewRef(Py_None) : NULL;
+        goto word;
+    case ID_OR_WORD_PART:
+        if (*from != '"') return whole(c, &s, 18, &number) ? again(x, from, c->at - from) : NULL;
         /* fall through */
     case WORD_PART:
+    case NAME_PART:
     case AMOUNT_PART:
+    word:
         if (*from++ != '"') return NULL;
         for (c->at = from; *c->at && *c->at != '"';) c->at++;
         if (*c->at != '"' || c->at == from) return NULL;
         c->at++;
         if (x->shape == AMOUNT_PART && !is_shown(from, c->at - 1)) return NULL;
+        if (x->shape == NAME_PART && c->at - from == 5 && !memcmp(from, "null", 4)) return NULL;
         return again(x, from, c->at - 1 - from);
     case TRADE_PART: if (LITERAL(c, "-1")) return Py_NewRef(Py_None);
         /* fall through */
@@ -79,7 +85,7 @@ static int pass(cursor *c, piece *x) {
     return LITERAL(c, "null") || LITERAL(c, "\"\"") || LITERAL(c, "\"null\"");
 }
 
-/* (time, event) of a plain frame; the first value is the time. */
+/* (time, event) of a plain frame. */
 static PyObject *reader_call(PyObject *self, PyObject *const *args, size_t count, PyObject *named) {
     Reader *r = (Reader *)self;
     PyObject *values[MOST_PIECES], *found = NULL, *event;
@@ -106,9 +112,9 @@ static PyObject *reader_call(PyObject *self, PyObject *const *args, size_t count
         else made++;
     }
     if (c.at != c.start + size) goto other;
-    event = PyObject_Vectorcall(r->made, values + 1, 0, r->names);
+    event = PyObject_Vectorcall(r->made, values + r->unnamed, 0, r->names);
     if (event) {
-        found = PyTuple_Pack(2, values[0], event);
+        found = PyTuple_Pack(2, values[r->when], event);
         Py_DECREF(event);
     }
 other:
@@ -129,15 +135,16 @@ static void reader_dealloc(Reader *r) {
     Py_DECREF(type);
 }
 
-/* Reader(class, *parts): bytes | (shape,) of what is not kept | (shape, field), the first of
- * which is the time of the frame. */
+/* Reader(class, *parts): bytes | (shape,) of what is not kept | (shape, field). The first time is
+ * that of the frame; without a field it is the first value of all, and nothing else. */
 static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *named) {
     Py_ssize_t size = PyTuple_GET_SIZE(args), values = 0;
     Reader *r = PyObject_New(Reader, type);
     if (!r) return NULL;
     r->call = reader_call;
     r->made = r->names = NULL;
-    r->count = 0;
+    r->count = r->unnamed = 0;
+    r->when = -1;
     r->pieces = PyMem_Calloc(size + 1, sizeof *r->pieces);
     PyObject *names = PyList_New(0);
     if (!r->pieces || !names || size < 2 || size > MOST_PIECES) goto wrong;
@@ -152,11 +159,16 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *named)
         if (!x->shape || parts != (x->shape >= ANY_FLAG_PART ? 1 : 2)) goto wrong;
         if (parts == 1) continue;
         PyObject *name = PyTuple_GET_ITEM(spec, 1);
-        if (values++ && PyList_Append(names, name)) goto wrong;
+        if (!PyUnicode_Check(name)) goto wrong;
+        if (x->shape == TIME_PART && r->when < 0) r->when = values;
+        if (PyUnicode_GET_LENGTH(name)) { if (PyList_Append(names, name)) goto wrong; }
+        else if (values || r->when) goto wrong;
+        else r->unnamed = 1;
+        values++;
     }
     r->names = PyList_AsTuple(names);
     Py_DECREF(names);
-    if (r->names && values) return (PyObject *)r;
+    if (r->names && r->when >= 0) return (PyObject *)r;
     names = NULL;
 wrong:
     if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "no parts of a frame");

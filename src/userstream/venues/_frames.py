@@ -122,7 +122,8 @@ def _kind_of(data: bytes) -> str:
 class Reader:
     """Decodes one JSON object by its ``e``; an ``e`` that is not in the table is kept raw.
 
-    ``plain``: readers of the compiled helper for the frames that come most, tried first.
+    ``plain``: readers of the compiled helper for the frames that come most, tried first, and of
+    these first the one that knew the last frame.
     """
 
     def __init__(self, table: Mapping[str, tuple[type[Any], Any]], *plain: Read | None) -> None:
@@ -132,17 +133,25 @@ class Reader:
             for kind, (frame, read) in table.items()
         }
 
+    def plain(self, frame: bytes | str) -> tuple[Received] | None:
+        """The event of a frame that is plain to the compiled helper; ``None`` for any other."""
+        for read in self._plain:
+            found = read(frame)
+            if found is not None:
+                if read is not self._plain[0]:
+                    self._plain = (read, *(other for other in self._plain if other is not read))
+                return (Received(found[1], found[0]),)
+        return None
+
     def __call__(self, frame: bytes | str) -> tuple[Received, ...]:
         """The event of a frame.
 
         Raises:
             MalformedFrame: not JSON, no ``e``, a field missing or of the wrong type.
         """
-        for plain in self._plain:
-            found = plain(frame)
-            if found is not None:
-                time_ms, order = found
-                return (Received(order, time_ms),)
+        found = self.plain(frame)
+        if found is not None:
+            return found
         data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
         try:
             kind = _kind_of(data)

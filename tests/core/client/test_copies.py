@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from tests.core.client.values import T, order
 from userstream.core.client.copies import FIRST, MAYBE, REPEAT, Copies
-from userstream.core.client.identity import Identity
+from userstream.core.client.identity import Fill, Said
 
-TWIN = Identity("twin", False)
-TRADE = Identity("trade", True)
+TWIN = Said(order(), T)
 
 
 def two() -> Copies:
@@ -30,7 +30,7 @@ def test_two_equal_events_of_one_socket_are_two_however_the_other_lags() -> None
 
 def test_a_unique_event_is_told_once_whoever_shows_it() -> None:
     copies = two()
-    assert [copies.take(s, TRADE) for s in (1, 1, 2)] == [FIRST, REPEAT, REPEAT]
+    assert [copies.first(Fill("BTCUSDT", "1", "7")) for _ in range(3)] == [True, False, False]
 
 
 def test_what_was_told_before_a_socket_was_asked_for_is_not_what_it_shows() -> None:
@@ -51,10 +51,22 @@ def test_a_socket_that_is_over_is_forgotten() -> None:
 
 def test_the_longest_unseen_is_forgotten_first() -> None:
     copies = two()
-    for key in ("a", "b", "c"):
-        copies.take(1, Identity(key, True))
-    assert copies.take(1, Identity("a", True)) == REPEAT
-    assert copies.take(1, Identity("d", True)) == FIRST
+    copies.ask(3)
+    a, b, c, d = (Said(order(number), T) for number in "abcd")
+    assert [copies.take(1, said) for said in (a, b, c)] == [FIRST] * 3
+    assert copies.take(2, a) == REPEAT
+    assert copies.take(1, d) == FIRST
     assert len(copies) == 3
-    assert copies.take(1, Identity("a", True)) == REPEAT
-    assert copies.take(1, Identity("b", True)) == FIRST
+    assert copies.take(3, a) == REPEAT
+    assert copies.take(1, b) == FIRST
+
+
+def test_of_fills_too_the_longest_unseen_is_forgotten_first() -> None:
+    copies = two()
+    a, b, c, d = (Fill("BTCUSDT", "1", number) for number in "abcd")
+    assert all(copies.first(fill) for fill in (a, b, c))
+    assert not copies.first(a)
+    assert copies.first(d)
+    assert len(copies) == 3
+    assert not copies.first(a)
+    assert copies.first(b)

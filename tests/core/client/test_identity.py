@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from tests.core.client.values import T, account, fill, order
-from userstream.core.client.identity import Identity, fill_of, identity, plain
-from userstream.venue import FillKey, Received
+from userstream.core.client.identity import Fill, Said, fill_of, plain
+from userstream.venue import FillKey
 
 TRADE, SUM, NONE = FillKey.TRADE_ID, FillKey.CUMULATIVE, FillKey.NONE
 
 
 def test_a_trade_id_tells_a_fill_with_its_symbol_and_order() -> None:
-    assert fill_of(fill(trade_id="7"), TRADE) == ("BTCUSDT", "1", "7")
-    assert fill_of(fill(trade_id="7"), NONE) == ("BTCUSDT", "1", "7")
+    assert fill_of(fill(trade_id="7"), TRADE) == Fill("BTCUSDT", "1", "7")
+    assert fill_of(fill(trade_id="7"), NONE) == Fill("BTCUSDT", "1", "7")
 
 
 def test_without_trade_ids_the_sum_of_the_order_does_however_it_is_written() -> None:
-    assert fill_of(fill(cumulative_quantity="1.50"), SUM) == ("BTCUSDT", "1", "1.5")
-    assert fill_of(fill(cumulative_quantity="10", trade_id="7"), SUM) == ("BTCUSDT", "1", "10")
+    assert fill_of(fill(cumulative_quantity="1.50"), SUM) == Fill("BTCUSDT", "1", "1.5")
+    assert fill_of(fill(cumulative_quantity="10", trade_id="7"), SUM) == Fill("BTCUSDT", "1", "10")
 
 
 def test_where_nothing_tells_it_there_is_no_key() -> None:
@@ -42,10 +42,9 @@ def test_amounts() -> None:
     assert [plain(x) for x in ("10", "10.0", "0.10", "0.00")] == ["10", "10", "0.1", "0"]
 
 
-def test_all_else_is_the_same_only_in_every_field_and_can_be_counted_only() -> None:
-    one = identity(Received(account(), T), TRADE)
-    assert one == identity(Received(account(), T), TRADE)
-    assert not one.unique
-    assert one.key != identity(Received(account(), T + 1), TRADE).key
-    assert identity(Received(order(), T), TRADE).key != identity(Received(order("2"), T), TRADE).key
-    assert identity(Received(fill(trade_id="7"), T), TRADE) == Identity(("BTCUSDT", "1", "7"), True)
+def test_all_else_is_the_same_only_in_every_field() -> None:
+    one = Said(account(), T)
+    assert one == Said(account(), T)
+    assert hash(one) == hash(Said(account(), T))
+    assert one != Said(account(), T + 1)
+    assert Said(order(), T) != Said(order("2"), T)

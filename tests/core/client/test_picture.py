@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.core.client.values import T, account, balance, fill, order, whole
 from userstream.core.client.bounds import Bounds
+from userstream.core.client.identity import Fill
 from userstream.core.client.picture import Picture
 from userstream.core.client.told import AccountEvent, Gap, Holding, OrderEvent, Origin, Scope
 from userstream.events import OrderUpdate
@@ -50,8 +51,8 @@ def test_a_gap_or_a_late_word_of_a_finished_order_changes_nothing() -> None:
 def test_a_late_fill_is_still_a_fill() -> None:
     it = picture(order(status="FILLED", cumulative_quantity="3"))
     tell(it, fill(trade_id="7", cumulative_quantity="1"), late=True)
-    assert it.has_fill(("BTCUSDT", "1", "7"))
-    assert not it.has_fill(("BTCUSDT", "1", "8"))
+    assert it.has_fill(Fill("BTCUSDT", "1", "7"))
+    assert not it.has_fill(Fill("BTCUSDT", "1", "8"))
     assert it.filled("1") == 3
 
 
@@ -89,7 +90,7 @@ def test_only_so_much_is_remembered() -> None:
     for number in map(str, range(5)):
         tell(it, fill(number, trade_id=number, status="FILLED", cumulative_quantity="1"))
     assert [it.finished(str(n)) for n in range(5)] == [False, False, False, True, True]
-    assert [it.has_fill(("BTCUSDT", str(n), str(n))) for n in range(5)].count(True) == 2
+    assert [it.has_fill(Fill("BTCUSDT", str(n), str(n))) for n in range(5)].count(True) == 2
     assert [it.filled(str(n)) for n in range(5)] == [None, None, None, 1, 1]
 
 

@@ -45,6 +45,8 @@ class Publishers:
 
     def __init__(self, urls: Sequence[str], give_up_s: float = 120) -> None:
         self._give_up_s = give_up_s
+        self.turned_away = 0
+        """Requests that nobody took: a process was gone, or said that it cannot store."""
         self._all = deque(Publisher(url, token=TOKEN, give_up_s=0, trust_env=False) for url in urls)
 
     async def send(self, lines: Sequence[bytes]) -> list[Answer]:
@@ -58,6 +60,7 @@ class Publishers:
             try:
                 answers = await self._all[0].send(lines)
             except PublishUnproven:
+                self.turned_away += 1
                 self._all.rotate(-1)
                 if time.monotonic() > last:
                     raise

@@ -79,6 +79,7 @@ class Cluster(Home):
             member.arguments = ("--bus", nodes.url, "--roles", roles[name[:4]])
         self.streams, self.rests, self.admins = Balancer(), Balancer(), Balancer()
         self._exits = AsyncExitStack()
+        self.publishers: Publishers
 
     @property
     def edges(self) -> list[Member]:
@@ -156,7 +157,8 @@ class Cluster(Home):
         """Makes accounts, and who publishes for them."""
         await open_accounts(self.admin, accounts)
         urls = [m.urls["admin"] for m in (*self.rest_processes, *self.edges)]
-        self.exchange = Exchange("", TOKEN, accounts, Publishers(urls))
+        self.publishers = Publishers(urls)
+        self.exchange = Exchange("", TOKEN, accounts, self.publishers)
         return self.exchange
 
     def follow_all(self) -> None:

@@ -67,14 +67,15 @@ async def without_a_quorum(path: Path, nodes: Nodes, down_s: float) -> None:
                 await asyncio.to_thread(node.kill)
             down = time.monotonic()
             try:
-                await until(lambda: exchange.refused, 60)  # what was on its way is answered
-                before, refused = exchange.total, exchange.refused
+                # What was on its way is answered; then processes take nothing, and say so.
+                await until(lambda: home.publishers.turned_away or exchange.refused, 60)
+                before, away = exchange.total, home.publishers.turned_away
                 while time.monotonic() - down < down_s:
                     for name, key in keys.items():
                         response = await home.renew("binance", name, key)
                         assert response.status_code == 200, response.text
                     await asyncio.sleep(0.5)
-                await until(lambda: exchange.refused > refused, 60)
+                await until(lambda: home.publishers.turned_away > away, 60)
                 assert exchange.total == before
                 assert all(f.live for f in home.followers)
             finally:

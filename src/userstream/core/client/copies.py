@@ -7,10 +7,9 @@ two fills, and one fill that two sockets show is one.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
 from typing import NamedTuple
 
-from userstream.core.client.identity import Identity
+from userstream.core.client.identity import Fill, Said
 
 
 class Copy(NamedTuple):
@@ -47,7 +46,7 @@ class Copies:
         self._most = most
         self._era = 0
         self._asked: dict[int, int] = {}
-        self._entries: OrderedDict[Hashable, _Entry | tuple[int, int]] = OrderedDict()
+        self._entries: OrderedDict[Fill | Said, _Entry | tuple[int, int] | None] = OrderedDict()
         self._first = (0, 0)
         """Who showed an event and when, as long as there is no more to say of it: one for many."""
 
@@ -63,22 +62,30 @@ class Copies:
         """A socket is over."""
         self._asked.pop(socket, None)
 
-    def take(self, socket: int, identity: Identity) -> Copy:
+    def first(self, fill: Fill) -> bool:
+        """Whether a fill, which is shown once at most, is to be told, whoever shows it."""
+        entries = self._entries
+        if fill in entries:
+            entries.move_to_end(fill)
+            return False
+        entries[fill] = None
+        if len(entries) > self._most:
+            entries.popitem(last=False)
+        return True
+
+    def take(self, socket: int, said: Said) -> Copy:
         """Whether what a socket shows is to be told."""
-        key = identity.key
-        entry = self._entries.get(key)
+        entry = self._entries.get(said)
         if entry is None:
             if self._first != (socket, self._era):
                 self._first = (socket, self._era)
-            self._entries[key] = self._first
+            self._entries[said] = self._first
             if len(self._entries) > self._most:
                 self._entries.popitem(last=False)
             return FIRST
-        self._entries.move_to_end(key)
-        if identity.unique:
-            return REPEAT
+        self._entries.move_to_end(said)
         if isinstance(entry, tuple):
-            entry = self._entries[key] = _Entry(*entry)
+            entry = self._entries[said] = _Entry(*entry)
         shown = entry.shown[socket] = entry.shown.get(socket, 0) + 1
         asked = self._asked.get(socket, 0)
         before = sum(n for era, n in entry.told.items() if era < asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -76,9 +76,9 @@ class Feed:
     def handle(self, given: FeedInput, now_ms: int) -> list[FeedAction]:
         """What to do about an input. Never raises for what a venue does."""
         if isinstance(given, FrameIn):
-            return self._frame(given, now_ms)
+            return self.frame(given.socket, given.frame, now_ms)
         if isinstance(given, RepairInput):
-            return self._repaired(self._mender.answered(given, now_ms), now_ms)
+            return [*self._repaired(self._mender.answered(given, now_ms), now_ms)]
         actions = self._stream(given, now_ms)
         if isinstance(given, inputs.Start):
             self._mender.start(now_ms)
@@ -136,8 +136,8 @@ class Feed:
             self._mender.begin(now_ms)
         return actions
 
-    def _frame(self, given: FrameIn, now_ms: int) -> list[FeedAction]:
-        socket, frame = given.socket, given.frame
+    def frame(self, socket: int, frame: bytes | str, now_ms: int) -> list[FeedAction]:
+        """What to do about a message: ``handle`` of a ``FrameIn``. The hot path."""
         mark = None if self._plan.heartbeat_s is None else self._venue.mark(frame)
         if mark is not None and mark.kind:
             return self._control(socket, mark, now_ms)
@@ -146,7 +146,7 @@ class Feed:
         except MalformedFrame as malformed:
             self.stream.heard(socket, now_ms)
             problem = OtherEvent(kind="", problem=str(malformed), raw=frame)
-            return self._tell(problem, now_ms)
+            return [*self._tell(problem, now_ms)]
         if not received:
             notice = self._venue.notice(frame)
             return [] if notice is None else self._stream(inputs.Heard(socket, notice), now_ms)
@@ -233,10 +233,10 @@ class Feed:
             raw=shown.frame,
         )
 
-    def _tell(self, event: Told, now_ms: int) -> list[FeedAction]:
+    def _tell(self, event: Told, now_ms: int) -> Sequence[FeedAction]:
         return self._mended(self._mender.tell(event, now_ms), now_ms)
 
-    def _repaired(self, done: list[Done], now_ms: int) -> list[FeedAction]:
+    def _repaired(self, done: list[Done], now_ms: int) -> Sequence[FeedAction]:
         """What REST told, so that frames which come after it are known for late."""
         for action in done:
             what = action.what if isinstance(action, Deliver) else None
@@ -244,10 +244,10 @@ class Feed:
                 self.sequencer.learn(what.update)
         return self._mended(done, now_ms)
 
-    def _mended(self, done: list[Done], now_ms: int) -> list[FeedAction]:
+    def _mended(self, done: Sequence[Done], now_ms: int) -> Sequence[FeedAction]:
         """What the mender did, and what the stream makes of its word."""
         word = self._mender.word()
-        return [*done] if word is None else [*done, *self._stream(word, now_ms)]
+        return done if word is None else [*done, *self._stream(word, now_ms)]
 
     def _flush(self, now_ms: int) -> list[FeedAction]:
         """Nothing comes any more: what waits goes out."""

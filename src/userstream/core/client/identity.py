@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 import msgspec
 
-from userstream.events import OrderUpdate
-from userstream.venue import FillKey, Received
+from userstream.events import OrderUpdate, StreamEvent
+from userstream.venue import FillKey
 
 
-class Identity(msgspec.Struct, frozen=True, gc=False):
-    """``unique``: no two events have that key. Else equal ones can only be counted."""
+class Fill(msgspec.Struct, frozen=True, gc=False):
+    """The key of a fill: no two fills of an account have the same. No tuple: see ADR 16."""
 
-    key: Hashable
-    unique: bool
+    symbol: str
+    order_id: str
+    number: str
+    """The trade id, or the order's sum after the fill; both rise with each fill of an order."""
+
+
+class Said(msgspec.Struct, frozen=True, gc=False):
+    """All that an event says. Two events may say the same: equal ones can only be counted."""
+
+    event: StreamEvent
+    time_ms: int | None
 
 
 _FILLS = frozenset({None, "TRADE"})
 
 
-def fill_of(order: OrderUpdate, fill_key: FillKey) -> tuple[str, str, str] | None:
+def fill_of(order: OrderUpdate, fill_key: FillKey) -> Fill | None:
     """The key of an order event's fill; ``None`` without a fill, or where nothing tells it.
 
     A dialect without trade ids may show them on some frames: then they count.
@@ -29,20 +36,11 @@ def fill_of(order: OrderUpdate, fill_key: FillKey) -> tuple[str, str, str] | Non
     if quantity is None or order.execution not in _FILLS or not quantity.strip("0."):
         return None
     if fill_key is FillKey.CUMULATIVE and order.cumulative_quantity is not None:
-        return order.symbol, order.order_id, plain(order.cumulative_quantity)
-    return None if order.trade_id is None else (order.symbol, order.order_id, order.trade_id)
+        return Fill(order.symbol, order.order_id, plain(order.cumulative_quantity))
+    trade_id = order.trade_id
+    return None if trade_id is None else Fill(order.symbol, order.order_id, trade_id)
 
 
 def plain(amount: str) -> str:
     """A decimal text without the zeros that change nothing, to compare with others."""
     return amount.rstrip("0").rstrip(".") if "." in amount else amount
-
-
-def identity(received: Received, fill_key: FillKey) -> Identity:
-    """The identity of an event: its fill where that is unique, else all that it says."""
-    event = received.event
-    if isinstance(event, OrderUpdate):
-        fill = fill_of(event, fill_key)
-        if fill is not None:
-            return Identity(fill, True)
-    return Identity((event, received.time_ms), False)

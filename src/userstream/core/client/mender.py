@@ -10,7 +10,7 @@ import msgspec
 from userstream.core.client import inputs
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.clock import VenueClock
-from userstream.core.client.identity import fill_of
+from userstream.core.client.identity import Fill, fill_of
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Plan
 from userstream.core.client.reconcile import Reconcile
@@ -63,6 +63,8 @@ class Mender:
         self._clock = clock
         every_ms = plan.reconcile_ms if plan.repair and plan.heartbeat_s is None else None
         self._reconcile = Reconcile(every_ms, bounds, unit)
+        self._keeps = plan.repair
+        """Whether REST is ever asked. Where it is not, nobody looks at the picture."""
         self.picture = Picture(asking.fill_key, bounds)
         self._repair: Repair | None = None
         self._check: Repair | None = None
@@ -75,7 +77,7 @@ class Mender:
         self._number = 0
         self._buffer: list[Told] = []
         self._word: inputs.Input | None = None
-        self._by_rest: dict[tuple[str, str, str] | None, None] = {}
+        self._by_rest: dict[Fill | None, None] = {}
 
     @property
     def held(self) -> int:
@@ -244,6 +246,8 @@ class Mender:
         )
 
     def _deliver(self, event: Told, now_ms: int) -> list[Done]:
+        if not self._keeps:
+            return [Deliver(event)]
         if isinstance(event, OrderEvent):
             if event.origin is Origin.REST:
                 self._note(event.update)

@@ -9,7 +9,7 @@ import msgspec
 
 from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
-from userstream.core.client.identity import fill_of
+from userstream.core.client.identity import Fill, fill_of
 from userstream.core.client.told import Holding, OrderEvent, Origin
 from userstream.events import AccountSnapshot
 from userstream.venue import FillKey
@@ -28,8 +28,8 @@ class _Filled(msgspec.Struct, gc=False):
     counted: Decimal = _ZERO
     """What was told one by one while nobody knows what was filled before."""
     at_ms: int = 0
-    last: Decimal = _ZERO
-    """The largest key of a fill: they rise."""
+    last: str = ""
+    """The largest number of a fill."""
 
 
 _UNKNOWN = _Filled()
@@ -45,18 +45,18 @@ class Picture(Book):
     def __init__(self, fill_key: FillKey, bounds: Bounds) -> None:
         super().__init__(bounds)
         self._fill_key = fill_key
-        self._fills: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+        self._fills: OrderedDict[Fill, int] = OrderedDict()
         self._filled: OrderedDict[str, _Filled] = OrderedDict()
         self.doubts: dict[str, bool] = {}
         """Orders of which a fill seems to be missing; ``True``: nobody told of them before."""
 
-    def has_fill(self, fill: tuple[str, str, str]) -> bool:
+    def has_fill(self, fill: Fill) -> bool:
         """Whether that fill was told."""
         return fill in self._fills
 
-    def is_past(self, fill: tuple[str, str, str]) -> bool:
+    def is_past(self, fill: Fill) -> bool:
         """Whether a later fill of its order was told."""
-        return _rank(fill) < self._filled.get(fill[1], _UNKNOWN).last
+        return _rank(fill.number) < _rank(self._filled.get(fill.order_id, _UNKNOWN).last)
 
     def filled(self, order_id: str) -> Decimal | None:
         """The largest sum that anything told of an order shows; ``None``: nothing did."""
@@ -91,18 +91,20 @@ class Picture(Book):
     def _order(self, event: OrderEvent) -> None:
         order = event.update
         fill = fill_of(order, self._fill_key)
-        counts = fill not in self._fills if fill is not None else self._fill_key is FillKey.NONE
-        if fill is not None:
-            self._fills[fill] = order.time_ms
-            if len(self._fills) > self._bounds.copies:
-                self._trim(self._fills, self._bounds.copies)
-        self._sum(event, Decimal(order.last_quantity or 0) if counts else _ZERO)
-        if fill is not None:
-            filled = self._filled[order.order_id]
-            filled.last = max(filled.last, _rank(fill))
+        if fill is None:
+            self._sum(event, counts=self._fill_key is FillKey.NONE)
+        else:
+            fills = self._fills
+            counts = fill not in fills
+            fills[fill] = order.time_ms
+            if len(fills) > self._bounds.copies:
+                self._trim(fills, self._bounds.copies)
+            filled = self._sum(event, counts=counts)
+            if not filled.last or _rank(fill.number) > _rank(filled.last):
+                filled.last = fill.number
         super()._order(event)
 
-    def _sum(self, event: OrderEvent, quantity: Decimal) -> None:
+    def _sum(self, event: OrderEvent, *, counts: bool) -> _Filled:
         """The filled quantity: as the venue sums it up, and our sum since the order was known.
 
         A sum of REST, or where nothing tells fills apart any sum, holds every fill up to its time.
@@ -112,34 +114,40 @@ class Picture(Book):
         filled = self._filled.get(order_id)
         if filled is None:
             filled = self._filled[order_id] = _Filled()
-            self._begin(event, filled, quantity)
+            self._begin(event, filled, counts=counts)
             while len(self._filled) > self._bounds.orders + len(self.orders):
                 self.doubts.pop(self._filled.popitem(last=False)[0], None)
         else:
             self._filled.move_to_end(order_id)
             summed = order.cumulative_quantity
             if (
-                quantity
+                counts
                 and order.time_ms > filled.at_ms
                 and (summed is None or self._fill_key is not FillKey.NONE)
             ):
-                self._count(filled, quantity)
+                self._count(filled, Decimal(order.last_quantity or 0))
             if filled.told is None and order.status == "NEW":
                 filled.told = filled.counted
             if summed is not None:
                 self._show(event, filled, Decimal(summed))
         self._doubt(order_id, filled)
+        return filled
 
-    def _begin(self, event: OrderEvent, filled: _Filled, quantity: Decimal) -> None:
+    def _begin(self, event: OrderEvent, filled: _Filled, *, counts: bool) -> None:
         """The first word of an order; of fills before it nobody knows."""
         order = event.update
-        if order.cumulative_quantity is not None:
-            self._show(event, filled, Decimal(order.cumulative_quantity))
+        quantity, summed = order.last_quantity, order.cumulative_quantity
+        if summed is not None:
+            self._show(event, filled, Decimal(summed))
         else:
-            self._count(filled, quantity)
+            if counts:
+                self._count(filled, Decimal(quantity or 0))
             if order.status == "NEW":
                 filled.told = filled.counted
-        if quantity and filled.told != quantity and event.origin is not Origin.REST:
+        if not counts or not quantity or quantity == summed or event.origin is Origin.REST:
+            return
+        first = Decimal(quantity)
+        if first and filled.told != first:
             self.doubts[order.order_id] = True
 
     @staticmethod
@@ -172,9 +180,9 @@ class Picture(Book):
             del self.doubts[order_id]
 
 
-def _rank(fill: tuple[str, str, str]) -> Decimal:
-    """Trade ids and sums rise with each fill of an order; an id that is no number tells nothing."""
+def _rank(number: str) -> Decimal:
+    """What a fill's number is worth; one that is no number tells nothing."""
     try:
-        return Decimal(fill[2])
+        return Decimal(number)
     except InvalidOperation:
         return _ZERO

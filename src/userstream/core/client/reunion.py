@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TypeAlias
 
 import msgspec
 
-from userstream.core.client.identity import fill_of, plain
+from userstream.core.client.identity import Fill, fill_of, plain
 from userstream.core.client.picture import Picture
 from userstream.core.client.repair import OVERLAP_MS, Found
 from userstream.core.client.told import (
@@ -22,8 +21,6 @@ from userstream.core.client.told import (
 )
 from userstream.events import TERMINAL, OrderUpdate
 from userstream.venue import FillKey
-
-Fill: TypeAlias = tuple[str, str, str]
 
 
 class Reunion:
@@ -114,7 +111,7 @@ class Reunion:
         """The row as the stream would have keyed it, so that it is known from now on."""
         if self._fill_key is not FillKey.CUMULATIVE:
             return row
-        return msgspec.structs.replace(row, cumulative_quantity=key[2])
+        return msgspec.structs.replace(row, cumulative_quantity=key.number)
 
     def _keys(self) -> list[Fill | None]:
         """The stream's key of each row.
@@ -139,7 +136,7 @@ class Reunion:
                 continue
             upto = whole - after[row.order_id]
             after[row.order_id] += Decimal(row.last_quantity or 0)
-            keys.append((row.symbol, row.order_id, plain(format(upto, "f"))))
+            keys.append(Fill(row.symbol, row.order_id, plain(format(upto, "f"))))
         return keys[::-1]
 
     def _whole(self, order_id: str, least: Decimal) -> Decimal | None:

@@ -11,8 +11,14 @@ import msgspec
 
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.copies import Copies
-from userstream.core.client.identity import identity
-from userstream.events import TERMINAL, AccountSnapshot, AccountUpdate, OrderUpdate
+from userstream.core.client.identity import Said, fill_of
+from userstream.events import (
+    TERMINAL,
+    AccountSnapshot,
+    AccountUpdate,
+    OrderUpdate,
+    StreamEvent,
+)
 from userstream.venue import OrderTime, Received, StreamDialect
 
 
@@ -39,7 +45,7 @@ class _Held(NamedTuple):
     shown: Shown
 
 
-class _Progress(msgspec.Struct, frozen=True, gc=False):
+class _Progress(msgspec.Struct, gc=False):
     cumulative: str | None
     """The largest sum; ``None``: nothing showed one."""
     terminal: bool
@@ -71,15 +77,21 @@ class Sequencer:
 
     def put(self, socket: int, shown: Shown, now_ms: int) -> list[Placed]:
         """Takes what a socket showed; gives what is to be told now."""
-        copy = self.copies.take(socket, identity(shown.received, self._fill_key))
-        if not copy.told:
-            return []
-        if copy.ambiguous:
-            shown = Shown(shown.received, shown.frame, ambiguous=True)
+        event, time_ms = shown.received
+        fill = fill_of(event, self._fill_key) if isinstance(event, OrderUpdate) else None
+        if fill is not None:
+            if not self.copies.first(fill):
+                return []
+        else:
+            copy = self.copies.take(socket, Said(event, time_ms))
+            if not copy.told:
+                return []
+            if copy.ambiguous:
+                shown = Shown(shown.received, shown.frame, ambiguous=True)
         if self._hold_ms == 0:
             return [self._place(shown)]
         self._number += 1
-        time_ms = self._time(shown.received)
+        time_ms = self._time(event, time_ms)
         self._newest = max(self._newest, time_ms or 0)
         at_ms = self._newest if time_ms is None else time_ms
         due_ms = now_ms + self._hold_ms
@@ -112,15 +124,14 @@ class Sequencer:
         taken = [heapq.heappop(self._held) for _ in range(count)]
         return [self._place(shown) for shown in _arranged(taken)]
 
-    def _time(self, received: Received) -> int | None:
-        event = received.event
+    def _time(self, event: StreamEvent, pushed_ms: int | None) -> int | None:
         if self._by_change and isinstance(event, OrderUpdate):
             return event.time_ms
-        return received.time_ms
+        return pushed_ms
 
     def _place(self, shown: Shown) -> Placed:
-        event = shown.received.event
-        time_ms = self._time(shown.received)
+        event, pushed_ms = shown.received
+        time_ms = self._time(event, pushed_ms)
         if isinstance(event, OrderUpdate):
             return Placed(shown, time_ms, self._is_behind(event, time_ms))
         late = False
@@ -146,11 +157,10 @@ class Sequencer:
             or grown < 0
             or (known.terminal and not terminal and order.status != "")
         )
-        self._orders[order_id] = _Progress(
-            filled if grown > 0 else known.cumulative,
-            known.terminal or terminal,
-            max(at_ms, known.time_ms),
-        )
+        if grown > 0:
+            known.cumulative = filled
+        known.terminal |= terminal
+        known.time_ms = max(at_ms, known.time_ms)
         self._orders.move_to_end(order_id)
         return behind
 

@@ -61,7 +61,7 @@ class Receipt(Protocol):
         ...
 
 
-class _Told(msgspec.Struct, frozen=True, kw_only=True):
+class _Told(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin = Origin.STREAM
     late: bool = False
     """Older than what was told before about the same thing; delivered all the same."""
@@ -76,7 +76,11 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
     raw: bytes | str = b""
     """The frame as it came; empty for what REST told."""
     receipt: Receipt | None = None
-    """Notes that the program is done with it; only where a cursor is kept."""
+    """Notes that the program is done with it; only where a cursor is kept.
+
+    Events are out of the garbage collector's sight: what gives a receipt keeps no event for longer
+    than it waits for it.
+    """
 
     async def ack(self) -> None:
         """The program is done with this event: a later run does not get it again.
@@ -91,7 +95,7 @@ class _Told(msgspec.Struct, frozen=True, kw_only=True):
             self.receipt()
 
 
-class OrderEvent(_Told, frozen=True, kw_only=True):
+class OrderEvent(_Told, frozen=True, kw_only=True, gc=False):
     """An order after a change, with its fill when there is one.
 
     ``update`` is the whole of it, with amounts as the venue wrote them; the amounts here are the
@@ -151,7 +155,7 @@ class Holding(NamedTuple):
     locked: Decimal
 
 
-class AccountEvent(_Told, frozen=True, kw_only=True):
+class AccountEvent(_Told, frozen=True, kw_only=True, gc=False):
     """Balances after a change. ``update`` is the whole of it, as the venue wrote it."""
 
     update: AccountUpdate | AccountSnapshot
@@ -177,7 +181,7 @@ class AccountEvent(_Told, frozen=True, kw_only=True):
         return self.update.commission_rates
 
 
-class OtherEvent(_Told, frozen=True, kw_only=True):
+class OtherEvent(_Told, frozen=True, kw_only=True, gc=False):
     """A frame that is no event known here, as it came."""
 
     kind: str

@@ -20,7 +20,7 @@ from userstream.server.nats.layout import HeadRecord, Layout, find, line_of, rea
 from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
 from userstream.server.nats.target import patiently
-from userstream.server.pages import PAGE
+from userstream.server.pagecache import PAGE
 from userstream.server.records import (
     RUN_KEY,
     PictureRecord,

@@ -12,7 +12,7 @@ import msgspec
 
 from userstream.errors import MalformedFrame
 from userstream.events import AccountSnapshot, AccountUpdate, Envelope, OrderUpdate, Permissions
-from userstream.plain import Part
+from userstream.plain import Part, reader
 from userstream.venue import Control, Notice, Received, Subscriber, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
@@ -196,12 +196,38 @@ def _read_info(f: AccountInfo) -> Received:
     return Received(event, f.E)
 
 
+_PLAIN: tuple[Part, ...] = (
+    b'{"e":"executionReport","E":', ("time", "time_ms"),
+    b',"s":', ("word", "symbol"),
+    b',"c":', ("id_or_word", "client_order_id"),
+    b',"S":', ("word", "side"),
+    b',"o":', ("word", "order_type"),
+    b',"f":', ("word", "time_in_force"),
+    b',"q":', ("amount", "quantity"),
+    b',"p":', ("amount", "price"),
+    b',"X":', ("word", "status"),
+    b',"i":', ("id", "order_id"),
+    b',"l":', ("amount", "last_quantity"),
+    b',"z":', ("amount", "cumulative_quantity"),
+    b',"L":', ("amount", "last_price"),
+    b',"n":', ("amount", "commission"),
+    b',"N":', ("text", "commission_asset"),
+    b',"u":', ("any_flag",),
+    b',"w":', ("flag", "working"),
+    b',"m":', ("flag", "maker"),
+    b',"O":', ("time", "created_ms"),
+    b',"Z":', ("amount", "cumulative_quote"),
+    b"}",
+)  # fmt: skip
+"""An executionReport of one frame; in an array they are read in Python."""
+
 _read = Reader(
     {
         "executionReport": (ReadReport, _read_report),
         "outboundAccountInfo": (AccountInfo, _read_info),
         "listenKeyExpired": (Expired, read_expired),
-    }
+    },
+    reader(OrderUpdate, *_PLAIN),
 )
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
@@ -245,6 +271,9 @@ def decode(frame: bytes | str) -> tuple[Received, ...]:
     Raises:
         MalformedFrame: not JSON, no ``e``, a field missing or of the wrong type.
     """
+    plain = _read.plain(frame)
+    if plain is not None:
+        return plain
     data = frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame
     if data.lstrip()[:1] != b"[":
         return _read_one(data)

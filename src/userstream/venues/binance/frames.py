@@ -237,10 +237,12 @@ def _read_info(f: AccountInfo) -> Received:
     return Received(event, f.E)
 
 
-_PLAIN: tuple[Part, ...] = (
+_BEGIN: tuple[Part, ...] = (
     b'{"e":"executionReport","E":', ("time", ""),
     b',"s":', ("word", "symbol"),
-    b',"c":', ("word", "client_order_id"),
+    b',"c":',
+)  # fmt: skip
+_MIDDLE: tuple[Part, ...] = (
     b',"S":', ("word", "side"),
     b',"o":', ("word", "order_type"),
     b',"f":', ("word", "time_in_force"),
@@ -248,7 +250,9 @@ _PLAIN: tuple[Part, ...] = (
     b',"p":', ("amount", "price"),
     b',"P":', ("amount", "stop_price"),
     b',"F":', ("amount", "iceberg_quantity"),
-    b',"g":-1,"C":', ("nothing",),
+    b',"g":-1,"C":',
+)  # fmt: skip
+_END: tuple[Part, ...] = (
     b',"x":', ("word", "execution"),
     b',"X":', ("word", "status"),
     b',"r":"NONE","i":', ("id", "order_id"),
@@ -264,7 +268,12 @@ _PLAIN: tuple[Part, ...] = (
     b',"m":', ("flag", "maker"),
     b',"M":', ("any_flag",),
 )  # fmt: skip
-"""An executionReport that is no cancel's and no refusal's, but for its end."""
+_REPORT = (*_BEGIN, ("word", "client_order_id"), *_MIDDLE, ("nothing",), *_END)
+"""An executionReport that is no refusal's, but for its end."""
+_CANCEL = (
+    *_BEGIN, ("word", "cancel_client_order_id"), *_MIDDLE, ("name", "client_order_id"), *_END,
+)  # fmt: skip
+"""One of a cancel that somebody asked for."""
 _CREATED: tuple[Part, ...] = (
     b',"O":', ("time", "created_ms"), b',"Z":', ("amount", "cumulative_quote"),
 )  # fmt: skip
@@ -276,6 +285,8 @@ decode = Reader(
         "outboundAccountPosition": (Position, read_position),
         "listenKeyExpired": (Expired, read_expired),
     },
-    reader(OrderUpdate, *_PLAIN, b"}"),
-    reader(OrderUpdate, *_PLAIN, *_CREATED, b"}"),
+    reader(OrderUpdate, *_REPORT, b"}"),
+    reader(OrderUpdate, *_REPORT, *_CREATED, b"}"),
+    reader(OrderUpdate, *_CANCEL, b"}"),
+    reader(OrderUpdate, *_CANCEL, *_CREATED, b"}"),
 )

@@ -10,6 +10,7 @@ import msgspec
 from userstream.errors import MalformedFrame
 from userstream.events import AccountSnapshot, Envelope, OrderUpdate
 from userstream.markets import Markets
+from userstream.plain import Part, reader
 from userstream.venue import Encoder, Frame, Received, number_id
 from userstream.venues._decimals import eight, places, plain
 from userstream.venues._frames import (
@@ -125,12 +126,27 @@ def _read_report(r: ReadReport) -> Received:
     return Received(event, r.T if r.E is None else r.E)
 
 
+_PLAIN: tuple[Part, ...] = (
+    b'{"e":"executionReport","s":', ("word", "symbol"),
+    b',"i":', ("id", "order_id"),
+    b',"S":', ("word", "side"),
+    b',"X":', ("word", "status"),
+    b',"l":', ("amount", "last_quantity"),
+    b',"L":', ("amount", "last_price"),
+    b',"n":', ("amount", "commission"),
+    b',"N":', ("text", "commission_asset"),
+    b',"T":', ("time", "time_ms"),
+    b"}",
+)  # fmt: skip
+"""The executionReport of the sample."""
+
 _read = Reader(
     {
         "executionReport": (ReadReport, _read_report),
         "outboundAccountPosition": (Position, read_position),
         "listenKeyExpired": (Expired, read_expired),
-    }
+    },
+    reader(OrderUpdate, *_PLAIN),
 )
 
 
