@@ -22,6 +22,7 @@ from userstream.server.nats.history import History
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, provide, record_of
 from userstream.server.nats.link import Link
+from userstream.server.nats.reads import Reads
 from userstream.server.nats.retention import Retention
 from userstream.server.store import Survives
 
@@ -53,6 +54,7 @@ class NatsBus:
         self._layout = layout
         self._appends = Appends(js, layout, owner, clock, limits, writes=writes)
         self._history = History(js, layout)
+        self._reads = Reads(self._history, limits.replay_cache_bytes)
         self._subscribers: list[Subscriber] = []
         self._on_gap: list[Callable[[str], None]] = []
         self._follower = Follower(js, layout, self._history, self._deliver, self._lost_to_readers)
@@ -94,6 +96,7 @@ class NatsBus:
         await self._retention.stop()
         await self._appends.close()
         await self._follower.close()
+        await self._reads.close()
         await self._js.link.close()
 
     @property
@@ -187,7 +190,7 @@ class NatsBus:
             StoreError: the log cannot be read.
         """
         found = self._followed(account)
-        events = await self._history.read(account, from_seq, found.seen, found.place)
+        events = await self._reads.read(account, from_seq, found.seen, found.place)
         first = events[0].seq if events else found.seen + 1
         if first > from_seq:
             found.oldest = max(found.oldest, first)
