@@ -54,7 +54,7 @@ class Reads:
             StoreError: they cannot be read, or no copy has what lies before the head.
         """
         if from_seq > head:
-            return ()
+            return []
         begins = self._runs.get(account, ())
         for begin in sorted((b for b in begins if from_seq - _REACH < b < from_seq), reverse=True):
             task = self._runs[account].get(begin)
