@@ -31,6 +31,7 @@ class Client:
     name: str
     text: str
     program: str
+    arguments: tuple[str, ...] = ()
     venues: tuple[str, ...] = VENUES
     is_ours: bool = False
     is_peer: bool = True
@@ -42,6 +43,11 @@ CLIENTS = {
     for c in (
         Client(
             name="userstream", text="**UserStream**", program="of_userstream",
+            is_ours=True, is_peer=False,
+        ),
+        Client(
+            name="userstream-secret", text="**UserStream, with a secret**",
+            program="of_userstream", arguments=("secret",), venues=("binance",),
             is_ours=True, is_peer=False,
         ),
         Client(
@@ -83,7 +89,7 @@ def _run(client: Client, venue: str, seconds: float, events: int, rate: int) -> 
         python = tools.python_peer() if client.is_peer else sys.executable
         frames = 2 * events if venue == "mexc" and not rate else events  # an order, and its fill
         command = [python, str(program), venue, str(port), str(seconds), str(frames)]
-        command += ["timed" if rate else "counted"]
+        command += ["timed" if rate else "counted", *client.arguments]
         source = start(SERVER_CORE, feeder, log)
         try:
             await_port(port, source, Path(log.name))

@@ -28,7 +28,7 @@ from userstream.client.publisher import line
 
 _WRITER = 3
 """Ports of the second server are so many higher."""
-_TAKEN_WITHIN_S = 60.0
+_TAKEN_WITHIN_S = 120.0
 _HERD = 512
 """Handshakes under way at once, of bots whose node is gone."""
 

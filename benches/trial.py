@@ -113,7 +113,7 @@ class Trial:
         }
 
     def _until_ready(self) -> None:
-        end = time.monotonic() + 90
+        end = time.monotonic() + 150
         while self.page[Slot.READY] < self.connections:
             gone = self._load.poll() is not None or self.server.poll() is not None
             if gone or time.monotonic() > end:

@@ -15,10 +15,18 @@ pytestmark = pytest.mark.skipif(
 PEER = {"peer": "python-binance", "repetition": 0}
 
 
-@pytest.mark.parametrize("name", ["userstream", "userstream-blocking", "websockets"])
-def test_a_client_is_given_what_is_sent(name: str) -> None:
-    flat_out, paced = measured(CLIENTS[name], "mexc", 0.2, [500])
-    assert (flat_out["phase"], paced["phase"]) == ("mexc", "mexc-paced-500")
+@pytest.mark.parametrize(
+    ("name", "venue"),
+    [
+        ("userstream", "mexc"),
+        ("userstream-secret", "binance"),
+        ("userstream-blocking", "mexc"),
+        ("websockets", "mexc"),
+    ],
+)
+def test_a_client_is_given_what_is_sent(name: str, venue: str) -> None:
+    flat_out, paced = measured(CLIENTS[name], venue, 0.2, [500])
+    assert (flat_out["phase"], paced["phase"]) == (venue, f"{venue}-paced-500")
     assert flat_out["events"] > 0
     assert flat_out["per_cpu_s"] > 0
     assert paced["events"] == 90  # of 100, without the first tenth

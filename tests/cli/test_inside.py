@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from userstream.cli.serve import run_loop
 from userstream.errors import UserStreamError
 from userstream.sandbox import page
 from userstream.sandbox import run as sandbox
+from userstream.signals import until_signalled
 
 JSON_OR_NOT: list[tuple[str, ...]] = [(), ("--json",)]
 
@@ -97,9 +99,7 @@ def test_without_uvloop_the_plain_loop_will_do(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_serve_runs_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from userstream.server import service  # noqa: PLC0415
-
-    runs = stopped_soon(monkeypatch, service)
+    runs = stopped_soon(monkeypatch, sys.modules["userstream.cli.serve"])
     config = tmp_path / "settings.toml"
     config.write_text('log = "text"\n[hosts]\n"a.example" = "bhex"\n')
     environment = {"USERSTREAM_ADMIN_TOKEN": TOKEN, "USERSTREAM_CLOCK_SPEED": "2"}
@@ -158,11 +158,21 @@ def test_an_error_of_ours_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_signal_before_the_wait_is_not_forgotten() -> None:
-    from userstream.server.service import until_signalled  # noqa: PLC0415
-
     stopped = until_signalled()
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(5):
         assert await stopped()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().remove_signal_handler(number)
+
+
+def test_off_the_main_thread_nothing_ends_it_but_its_caller() -> None:
+    async def waits() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(until_signalled()(), 0.05)
+
+    thread = threading.Thread(target=lambda: ended.append(asyncio.run(waits())))
+    ended: list[None] = []
+    thread.start()
+    thread.join(20)
+    assert ended == [None]

@@ -19,7 +19,7 @@ from tests.interop.driven import PROGRAMS, PYTHON, Driven, Served
 from tests.interop.exchange import Exchange
 
 SWITCH = "USERSTREAM_INTEROP"
-Drive = Callable[[str, Served], Driven]
+Drive = Callable[..., Driven]
 Start = Callable[..., Exchange]
 Shown = Callable[[str, str, int, str, Exchange], None]
 
@@ -82,9 +82,9 @@ def drive(tmp_path: Path) -> Iterator[Drive]:
     """Runs a program of the folder ``programs`` against an exchange."""
     running: list[Driven] = []
 
-    def start(program: str, exchange: Served) -> Driven:
+    def start(program: str, exchange: Served, **environment: str) -> Driven:
         runner = PYTHON if program.endswith(".py") else "node"
-        running.append(Driven([runner, PROGRAMS / program], exchange, tmp_path))
+        running.append(Driven([runner, PROGRAMS / program], exchange, tmp_path, environment))
         return running[-1]
 
     yield start

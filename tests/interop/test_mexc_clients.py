@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.interop.conftest import Drive, Shown, Start
 from tests.interop.driven import PROGRAMS, Driven
 from tests.interop.exchange import API_KEY
 from tests.interop.trading import Said, Traded, check_clean, frames_of, trade
+from userstream.venues import load
 
 DOCUMENT = PROGRAMS / "mexc_document.mjs"
 DIGEST = "b89e325bbc22a9c34fbc831d24cb71fcdf5cbd30a01d0c515cc33063e5daf7f3"
@@ -156,10 +159,27 @@ def check_watched(client: Driven, traded: Traded) -> None:
         assert (balance["free"][asset], balance["used"][asset]) == (float(free), float(locked))
 
 
+def check_marks(client: Driven, frames: Sequence[str], *, extended: bool) -> None:
+    """Its decoder reads frames with our field as those without, and in heartbeats nothing."""
+    venue = load("mexc")
+    marks = [venue.mark(base64.b64decode(frame)) for frame in frames]
+    beats = client.left("beat")
+    if not extended:
+        assert (set(marks), beats) == ({None}, [])
+        return
+    *shown, last = [mark for mark in marks if mark is not None]
+    assert (len(shown) + 1, last.kind, last.reason) == (len(frames), "us.end", "deleted")
+    places = [(mark.seq, mark.part) for mark in shown]
+    assert places == sorted(set(places))
+    assert beats
+    assert all(beat["decoded"] == {"channel": "us.heartbeat"} for beat in beats)
+
+
 @pytest.mark.interop
-def test_ccxt(sandbox: Start, drive: Drive, shown: Shown) -> None:
+@pytest.mark.parametrize("wishes", ["", "&us=1&us_heartbeat=1"], ids=["stock", "extension"])
+def test_ccxt(sandbox: Start, drive: Drive, shown: Shown, wishes: str) -> None:
     exchange = sandbox("mexc")
-    client = drive("ccxt_mexc.py", exchange)
+    client = drive("ccxt_mexc.py", exchange, WISHES=wishes)
     about = client.expect("client")
     assert about["markets"] == ["BTC/USDT", "ETH/BTC", "ETH/USDT", "LTC/BTC", "MX/USDT"]
     assert about["currencies"] == ["BTC", "ETH", "LTC", "MX", "USDT"]
@@ -182,6 +202,9 @@ def test_ccxt(sandbox: Start, drive: Drive, shown: Shown) -> None:
     client.ask("close")
     assert client.ended() == 0
     check_watched(client, traded)
-    check_clean(exchange, events + [line["event"] for line in client.left("event")])
+    events += [line["event"] for line in client.left("event")]
+    check_clean(exchange, events)
+    check_marks(client, [event["frame"] for event in events], extended=bool(wishes))
     did = "orders, trades, balances, renewed by its timer"
+    did += ", with the extension" if wishes else ""
     shown("ccxt (pro.mexc)", about["version"], len(events), did, exchange)

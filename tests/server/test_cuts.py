@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +19,7 @@ from tests.venues.orders import order
 from tests.venues.strategies import events as any_events
 from userstream.core.epoch import Run
 from userstream.core.limits import Limits
+from userstream.errors import StoreDamaged
 from userstream.events import AccountSnapshot, AccountUpdate, Balance, Event
 from userstream.markets import SANDBOX_MARKETS
 from userstream.server.records import RUN_KEY, encode, event_key
@@ -231,6 +233,21 @@ async def test_a_cursor_of_another_account_is_answered_as_one_of_a_foreign_epoch
         assert len(set(answers)) == 1
         mine = await rigged.stream(load("binance"), "alice", resume=Cursor(alices, 2, 1)).settled()
         assert [mine.mark(f).epoch for f in mine.frames] == [alices]
+
+
+async def test_a_refusal_comes_also_where_nothing_can_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with rig() as rigged:
+        await rigged.publish([order()] * 3)
+        broken = mock.AsyncMock(side_effect=StoreDamaged("a page"))
+        monkeypatch.setattr(rigged.bus, "read", broken)
+        stream = await rigged.stream(load("bhex"), resume=Cursor("other000", 1, 1)).settled()
+        (said,) = stream.said
+        assert (said.kind, said.reason, said.seq) == ("us.refused", "epoch", 3)
+        assert b"window_ms" not in stream.outlet.frames[0]
+        assert broken.await_count == 1
+        assert stream.outlet.ended is None
 
 
 async def test_after_a_refusal_it_goes_on_from_now() -> None:

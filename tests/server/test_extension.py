@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from tests.core.client.values import T, half
 from tests.server.running import (
     JSON_VENUES,
     MEXC_CHANNELS,
-    Running,
     metric,
     rest_of,
     running,
@@ -26,6 +23,7 @@ from tests.server.running import (
     take,
     until,
 )
+from tests.server.wishing import asked, cursor_of, extended, mark_of
 from tests.venues.orders import SNAPSHOT, UPDATE, order
 from userstream.client.publisher import line
 from userstream.core.client import inputs
@@ -40,7 +38,7 @@ from userstream.core.session import Input, TextIn
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
 from userstream.server.connection import Connection
-from userstream.venue import Call, Cursor, Mark
+from userstream.venue import Call, Mark
 from userstream.venues import load, names
 from userstream.venues.mexc.push_pb2 import Push
 
@@ -50,36 +48,6 @@ FILL = order(
 )  # fmt: skip
 ARRAYS = {"bhex": load("bhex", {"frame": "array"}, SANDBOX_MARKETS)}
 TEXTS = {"mexc": load("mexc", {"push": "json"}, SANDBOX_MARKETS)}
-
-
-def asked(url: str, wish: str = "us=1") -> str:
-    return url + ("&" if "?" in url else "?") + wish
-
-
-@contextlib.asynccontextmanager
-async def extended(
-    server: Running, venue: str, wish: str = "us=1", key: str | None = None, **options: Any
-) -> AsyncIterator[ClientConnection]:
-    """A stream with the extension, on a key of its own."""
-    key = key or await server.key(venue)
-    async with server.open(asked(server.url(venue, key), wish), **options) as socket:
-        if server.venues[venue].channels:
-            await subscribe(socket, *MEXC_CHANNELS)
-        if "us_resume" not in wish:
-            (beat,) = await take(socket, 1)
-            mark = mark_of(server, venue, beat)
-            assert (mark.kind, mark.prev) == ("us.heartbeat", mark.seq)
-        yield socket
-
-
-def mark_of(server: Running, venue: str, frame: bytes) -> Mark:
-    mark = server.venues[venue].mark(frame)
-    assert mark is not None, frame
-    return mark
-
-
-def cursor_of(mark: Mark) -> str:
-    return str(Cursor(mark.epoch, mark.seq, mark.part, mark.parts))
 
 
 @pytest.mark.parametrize("special", [{}, ARRAYS, TEXTS], ids=["plain", "arrays", "texts"])
@@ -116,44 +84,6 @@ async def test_a_stock_protobuf_decoder_skips_the_field() -> None:
         marked.ParseFromString(frame)
         marked.DiscardUnknownFields()
         assert marked == bare
-
-
-REFUSED = [
-    ("us=0", "us is '0'; allowed is us=1"),
-    ("us=", "us is ''; allowed is us=1"),
-    ("us_heartbeat=10", "us is needed beside us_*; allowed is us=1"),
-    ("us_resume=epoch000:1:1", "us is needed beside us_*; allowed is us=1"),
-    ("us=1&us=1", "us was sent twice"),
-    ("us=1&us_resumed=1", "'us_resumed' is not a parameter"),
-    *(
-        (f"us=1&us_heartbeat={wrong}", "allowed is a whole number of seconds, 1 to 60")
-        for wrong in ("0", "61", "-1", "1.5", "", "x", "9" * 4_000)
-    ),
-    *(
-        (f"us=1&us_resume={wrong}", "allowed is EPOCH:SEQ:PART")
-        for wrong in ("", "1", "epoch000:1", "epoch000:-1:1", "epoch000:" + "9" * 20 + ":1",
-                      "epoch000:1:-1", "EPOCH000:1:1", "epoch000:1:1:1", "%00", "x" * 4_000)
-    ),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("venue", names())
-async def test_a_wish_that_is_not_clear_is_refused_in_words(venue: str) -> None:
-    limits = Limits(connects_per_ip=10_000)
-    async with running(limits=limits) as server:
-        key = await server.key(venue)
-        for wish, words in REFUSED:
-            with pytest.raises(InvalidStatus) as refused:
-                async with server.open(asked(server.url(venue, key), wish)):
-                    pass
-            response = refused.value.response
-            body = json.loads(response.body or b"")
-            assert response.status_code == 400
-            assert words in body["msg"], wish
-            assert len(body["msg"]) < 200
-        assert metric(
-            server.service, "userstream_handshakes_total", venue=venue, outcome="parameter_illegal"
-        ) == len(REFUSED)
 
 
 async def test_with_the_extension_a_stream_has_one_listen_key() -> None:

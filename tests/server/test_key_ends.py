@@ -147,6 +147,33 @@ async def test_k9_revoking_an_api_key_ends_the_streams_of_every_venue_within_a_s
         ) == 1  # fmt: skip
 
 
+@pytest.mark.parametrize("venue", names())
+async def test_k9_the_notice_comes_before_the_close_where_the_venue_has_one(venue: str) -> None:
+    """Where it is switched off, and on MEXC, the close says it alone."""
+    async with running() as server, contextlib.AsyncExitStack() as exits:
+        key = await server.key(venue)
+        sockets = [await exits.enter_async_context(server.stream(venue, key)) for _ in range(2)]
+        before = server.service.clock.ms()
+        await server.admin.delete("/_accounts/alice")
+        for socket in sockets:
+            frames, code, text = await rest_of(socket)
+            assert (code, text) == (1008, "api key revoked")
+            if venue == "mexc":
+                assert frames == []
+                continue
+            (notice,) = (json.loads(frame) for frame in frames)
+            assert notice == {"e": "listenKeyExpired", "E": notice["E"], "listenKey": key}
+            assert before <= notice["E"] <= server.service.clock.ms()
+
+
+@pytest.mark.parametrize("venue", JSON_VENUES)
+async def test_k9_a_venue_without_the_notice_closes_without_it(venue: str) -> None:
+    quiet = {venue: load(venue, {"expiry_notice": False})}
+    async with running(venues=quiet, venue=venue) as server, server.stream(venue) as socket:
+        await server.admin.delete("/_accounts/alice")
+        assert await rest_of(socket) == ([], 1008, "api key revoked")
+
+
 async def test_revoking_one_of_two_api_keys_ends_a_key_that_both_were_given() -> None:
     async with running() as server:
         await server.account("alice", "second-api-key")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.server.wire import PING, PONG, masked, upgraded
 from tests.venues.orders import UPDATE, order
 from userstream.core.closing import End
 from userstream.core.limits import Limits
+from userstream.server.replay import Replays
 from userstream.venue import Call
 
 ON: dict[str, Any] = {"replay_on_reconnect": True}
@@ -104,6 +106,40 @@ async def test_a_dead_key_leaves_nothing_and_mexc_and_the_extension_have_no_rece
             server.open(server.url("bhex", await server.key("bhex")) + "?us=1"),
         ):
             assert [c.pings for c in server.service.edge._connections] == [None, None]
+
+
+@pytest.mark.parametrize("end", [End.EXPIRED, End.DELETED, End.REVOKED])
+async def test_no_more_is_kept_than_for_keys_that_live(end: End) -> None:
+    async with running(**ON) as server:
+        repeats, keys = server.service.edge._repeats, server.service.keys
+        assert repeats is not None
+        for venue in JSON_VENUES:
+            key = await server.key(venue)
+            for _ in range(3):
+                async with server.stream(venue, key), server.stream(venue, key):
+                    pass
+        await until(lambda: server.service.edge.sockets == 0)
+        assert len(repeats.receipts) == len(JSON_VENUES)
+        async with server.stream("binance", await server.key()):
+            for venue in JSON_VENUES:
+                record = keys.find(venue, *await keys.owned_by(venue, "alice"))
+                assert record is not None
+                await keys.end([record], end)
+            await until(lambda: server.service.edge.sockets == 0)
+        assert len(repeats.receipts) == 0
+
+
+async def test_a_repeat_does_not_look_for_what_it_would_not_say() -> None:
+    async with running(**ON) as server:
+        key = await server.key()
+        async with server.stream("binance", key):
+            pass
+        await until(lambda: server.service.edge.sockets == 0)
+        frames = server.frames("binance", "alice", await server.publish())
+        with mock.patch.object(Replays, "_last_shown", side_effect=AssertionError) as looked:
+            async with server.stream("binance", key) as socket:
+                assert await take(socket, 1) == frames
+        looked.assert_not_called()
 
 
 async def test_what_is_not_retained_cannot_come_again() -> None:

@@ -64,10 +64,29 @@ class Wire:
 
     async def frame(self) -> Frame:
         """The next frame of the server."""
+        frame = await self._next()
+        assert frame is not None, f"closed after {self.buffer!r}"
+        return frame
+
+    async def frames(self) -> list[Frame]:
+        """All frames until the server hangs up; its close frame is answered."""
+        frames: list[Frame] = []
+        while (frame := await self._next()) is not None:
+            frames.append(frame)
+            if frame.opcode == CLOSE:
+                await self.send(masked(CLOSE, frame.payload[:2]))
+        return frames
+
+    async def _next(self) -> Frame | None:
+        """The next frame; ``None`` where there is none before the end."""
         async with asyncio.timeout(10):
             while (found := _first_frame(self.buffer)) is None:
-                more = await self._reader.read(65_536)
-                assert more, f"closed after {self.buffer!r}"
+                try:
+                    more = await self._reader.read(65_536)
+                except ConnectionError:
+                    more = b""
+                if not more:
+                    return None
                 self.buffer += more
         frame, size = found
         self.buffer = self.buffer[size:]

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
+from userstream.signals import until_signalled
 from userstream.venues import DEFAULT, load_all, names
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ def serve(  # noqa: PLR0917 - options, all by name
     admin token comes from USERSTREAM_ADMIN_TOKEN or the setting admin_token_file.
     """
     from userstream.server import logs  # noqa: PLC0415 - an extra
-    from userstream.server.service import Service, until_signalled  # noqa: PLC0415
+    from userstream.server.service import Service  # noqa: PLC0415
     from userstream.server.settings import load_settings, markets_of  # noqa: PLC0415
 
     arguments = {

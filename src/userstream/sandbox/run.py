@@ -8,7 +8,7 @@ from userstream.sandbox.options import SandboxOptions
 from userstream.sandbox.page import print_json, print_page
 from userstream.sandbox.sandbox import Sandbox
 from userstream.server import logs
-from userstream.server.service import until_signalled
+from userstream.signals import until_signalled
 
 
 async def run_sandbox(options: SandboxOptions) -> None:

@@ -11,7 +11,8 @@ from userstream.core.picture import EMPTY
 from userstream.core.publishing import Appended, Head
 from userstream.errors import StoreDamaged
 from userstream.events import AccountSnapshot
-from userstream.server.pages import PAGE, Pages
+from userstream.server.pagecache import PAGE
+from userstream.server.pages import Pages
 from userstream.server.records import (
     HEADS,
     PictureRecord,

@@ -19,7 +19,8 @@ from userstream.server.bus import Outcome, Stored, Subscriber, Ticket
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.logs import logger
-from userstream.server.pages import PAGE, Pages
+from userstream.server.pagecache import PAGE
+from userstream.server.pages import Pages
 from userstream.server.records import (
     NOTHING_KEY,
     PictureRecord,

@@ -8,15 +8,14 @@ picture at each of its account events is made from what lies in it.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from userstream.core.picture import EMPTY, settle
 from userstream.core.publishing import Appended
 from userstream.errors import StoreDamaged
 from userstream.events import AccountSnapshot, OrderUpdate
+from userstream.server.pagecache import EVENT_BYTES, PAGE, Page, PageCache
 from userstream.server.records import (
     PictureRecord,
     checkpoint_key,
@@ -27,26 +26,15 @@ from userstream.server.records import (
 )
 from userstream.server.store import Store
 
-PAGE: Final = 256
-"""Events of a page."""
-_EVENT_BYTES = 1_000  # what a decoded event takes besides its bytes
-_PLACE_BYTES = 16  # and a balance in a picture: what did not change is shared with the one before
-
-Page = Sequence[Appended]
+_PLACE_BYTES = 16  # of a balance in a picture: what did not change is shared with the one before
 
 
 class Pages:
-    """Reads pages off the loop's thread, and keeps some.
-
-    What a page has never changes. One that has grown since is read again by who needs the rest.
-    """
+    """Reads pages off the loop's thread, and keeps some."""
 
     def __init__(self, store: Store, cache_bytes: int) -> None:
         self._store = store
-        self._most = cache_bytes
-        self._size = 0
-        self._kept: OrderedDict[tuple[str, int], tuple[Page, int]] = OrderedDict()
-        self._under_way: dict[tuple[str, int], asyncio.Future[tuple[Page, int]]] = {}
+        self._cache = PageCache(self._begin, cache_bytes)
         self._thread = ThreadPoolExecutor(1, "userstream-replay")
 
     def close(self) -> None:
@@ -59,45 +47,11 @@ class Pages:
         Raises:
             StoreError: they cannot be read.
         """
-        place = (account, from_seq // PAGE)
-        kept = self._kept.get(place)
-        if kept is not None and kept[0][-1].seq >= from_seq:
-            self._kept.move_to_end(place)
-            events = kept[0]
-        else:
-            events = await self._fetch(place, from_seq)
-        return [event for event in events if event.seq >= from_seq]
+        return await self._cache.read(account, from_seq)
 
-    async def _fetch(self, place: tuple[str, int], from_seq: int) -> Page:
-        """Who asks for a page that is being read waits for the same reading."""
-        reading = self._under_way.get(place)
-        if reading is not None:
-            page, _ = await asyncio.shield(reading)
-            if page and page[-1].seq >= from_seq:
-                return page
-            # It began before what is asked for was stored. One that began since did not.
-            reading = self._under_way.get(place)
-        if reading is None:
-            loop = asyncio.get_running_loop()
-            reading = loop.run_in_executor(self._thread, self.load, *place)
-            self._under_way[place] = reading
-            reading.add_done_callback(lambda done: self._loaded(place, done))
-        return (await asyncio.shield(reading))[0]
-
-    def _loaded(self, place: tuple[str, int], done: asyncio.Future[tuple[Page, int]]) -> None:
-        del self._under_way[place]
-        if done.cancelled() or done.exception() is not None:
-            return
-        page, size = done.result()
-        _, before = self._kept.pop(place, ((), 0))
-        self._size -= before
-        if not page or size > self._most:
-            return
-        self._kept[place] = page, size
-        self._size += size
-        while self._size > self._most:
-            _, (_, gone) = self._kept.popitem(last=False)
-            self._size -= gone
+    def _begin(self, account: str, number: int) -> asyncio.Future[tuple[Page, int]]:
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self._thread, self.load, account, number)
 
     def load(self, account: str, number: int) -> tuple[Page, int]:
         """A page with its pictures, and about what it takes in memory. Blocks.
@@ -114,7 +68,7 @@ class Pages:
         picture: AccountSnapshot | None = None
         size = 0
         for event, length in self._events(account, start, stop):
-            size += length + _EVENT_BYTES
+            size += length + EVENT_BYTES
             if isinstance(event.event, OrderUpdate) or event.event is None:
                 page.append(event)
                 continue

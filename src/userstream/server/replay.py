@@ -13,7 +13,7 @@ from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
 from userstream.errors import StoreDamaged, StoreError
 from userstream.server.logs import logger
-from userstream.server.pages import PAGE
+from userstream.server.pagecache import PAGE
 from userstream.server.turns import Turns
 from userstream.venue import Cursor, Frame, Mark
 

@@ -17,7 +17,7 @@ from userstream.errors import StoreError
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.logs import logger
-from userstream.server.pages import PAGE
+from userstream.server.pagecache import PAGE
 from userstream.server.records import (
     WINDOWS,
     EventRecord,

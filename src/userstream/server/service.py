@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import gc
 import secrets
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -49,6 +48,7 @@ from userstream.server.settings import (
     key_secret_file,
     on_nats,
 )
+from userstream.signals import Stopped
 from userstream.venue import Venue
 
 _log = logger("service")
@@ -91,7 +91,7 @@ class Service:
         await self._exits.aclose()
         _log.info("stopped")
 
-    async def run(self, stopped: Callable[[], Awaitable[object]]) -> None:
+    async def run(self, stopped: Stopped) -> None:
         """Serves until ``stopped`` returns; the process is this server's from here on."""
         # What is here now stays: collections need not look at it, and need not come so often.
         gc.collect()
@@ -242,18 +242,6 @@ class Service:
             self._parts.admin_routes,
             readiness=self.readiness,
         )
-
-
-def until_signalled() -> Callable[[], Awaitable[object]]:
-    """Waits for SIGTERM or SIGINT, also for one that comes before the wait does.
-
-    Called before the start, so that a stop in the middle of it is graceful too.
-    """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop.wait
 
 
 def _place(admin: socket.socket) -> str:

@@ -176,7 +176,7 @@ async def test_a_secret_that_is_wrong_is_said_where_only_repairs_need_it() -> No
         )  # fmt: skip
         watch = Watching(stream, Board("binance", "", 0), AsLines(60), 1.5)
         with pytest.raises(NotLive, match=r"blind: .* code -1022; is the API secret right\?"):
-            await watch.run(asyncio.Event())
+            await watch.run(asyncio.Event().wait)
 
 
 async def test_who_reads_no_more_ends_it_without_a_word() -> None:

@@ -18,12 +18,24 @@ TRADE = ("id", "order", "symbol", "side", "price", "amount", "cost", "takerOrMak
 BALANCE = ("free", "used", "total")
 
 
+def ask_for(exchange, wishes):
+    """Puts more parameters behind the listen key in the URL of its stream."""
+    authenticate = exchange.authenticate
+
+    async def authenticated(*arguments):
+        return await authenticate(*arguments) + wishes
+
+    exchange.authenticate = authenticated
+
+
 def overhear(exchange):
     """Tells the frames that it reads, too."""
     read = exchange.handle_message
 
     def handle_message(client, message):
-        if isinstance(message, bytes):
+        if isinstance(message, bytes) and b"us.heartbeat" in message:
+            tell("beat", decoded=exchange.decode_proto_msg(message))
+        elif isinstance(message, bytes):
             tell("event", event={"frame": base64.b64encode(message).decode()})
         read(client, message)
 
@@ -116,6 +128,7 @@ async def main():
     await exchange.load_markets()
     # docs: end
     overhear(exchange)
+    ask_for(exchange, os.environ.get("WISHES", ""))
     market = exchange.market(PAIR)
     tell(
         "client",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from unittest import mock
 
 from tests.server.bus.places import LIMITS, OnNats, Opened, numbered
@@ -15,6 +15,7 @@ from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Appended, Duplicate, Refused
 from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.flow import Flow
+from userstream.server.nats.jetstream import JetStream, Kept, Which
 from userstream.server.nats.shard import Shard
 
 
@@ -208,3 +209,33 @@ async def test_a_picture_that_no_message_can_hold_is_refused(nats_node: Nodes) -
         (stored,) = await it.publish([2])
         assert isinstance(stored, Appended)
         assert stored.seq == 2
+
+
+async def test_many_who_resume_share_what_is_read_of_an_account(nats_node: Nodes) -> None:
+    async with OnNats(nats_node).open() as it:
+        for n in range(1, 2_001, 250):
+            await it.publish(range(n, n + 250))
+        await it.follow("alice")
+        asked, several = 0, JetStream.several
+
+        async def counted(self: JetStream, stream: str, **which: Which) -> Sequence[Kept]:
+            nonlocal asked
+            asked += 1
+            return await several(self, stream, **which)
+
+        async def whole(start: int, stop: int = 2_000) -> list[int]:
+            seqs: list[int] = []
+            while not seqs or seqs[-1] < stop:
+                seqs += [e.seq for e in await it.bus.read("alice", seqs[-1] + 1 if seqs else start)]
+            return seqs
+
+        with mock.patch.object(JetStream, "several", counted):
+            herd = await asyncio.gather(*(whole(start) for start in range(1, 201)))
+            assert herd == [[*range(start, 2_001)] for start in range(1, 201)]
+            shared = asked
+            await it.publish(range(2_001, 2_011))  # the last page grows
+            await it.given("alice", 2_010)
+            assert await whole(1_995, 2_010) == [*range(1_995, 2_011)]
+        pages = 2_000 // 256 + 1
+        assert shared <= 12 * pages, "each page is found once, by halves, and read once"
+        assert it.bus._pages._size <= LIMITS.replay_cache_bytes  # type: ignore[attr-defined]

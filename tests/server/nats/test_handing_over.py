@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator
 from unittest import mock
 
@@ -179,7 +180,7 @@ async def test_a_full_queue_of_the_writer_holds_lines_back(nats_node: Nodes) -> 
             sending = asyncio.ensure_future(it.publish(range(1, 10)))
             await asyncio.sleep(0.5)
             assert not sending.done()
-            assert channel_of(it)._why == "its writer's append queue is full"
+            assert channel_of(it)._stalled_s is not None
             full = False
             assert seqs(await sending) == [*range(1, 10)]
 
@@ -252,3 +253,53 @@ async def test_an_answer_of_a_later_version_is_read_and_nonsense_is_none(
                 told = bad
                 assert codes(await it.publish([2])) == ["unavailable"]
         assert codes(await it.publish([2])) == ["Duplicate"]
+
+
+async def test_what_a_writer_took_before_it_died_is_given_up_once_it_is_replaced(
+    nats_node: Nodes,
+) -> None:
+    place = OnNats(nats_node)
+    async with reading(place, PATIENT) as it:
+        with mock.patch.object(Intake, "_came"):  # what is handed over is read, and then it dies
+            async with left(place):
+                await until(lambda: channel_of(it)._writers.term(_shard(it)))
+                publishing = asyncio.ensure_future(it.publish([1, 2]))
+                await until(lambda: channel_of(it)._flights)
+                await asyncio.sleep(0.2)
+        async with place.open():
+            async with asyncio.timeout(10):  # and not as long as any answer is awaited: 18 s
+                outcomes = await publishing
+            assert codes(outcomes) == ["unavailable", "unavailable"]
+            assert isinstance(outcomes[0], Refused)
+            assert "its writer was replaced" in outcomes[0].msg
+            assert seqs(await it.publish([1, 2])) == [1, 2]
+
+
+def _shard(it: Opened) -> int:
+    return nats_of(it)._layout.shard_of("alice")
+
+
+async def test_lines_that_wait_behind_a_loop_that_stood_still_are_not_given_up(
+    nats_node: Nodes,
+) -> None:
+    async with Beside(nats_node).open() as it:
+        sending = asyncio.ensure_future(it.publish(range(1, 50)))
+        await asyncio.sleep(0)
+        time.sleep(2 * LIMITS.append_wait_s)  # noqa: ASYNC251 - that is the point
+        assert seqs(await sending) == [*range(1, 50)]
+
+
+async def test_while_nats_is_out_of_reach_lines_wait_and_are_then_given_up(
+    nats_node: Nodes,
+) -> None:
+    async with Beside(nats_node).open() as it:
+        link = nats_of(it)._js.link
+        assert link._transport is not None
+        with mock.patch.object(link._address.__class__, "proof", side_effect=OSError("not yet")):
+            link._transport.abort()
+            await until(lambda: not link.connected)
+            (refused,) = await it.publish([1])
+            assert isinstance(refused, Refused)
+            assert refused.msg == "not known to be stored: NATS cannot be reached"
+            assert it.bus.pending_bytes == 0
+        assert codes(await it.accepted(1)) == ["Appended"]

@@ -193,6 +193,37 @@ async def test_subscriptions_outlive_their_connection(nats_node: Nodes) -> None:
         await link.request("nobody.here", b"", 5)
 
 
+async def test_a_server_that_takes_long_for_subscriptions_is_reached_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("userstream.server.nats.link._CONNECT_S", 0.5)
+    taken: list[bytes] = []
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"version":"2.15.1","jetstream":true,"headers":true}\r\n')
+        with contextlib.suppress(ConnectionError):
+            while text := await reader.readline():
+                if text == b"PING\r\n":
+                    writer.write(b"PONG\r\n")
+                elif text.startswith(b"SUB x."):
+                    taken.append(text)
+                    await asyncio.sleep(0.01)
+        writer.close()
+
+    async with await asyncio.start_server(slow, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with linked(f"nats://127.0.0.1:{port}") as link:
+            for n in range(100):  # a second's work, and more
+                link.subscribe(f"x.{n}", lambda _: None)
+            await until(lambda: len(taken) == 100, 30)
+            ups: list[bool] = []
+            link.on_up.append(lambda: ups.append(True))
+            assert link._transport is not None
+            link._transport.abort()
+            await until(lambda: ups, 10)
+            await until(lambda: len(taken) == 200, 30)
+
+
 async def test_a_server_that_stands_still_is_noticed(nats_node: Nodes) -> None:
     async with linked(nats_node.url) as link:
         node = nats_node.nodes[0]
@@ -277,6 +308,24 @@ async def test_an_acknowledgement_goes_to_who_awaits_it(nats_node: Nodes) -> Non
         await until(lambda: looks_like_one)
         assert looks_like_one[0].payload == ACK
         assert len(places) == 2
+
+
+async def test_a_question_that_nobody_could_answer_is_asked_again(nats_node: Nodes) -> None:
+    async with linked(nats_node.url) as link:
+        asked: list[Message] = []
+
+        def late(message: Message) -> None:
+            asked.append(message)
+            if len(asked) == 3:
+                link.send(pub(message.reply.decode(), b"here"))
+
+        link.subscribe("question", late)
+        assert (await link.request("question", b"?", 20, again_s=0.05)).payload == b"here"
+        assert len(asked) == 3
+        assert [m.reply for m in asked] == [asked[0].reply] * 3
+        with pytest.raises(StoreUnavailable, match="does not answer in time"):
+            await link.request("question", b"?", 0.3)
+        assert len(asked) == 4
 
 
 def test_ssl_is_not_asked_for_without_a_reason() -> None:

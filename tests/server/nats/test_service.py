@@ -37,7 +37,8 @@ async def serving(
         replicas=nodes.replicas,
         max_bytes=16_000_000,
     )
-    async with running(bus=nodes.url, nats=settings, limits=LIMITS, keys=keys, **options) as server:
+    given: dict[str, Any] = {"bus": nodes.url, "nats": settings, "limits": LIMITS, "keys": keys}
+    async with running(**(given | options)) as server:
         yield server
 
 

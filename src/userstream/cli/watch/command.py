@@ -12,6 +12,7 @@ from rich.console import Console
 from userstream.cli.admin import ALICE, SANDBOX_REST, SANDBOX_STREAM, AsJson
 from userstream.cli.serve import run_loop
 from userstream.errors import InvalidSettings
+from userstream.signals import until_signalled
 from userstream.venues import load, names
 
 Venue = Annotated[str, typer.Argument(help=f"Which dialect: {', '.join(names())}.")]
@@ -94,7 +95,7 @@ def watch(  # noqa: PLR0917 - options, all by name
     """
     from userstream.cli.watch.board import Board  # noqa: PLC0415 - with it comes the client
     from userstream.cli.watch.shown import shown_on  # noqa: PLC0415
-    from userstream.cli.watch.watching import Watching, watch_until_signalled  # noqa: PLC0415
+    from userstream.cli.watch.watching import Watching  # noqa: PLC0415
     from userstream.client.options import base_urls  # noqa: PLC0415
     from userstream.client.userstream import UserStream  # noqa: PLC0415
 
@@ -108,7 +109,11 @@ def watch(  # noqa: PLR0917 - options, all by name
     )  # fmt: skip
     board = Board(venue, place, time.time_ns() // 1_000_000)
     watching = Watching(stream, board, shown_on(Console(), as_json=as_json, every_s=every), wait)
-    run_loop(watch_until_signalled(watching))
+
+    async def main() -> None:
+        await watching.run(until_signalled())
+
+    run_loop(main())
 
 
 def _bases(venue: str, rest: str, stream: str, *, sandbox: bool) -> tuple[str | None, str | None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 
 from userstream.cli.watch.board import Board, Facts
@@ -13,6 +12,7 @@ from userstream.cli.watch.words import some
 from userstream.client.userstream import UserStream
 from userstream.core.client.told import Gap, State, StateChange
 from userstream.errors import NotLive, StreamRefused
+from userstream.signals import Stopped
 
 _BREATH = 50
 """After so many events in one go whatever else is due gets its turn."""
@@ -29,19 +29,26 @@ class Watching:
         self._hole: Gap | None = None
         """What could not be repaired, the last time."""
 
-    async def run(self, stopped: asyncio.Event) -> None:
+    async def run(self, stopped: Stopped) -> None:
         """Until it is stopped.
 
         Raises:
-            StreamRefused: the venue will never let this stream in.
+            StreamRefused: the venue will never let this stream in; it says what may be wrong.
             NotLive: it is not live in time, and nothing says that it will be.
         """
+        try:
+            await self._run(stopped)
+        except StreamRefused as e:
+            raise StreamRefused(
+                f"{e}; the API key is read from USERSTREAM_API_KEY, its secret from "
+                "USERSTREAM_API_SECRET"
+            ) from None
+
+    async def _run(self, stopped: Stopped) -> None:
         with self._shown:
             async with self._stream:
-                tasks: list[asyncio.Task[object]] = [
-                    asyncio.create_task(work)
-                    for work in (self._take(), self._tick(), self._expect(), stopped.wait())
-                ]
+                works = (self._take(), self._tick(), self._expect(), stopped())
+                tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(w) for w in works]
                 try:
                     done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
@@ -101,27 +108,6 @@ class Watching:
         stream = self._stream
         facts = Facts(_wall_ms(), stream.state, stream.health, stream.orders, stream.account)
         self._shown.status(self._board.view(facts))
-
-
-async def watch_until_signalled(watching: Watching) -> None:
-    """Runs it until SIGINT or SIGTERM.
-
-    Raises:
-        StreamRefused: as ``Watching.run``, with a word on what may be wrong.
-        NotLive: likewise.
-    """
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        with contextlib.suppress(ValueError, RuntimeError):  # not on the main thread
-            loop.add_signal_handler(number, stopped.set)
-    try:
-        await watching.run(stopped)
-    except StreamRefused as e:
-        raise StreamRefused(
-            f"{e}; the API key is read from USERSTREAM_API_KEY, its secret from "
-            "USERSTREAM_API_SECRET"
-        ) from None
 
 
 def _wall_ms() -> int:

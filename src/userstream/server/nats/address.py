@@ -7,14 +7,20 @@ import binascii
 import re
 import ssl
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from userstream.errors import InvalidSettings
+from userstream.version import VERSION
 
+HELLO: dict[str, Any] = {
+    "verbose": False, "pedantic": False, "lang": "python", "name": "userstream",
+    "version": VERSION, "protocol": 1, "headers": True, "no_responders": True,
+}  # fmt: skip
+"""What every server is told first."""
 _FORM = "nats://[USER:PASSWORD@]HOST[:PORT][,HOST…], or tls://…"
 _SEED_BYTES = slice(2, 34)  # of a decoded seed: a prefix before it, a checksum behind it
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,32}")

@@ -22,8 +22,8 @@ from userstream.server.nats.history import History
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, provide, record_of
 from userstream.server.nats.link import Link
-from userstream.server.nats.reads import Reads
 from userstream.server.nats.retention import Retention
+from userstream.server.pagecache import EVENT_BYTES, PAGE, Page, PageCache
 from userstream.server.store import Survives
 
 _log = logger("bus")
@@ -54,7 +54,7 @@ class NatsBus:
         self._layout = layout
         self._appends = Appends(js, layout, owner, clock, limits, writes=writes)
         self._history = History(js, layout)
-        self._reads = Reads(self._history, limits.replay_cache_bytes)
+        self._pages = PageCache(self._begin_page, limits.replay_cache_bytes)
         self._subscribers: list[Subscriber] = []
         self._on_gap: list[Callable[[str], None]] = []
         self._follower = Follower(js, layout, self._history, self._deliver, self._lost_to_readers)
@@ -95,8 +95,8 @@ class NatsBus:
         """Gives the shards up, and hangs up."""
         await self._retention.stop()
         await self._appends.close()
+        self._pages.close()
         await self._follower.close()
-        await self._reads.close()
         await self._js.link.close()
 
     @property
@@ -190,11 +190,30 @@ class NatsBus:
             StoreError: the log cannot be read.
         """
         found = self._followed(account)
-        events = await self._reads.read(account, from_seq, found.seen, found.place)
+        if from_seq > found.seen:
+            return []
+        # A page before the first that is retained is empty: then whatever comes first is read.
+        events = await self._pages.read(account, from_seq) or await self._history.read(
+            account, from_seq, found.seen, found.place
+        )
         first = events[0].seq if events else found.seen + 1
         if first > from_seq:
             found.oldest = max(found.oldest, first)
         return events
+
+    def _begin_page(self, account: str, number: int) -> asyncio.Future[tuple[Page, int]]:
+        return asyncio.get_running_loop().create_task(self._load_page(account, number))
+
+    async def _load_page(self, account: str, number: int) -> tuple[Page, int]:
+        found = self._followed(account)
+        head, place = found.seen, found.place
+        start, stop = max(number * PAGE, 1), (number + 1) * PAGE
+        page: list[Appended] = []
+        while start < stop and start <= head:
+            events = await self._history.read(account, start, head, place)
+            page += [event for event in events if event.seq < stop]
+            start = events[-1].seq + 1 if events else stop
+        return page, sum(len(event.line) + EVENT_BYTES for event in page)
 
     async def history(self, account: str, from_seq: int, limit: int) -> list[Stored]:
         """Events of an account, for people.

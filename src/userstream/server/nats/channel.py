@@ -35,6 +35,8 @@ _BATCH_LINES = 1_000
 _BATCH_BYTES = 262_144
 _LOOK_S = 0.2
 _ANSWER_S = 3.0
+_REPLACED_S = 1.0
+"""For the last answers of a writer that gave its shard up."""
 """Beyond the time that a writer itself waits for its stream."""
 NO_WRITER = "no process writes this account now"
 
@@ -42,7 +44,7 @@ NO_WRITER = "no process writes this account now"
 class Handed:
     """A line that is handed over, and who is told what became of it."""
 
-    __slots__ = ("account", "done", "line", "since", "submission", "text")
+    __slots__ = ("account", "done", "line", "submission", "text")
 
     def __init__(
         self,
@@ -57,7 +59,6 @@ class Handed:
         self.account = account
         self.text = text
         self.done = done
-        self.since = time.monotonic()
 
     def refuse(self, why: str) -> None:
         """It is not known to be stored."""
@@ -67,11 +68,12 @@ class Handed:
 class _Flight:
     """A batch that has no answer yet."""
 
-    __slots__ = ("handed", "not_taken", "number", "since", "token")
+    __slots__ = ("handed", "not_taken", "number", "since", "term", "token")
 
-    def __init__(self, number: int, handed: list[Handed]) -> None:
+    def __init__(self, number: int, handed: list[Handed], term: int) -> None:
         self.number = number
         self.handed = handed
+        self.term = term
         self.since = time.monotonic()
         self.token = b""
         self.not_taken = ""
@@ -93,7 +95,9 @@ class Channel:
         self._flights: deque[_Flight] = deque()
         self._requests: WeakKeyDictionary[Submission, int] = WeakKeyDictionary()
         self._count = itertools.count()
-        self._why = NO_WRITER
+        self._replaced_s: float | None = None
+        self._stalled_s: float | None = None
+        """Since when nothing is taken of what is offered; ``None``: the last batch was."""
         self._paused = False
         self._turn = False
         self._timer: asyncio.TimerHandle | None = None
@@ -149,7 +153,7 @@ class Channel:
         return handed
 
     def _send(self, handed: list[Handed]) -> None:
-        flight = _Flight(self._next, handed)
+        flight = _Flight(self._next, handed, self._writers.term(self._shard))
         self._next += 1
         self._flights.append(flight)
         pieces = []
@@ -192,6 +196,7 @@ class Channel:
         self._pump()
 
     def _tell(self, flight: _Flight, answer: BatchAnswer) -> None:
+        self._stalled_s = None
         stale = answer.term < self._writers.term(self._shard)
         for entry, told in zip(flight.handed, answer.outcomes, strict=True):
             if stale and isinstance(told, No):  # by a writer that was replaced: who knows
@@ -208,11 +213,19 @@ class Channel:
 
     def _again(self) -> None:
         """The first batch under way was not taken, so none behind it was: all are offered anew."""
-        self._why = self._flights[0].not_taken
+        why = self._flights[0].not_taken
         again = [entry for flight in self._flights for entry in flight.handed]
         self._drop()
         self._waiting.extendleft(reversed(again))
         self._paused = True
+        if self._stalled_for() > self._wait_s:
+            self._fail(why)
+
+    def _stalled_for(self) -> float:
+        now = time.monotonic()
+        if self._stalled_s is None:
+            self._stalled_s = now
+        return now - self._stalled_s
 
     def _drop(self) -> None:
         for flight in self._flights:
@@ -222,16 +235,29 @@ class Channel:
 
     def _look(self) -> None:
         """Time passes: what was not taken is offered again, what waits for too long given up."""
-        now = time.monotonic()
         self._timer = None
-        if self._flights and now - self._flights[0].since > self._wait_s + _ANSWER_S:
+        late_s = self._wait_s + _ANSWER_S
+        if self._flights and time.monotonic() - self._flights[0].since > late_s:
             self._fail("its writer does not answer")
-        elif not self._flights and self._waiting and now - self._waiting[0].since > self._wait_s:
-            self._fail(self._why if self._link.connected else "NATS cannot be reached")
+        elif self._replaced():
+            self._fail("its writer was replaced")
+        elif not self._link.connected and self._stalled_for() > self._wait_s:
+            self._fail("NATS cannot be reached")
         self._paused = False
         self._pump()
         if self._flights or self._waiting:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        else:
+            self._stalled_s = None
+
+    def _replaced(self) -> bool:
+        """Whether what is under way went to a writer that was replaced a while ago."""
+        now, term = time.monotonic(), self._writers.term(self._shard)
+        if not self._flights or not 0 < self._flights[0].term < term:
+            self._replaced_s = None
+        elif self._replaced_s is None:
+            self._replaced_s = now
+        return self._replaced_s is not None and now - self._replaced_s > _REPLACED_S
 
     def _down(self) -> None:
         if self._flights:
@@ -243,6 +269,7 @@ class Channel:
         failed += self._waiting
         self._waiting.clear()
         self._drop()
+        self._stalled_s = None
         if failed:
             _log.warning("lines were not handed over", shard=self._shard, why=why)
         for entry in failed:

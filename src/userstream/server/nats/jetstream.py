@@ -17,6 +17,8 @@ NO_MESSAGE = 10037
 STREAM_NOT_FOUND = 10059
 NAME_TAKEN = 10058
 _WITHIN_S = 3.0
+_AGAIN_S = 0.25
+"""What is asked while a stream has no leader is never answered: so it is asked anew."""
 Which: TypeAlias = str | int | list[str]
 """A field of a request for messages."""
 
@@ -112,15 +114,17 @@ class JetStream:
     def __init__(self, link: Link) -> None:
         self.link = link
 
-    async def ask(self, subject: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """The answer of the API, if it is no refusal.
+    async def ask(
+        self, subject: str, body: Mapping[str, Any] | None = None, again_s: float | None = None
+    ) -> bytes:
+        """The answer of the API, if it is no refusal; asked ``again_s`` later if there is none yet.
 
         Raises:
             StoreUnavailable: there is none.
             JetStreamRefused: it says no.
         """
         payload = b"" if body is None else msgspec.json.encode(body)
-        answer = await self.link.request(f"$JS.API.{subject}", payload, _WITHIN_S)
+        answer = await self.link.request(f"$JS.API.{subject}", payload, _WITHIN_S, again_s)
         error = _read_answer(answer.payload).error
         if error is None:
             return answer.payload
@@ -134,7 +138,7 @@ class JetStream:
         Raises:
             StoreError: it cannot be asked, or says no.
         """
-        return _read_info(await self.ask(f"STREAM.INFO.{stream}"))
+        return _read_info(await self.ask(f"STREAM.INFO.{stream}", again_s=_AGAIN_S))
 
     async def provide(self, config: Mapping[str, Any]) -> StreamInfo:
         """A stream of that name: made with this configuration, or as it is already.

@@ -6,26 +6,30 @@ import asyncio
 import contextlib
 import random
 import re
-import secrets
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
 from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.address import Address, Server
-from userstream.server.nats.wire import Info, Line, Message, Parser, pub, read_info
+from userstream.server.nats.address import HELLO, Address, Server
+from userstream.server.nats.inbox import Handler, Inbox, Stored
+from userstream.server.nats.wire import (
+    Info,
+    Line,
+    Message,
+    Parser,
+    check_server,
+    pub,
+    read_info,
+)
 from userstream.server.tasks import ended
-from userstream.version import VERSION
 
 _log = logger("nats")
-LEAST_VERSION = (2, 12)
 _CONNECT_S = 3.0
 _PING_S = 2.0  # a silent server is given up after three of these
 _LONGEST_WAIT_S = 1.0
-Handler = Callable[[Message], None]
-Stored = Callable[[int], None]
-"""Told the place in its stream that a message was given."""
 
 
 class Link(asyncio.Protocol):
@@ -38,10 +42,7 @@ class Link(asyncio.Protocol):
         self._out: list[bytes] = []
         self._handlers: dict[int, tuple[str, Handler]] = {}
         self._last_sid = 0
-        self._asked: dict[bytes, Handler] = {}
-        self._stored: dict[bytes, Stored] = {}
-        self._last_asked = 0
-        self._inbox = f"_INBOX.{secrets.token_hex(8)}"
+        self._inbox = Inbox()
         self._task: asyncio.Task[None] | None = None
         self._lost = asyncio.Event()
         self._pongs = 0
@@ -51,7 +52,7 @@ class Link(asyncio.Protocol):
         self.connected = False
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[], None]] = []
-        self._inbox_sid = b"%d" % self.subscribe(f"{self._inbox}.*", self._answered)
+        self._inbox_sid = b"%d" % self.subscribe(self._inbox.subject, self._inbox.answered)
 
     async def open(self, within_s: float) -> None:
         """Connects; from then on the link connects again by itself.
@@ -107,31 +108,28 @@ class Link(asyncio.Protocol):
 
         ``stored`` takes acknowledgements that say nothing but a place; ``answered`` all the rest.
         """
-        self._last_asked += 1
-        token = b"%d" % self._last_asked
-        self._asked[token] = answered
-        if stored is not None:
-            self._stored[token] = stored
-        return f"{self._inbox}.{self._last_asked}", token
+        return self._inbox.open(answered, stored)
 
     def forget(self, token: bytes) -> None:
         """Answers to a request are of no interest any more."""
-        self._asked.pop(token, None)
-        self._stored.pop(token, None)
+        self._inbox.forget(token)
 
-    async def request(self, subject: str, payload: bytes, within_s: float) -> Message:
-        """The first answer to a request.
+    async def request(
+        self, subject: str, payload: bytes, within_s: float, again_s: float | None = None
+    ) -> Message:
+        """The first answer to a request; it is asked ``again_s`` later if there is none yet.
 
         Raises:
             StoreUnavailable: there is none in time, or nobody to answer.
         """
-        return await self.answer(lambda reply: pub(subject, payload, reply), within_s)
+        return await self.answer(partial(pub, subject, payload), within_s, again_s=again_s)
 
     async def answer(
         self,
         line: Callable[[str], bytes],
         within_s: float,
         is_last: Callable[[Message], bool] = lambda _: True,
+        again_s: float | None = None,
     ) -> Message:
         """The first answer, or the last, to a line that names the subject where it is awaited.
 
@@ -147,9 +145,11 @@ class Link(asyncio.Protocol):
                 future.set_result(message)
 
         reply, token = self.inbox(answered)
-        self.send(line(reply))
         try:
             async with asyncio.timeout(within_s):
+                while not future.done():
+                    self.send(line(reply))
+                    await asyncio.wait([future], timeout=again_s)
                 message = await future
         except TimeoutError:
             raise StoreUnavailable("NATS does not answer in time") from None
@@ -212,7 +212,7 @@ class Link(asyncio.Protocol):
         self._lost = asyncio.Event()
         transport, _ = await loop.create_connection(lambda: self, server.host, server.port)
         info = await self._greeting
-        _check(info)
+        check_server(info)
         tls = self._address.tls
         if info.tls_required and tls is None:
             raise InvalidSettings("it asks for TLS; say tls:// in bus")
@@ -221,15 +221,14 @@ class Link(asyncio.Protocol):
             if upgraded is None:
                 raise StoreUnavailable("it hung up")
             transport = self._transport = upgraded
-        hello = {
-            "verbose": False, "pedantic": False, "lang": "python", "name": "userstream",
-            "version": VERSION, "protocol": 1, "headers": True, "no_responders": True,
-            "tls_required": tls is not None,
-        } | self._address.proof(info.nonce)  # fmt: skip
+        hello = HELLO | {"tls_required": tls is not None} | self._address.proof(info.nonce)
         self._greeting = loop.create_future()
-        lines = [b"SUB %b %d\r\n" % (s.encode(), sid) for sid, (s, _) in self._handlers.items()]
-        transport.write(b"CONNECT %b\r\n%bPING\r\n" % (msgspec.json.encode(hello), b"".join(lines)))
+        transport.write(b"CONNECT %b\r\nPING\r\n" % msgspec.json.encode(hello))
         await self._greeting  # its pong: we are in
+        # Not before: a server takes a while for 100,000 of them, and whatever is asked after them
+        # it answers after them.
+        lines = [b"SUB %b %d\r\n" % (s.encode(), sid) for sid, (s, _) in self._handlers.items()]
+        transport.write(b"".join(lines))
         self.info, self.connected = info, True
         for up in self.on_up:
             up()
@@ -256,12 +255,12 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Messages go to who subscribed, the rest is answered here."""
-        handlers, stored, inbox = self._handlers, self._stored, len(self._inbox) + 1
+        handlers, awaiting = self._handlers, self._inbox.awaiting
         try:
             for item in self._parser.feed(data):
                 if type(item) is re.Match:
                     subject, sid, _, payload, place = item.groups()
-                    taken = stored.get(subject[inbox:]) if sid == self._inbox_sid else None
+                    taken = awaiting(subject) if sid == self._inbox_sid else None
                     if taken is not None:
                         taken(int(place))
                     elif (found := handlers.get(int(sid))) is not None:
@@ -295,22 +294,7 @@ class Link(asyncio.Protocol):
             self._refusal = line.rest.decode(errors="replace").strip("'")
             _log.error("NATS refuses", error=self._refusal)
 
-    def _answered(self, message: Message) -> None:
-        handler = self._asked.get(message.subject[len(self._inbox) + 1 :])
-        if handler is not None:
-            handler(message)
-
     def _flush(self) -> None:
         out, self._out = self._out, []
         if out and self.connected and self._transport is not None:
             self._transport.write(b"".join(out))
-
-
-def _check(info: Info) -> None:
-    numbers = info.version.split("-")[0].split(".")
-    version = tuple(int(n) for n in numbers[:2] if n.isdigit())
-    if version < LEAST_VERSION:
-        least = ".".join(map(str, LEAST_VERSION))
-        raise InvalidSettings(f"it is version {info.version}; at least {least} is needed")
-    if not (info.jetstream and info.headers):
-        raise InvalidSettings("JetStream is off there; switch it on")

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from userstream.errors import StoreDamaged
+from userstream.errors import InvalidSettings, StoreDamaged
 
+LEAST_VERSION = (2, 12)
 _HEADER = b"NATS/1.0"
 _FENCE_BYTES = len(b"NATS/1.0\r\nNats-Expected-Last-Sequence: \r\n\r\n")
 
@@ -69,6 +70,21 @@ class Info(msgspec.Struct, frozen=True):
 
 
 read_info = msgspec.json.Decoder(Info).decode
+
+
+def check_server(info: Info) -> None:
+    """Makes sure that a server has what is used here.
+
+    Raises:
+        InvalidSettings: it does not.
+    """
+    numbers = info.version.split("-")[0].split(".")
+    version = tuple(int(n) for n in numbers[:2] if n.isdigit())
+    if version < LEAST_VERSION:
+        least = ".".join(map(str, LEAST_VERSION))
+        raise InvalidSettings(f"it is version {info.version}; at least {least} is needed")
+    if not (info.jetstream and info.headers):
+        raise InvalidSettings("JetStream is off there; switch it on")
 
 
 class Parser:

@@ -75,10 +75,12 @@ def decode(frame: bytes | str) -> tuple[Received, ...]:
 
 def _read_protobuf(frame: bytes) -> tuple[Received, ...]:
     push = Push.FromString(frame)
+    # What was not sent is 0: of such a time alone it has to be asked whether it is there.
+    created_ms, sent_ms = push.createTime, push.sendTime
     head = _Head(
         push.symbol or None,
-        push.createTime if push.HasField("createTime") else None,
-        push.sendTime if push.HasField("sendTime") else None,
+        created_ms if created_ms or push.HasField("createTime") else None,
+        sent_ms if sent_ms or push.HasField("sendTime") else None,
     )
     name = push.WhichOneof("body")
     if name is not None:
@@ -206,17 +208,17 @@ _READERS: dict[type, Callable[[Any, _Head], AccountUpdate | OrderUpdate]] = {
 }
 
 
-def _first(*times: int | None) -> int:
-    return next((t for t in times if t is not None), 0)
+def _first(one_ms: int | None, other_ms: int | None) -> int:
+    return (other_ms or 0) if one_ms is None else one_ms
 
 
 def _amount(value: Amount) -> str | None:
-    if isinstance(value, Decimal):
-        # An exponent in a text of a few bytes would else become gigabytes of zeros.
-        if not (value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS):
-            raise MalformedFrame("not a frame of this venue: not an amount")
-        return format(value, "f")
-    return value or None
+    if not isinstance(value, Decimal):
+        return value or None
+    # An exponent in a text of a few bytes would else become gigabytes of zeros.
+    if not (value.is_finite() and abs(value.adjusted()) <= _MOST_DIGITS):
+        raise MalformedFrame("not a frame of this venue: not an amount")
+    return format(value, "f")
 
 
 def _needed(name: str, value: str | None) -> str:
