@@ -64,6 +64,7 @@ def test_a_move_that_was_killed_is_run_again_and_serves(nats_node: Nodes, tmp_pa
     moved = json.loads(done.stdout)
     assert (moved["events"], moved["accounts"], moved["epoch"]) == (COUNT, 1, epoch)
     assert f"events: {COUNT:,} of {COUNT:,}\n" in done.stderr
+    assert "{" not in done.stderr  # progress, and no log
     back = run("serve", "--bus", "file:data", cwd=tmp_path)
     assert "data was moved to NATS" in back.stderr
     with serving("--config", command[3]) as server:

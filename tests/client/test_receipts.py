@@ -16,7 +16,7 @@ from userstream.core.client.bounds import Bounds
 from userstream.core.client.picture import Picture
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import AccountEvent, Gap, OrderEvent, OtherEvent, Scope, Told
-from userstream.errors import Unacknowledged
+from userstream.errors import StreamOver, Unacknowledged
 from userstream.events import OrderUpdate
 from userstream.venue import FillKey
 
@@ -96,6 +96,46 @@ def test_only_so_many_may_be_open(file: CursorFile) -> None:
         it.check()
     slips[0]()
     it.check()
+
+
+def test_an_order_is_noted_before_the_program_hears_of_it_and_until_a_proof(
+    file: CursorFile,
+) -> None:
+    it = receipts(file)
+    late = OrderEvent(update=order("3"), late=True)
+    over, bare = order("4", status="CANCELED"), order("5", status="")
+    given = [OrderEvent(update=order("1")), OrderEvent(update=order("2")), late]
+    slips = [it.give(what, None) for what in given]
+    slips += [it.give(OrderEvent(update=update), None) for update in (over, bare)]
+    assert [o.order_id for o in file.given()] == ["1", "2"]
+    assert held(file) == ([], {})  # nobody takes them for what was acknowledged
+    slips[0]()
+    it.give(OrderEvent(update=order("1", status="CANCELED")), None)
+    assert [o.order_id for o in file.given()] == ["1", "2"]
+    slips.append(it.give(None, Proof(1)))
+    for slip in [*slips[1:], *it._slips]:
+        slip()
+    assert file.given() == []
+    assert held(file)[0] == ["2"]
+
+
+def test_what_an_earlier_run_noted_is_known_once_there_is_a_proof(file: CursorFile) -> None:
+    receipts(file).give(OrderEvent(update=order("1")), None)
+    it = receipts(file)
+    assert [o.order_id for o in file.given()] == ["1"]
+    it.give(OrderEvent(update=order("2")), None)
+    it.give(None, Proof(1))
+    it._slips[0].done = True
+    it._slips[1]()
+    assert file.given() == []
+
+
+def test_a_note_that_the_disk_refuses_keeps_no_event_from_the_program(file: CursorFile) -> None:
+    it = receipts(file)
+    file.close()
+    slip = it.give(OrderEvent(update=order("1")), Proof(1))
+    with pytest.raises(StreamOver):
+        slip()
 
 
 class Raw(str):

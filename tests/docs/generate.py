@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.docs import machines, marks, pictures, publishing_schema
+from tests.docs import machines, marks, pictures, publishing_schema, scale
 from tests.docs.fields import Field, fields_of, options_of, order_options_of, plain
 from tests.reliability.client.cases import rows
 from userstream.cli.watch.records import RECORDS
@@ -38,7 +38,8 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 SCHEMA = REFERENCE / "publishing.schema.json"
 FAULTS = ROOT / "docs" / "explanation" / "faults.md"
-PAGES = (*(REFERENCE / f"{name}.md" for name in _PAGES), FAULTS)
+SCALE = ROOT / "docs" / "explanation" / "scale.md"
+PAGES = (*(REFERENCE / f"{name}.md" for name in _PAGES), FAULTS, SCALE)
 _SECTION = re.compile(r"(<!-- generated: (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 _TABLES = {"hosts", "venues", "symbols", "coin_ids", "limits", "nats"}
 """Settings that only a file can hold."""
@@ -310,6 +311,10 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "us-parameters": us_parameters,
     "us-frames": marks.frames,
     "watch-records": watch_records,
+    "scale-inputs": lambda: table("what | figure | from", scale.inputs()),
+    "scale-one-cluster": lambda: table("part | connections | enough", scale.one_cluster()),
+    "scale-cells": lambda: table("what | a cell | all", scale.cells()),
+    "scale-cost": lambda: table("what | USD a month", scale.cost()),
     "bounds": lambda: _plain_fields(Bounds, "bound | type | default | meaning"),
 }
 

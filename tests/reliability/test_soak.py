@@ -23,7 +23,7 @@ async def test_a_trouble_costs_no_event(trouble: str, tmp_path: Path) -> None:
     assert found.error == ""
     assert soak.passed
     assert found.events > 0
-    assert found.returns_s
+    assert found.returns_s or trouble == "burst"  # it need not cut anybody
     assert sum(s.events for s in soak.samples) == found.events
 
 

@@ -69,7 +69,7 @@ def _from_nats(config: Path, folder: Path) -> Label:
     from userstream.server.nats.copy import back_up_nats  # noqa: PLC0415
 
     settings, keys, policies = nodes_of(config)
-    logs.configure(json=settings.log == "json", level=logging.WARNING)
+    logs.configure(json=settings.log == "json", level=logging.ERROR)
     return run_loop(back_up_nats(folder, settings.bus, settings.nats, keys, policies))
 
 

@@ -76,7 +76,7 @@ def move(
     from userstream.server.nats.move import Move  # noqa: PLC0415
 
     settings, file, policies = nodes_of(config, to, keys)
-    logs.configure(json=settings.log == "json", level=logging.WARNING)
+    logs.configure(json=settings.log == "json", level=logging.ERROR)
     moving = Move(folder, settings.bus, settings.nats, file, policies, _Progress().tell)
     moved = run_loop(moving.run())
     if as_json:

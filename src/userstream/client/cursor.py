@@ -18,7 +18,7 @@ from userstream.venue import Cursor
 
 Held: TypeAlias = OrderUpdate | Balance
 Changes: TypeAlias = Mapping[tuple[str, str], Held | None]
-"""By kind, ``order`` or ``asset``, and name; ``None``: no more."""
+"""By kind, ``order``, ``asset`` or ``given``, and name; ``None``: no more."""
 
 _VERSION = 2
 _SCHEMA = """
@@ -34,6 +34,7 @@ INSERT INTO cursor VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stream) DO UPDATE SET
   since_ms = coalesce(excluded.since_ms, since_ms), epoch = excluded.epoch, seq = excluded.seq,
   part = excluded.part, parts = excluded.parts
 """
+_GIVEN = "given"
 _HOLD = "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
 _LET_GO = "DELETE FROM held WHERE stream = ? AND kind = ? AND name = ?"
 _encode = msgspec.json.Encoder().encode
@@ -87,6 +88,8 @@ class CursorFile:
         try:
             rows = self._db.execute("SELECT kind, body FROM held WHERE stream = ?", (self._name,))
             for kind, body in rows:
+                if kind == _GIVEN:
+                    continue
                 if kind == "order":
                     found.append(msgspec.json.decode(body, type=OrderUpdate))
                 else:
@@ -97,6 +100,25 @@ class CursorFile:
         except msgspec.MsgspecError as e:
             raise StoreDamaged(f"{self._path}: {e}") from None
         return found
+
+    def given(self) -> list[OrderUpdate]:
+        """Orders that ``note`` was called for, and ``save`` not yet."""
+        try:
+            rows = self._db.execute(
+                "SELECT body FROM held WHERE stream = ? AND kind = ?", (self._name, _GIVEN)
+            ).fetchall()
+            return [msgspec.json.decode(body, type=OrderUpdate) for (body,) in rows]
+        except sqlite3.Error as e:
+            raise _error(self._path, e) from None
+        except msgspec.MsgspecError as e:
+            raise StoreDamaged(f"{self._path}: {e}") from None
+
+    def note(self, order: OrderUpdate) -> None:
+        """The program is about to hear of an order for the first time."""
+        try:
+            self._db.execute(_HOLD, (self._name, _GIVEN, order.order_id, _encode(order)))
+        except sqlite3.Error as e:
+            raise _error(self._path, e) from None
 
     def save(self, proof: Proof, changes: Changes | None = None) -> None:
         """Puts it in place of what was saved before, with what became of orders and holdings."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from userstream.client.cursor import CursorFile, Held
 from userstream.core.client.book import Book
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import AccountEvent, Gap, OrderEvent, Told
-from userstream.errors import Unacknowledged
-from userstream.events import Balance
+from userstream.errors import StoreError, Unacknowledged
+from userstream.events import TERMINAL, Balance
 
 MOST_OPEN = 100_000
 
@@ -46,7 +47,9 @@ class Receipts:
     """Saves how far the program is done: up to the first event that it is not done with.
 
     ``book`` is the account there; open orders and holdings are saved beside the place, so that
-    a later run knows of which orders to ask how they ended. ``most``: how many events may be open.
+    a later run knows of which orders to ask how they ended. An order that the program hears of
+    is noted before it does: it may end while the program is dead, and before the next proof.
+    ``most``: how many events may be open.
     """
 
     def __init__(self, file: CursorFile, book: Book, most: int = MOST_OPEN) -> None:
@@ -55,6 +58,9 @@ class Receipts:
         self._most = most
         self._slips: deque[Slip] = deque()
         self._changed: dict[tuple[str, str], None] = {}
+        self._left = {order.order_id for order in file.given()}
+        """Noted by an earlier run: known for good once there is a proof."""
+        self._noted = set(self._left)
 
     def check(self) -> None:
         """Whether another receipt may be given.
@@ -70,6 +76,8 @@ class Receipts:
 
     def give(self, what: Told | None, proof: Proof | None) -> Slip:
         """A receipt for the next event, in order."""
+        if isinstance(what, OrderEvent):
+            self._note(what)
         slip = Slip(self, what, proof)
         self._slips.append(slip)
         return slip
@@ -86,7 +94,21 @@ class Receipts:
                 self._book.apply(what)
         if proof is not None:
             changed, self._changed = self._changed, {}
-            self._file.save(proof, {key: self._held(*key) for key in changed})
+            changes = {key: self._held(*key) for key in changed}
+            if self._noted:
+                known = self._noted & (self._left | {n for kind, n in changed if kind == "order"})
+                changes |= {("given", name): None for name in known}
+                self._noted -= known
+                self._left.clear()
+            self._file.save(proof, changes)
+
+    def _note(self, event: OrderEvent) -> None:
+        order_id = event.order_id
+        ends = event.late or not event.status or event.status in TERMINAL
+        if not ends and order_id not in self._book.orders and order_id not in self._noted:
+            with suppress(StoreError):  # the acknowledgement will be refused, and tell it
+                self._file.note(event.update)
+                self._noted.add(order_id)
 
     def let_go(self) -> None:
         """Keeps no event any more: an event holds its receipt, and nobody looks for such rings."""

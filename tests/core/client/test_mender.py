@@ -22,13 +22,18 @@ class Bench:
     """A mender that is live from the beginning, and what it does."""
 
     def __init__(
-        self, fill_key: FillKey = FillKey.TRADE_ID, *, copies: int = 20_000, **plan: Any
+        self,
+        fill_key: FillKey = FillKey.TRADE_ID,
+        *,
+        copies: int = 20_000,
+        given: tuple[OrderUpdate, ...] = (),
+        **plan: Any,
     ) -> None:
         fills_by = FillsBy.NOTHING if fill_key is FillKey.NONE else FillsBy.SYMBOL
         self.clock = VenueClock(Bounds(), needed=True)
         self.clock.answered(0, 0, T)
         wishes = Plan(**{"repair": True, "reconcile_ms": EVERY} | plan)
-        asking = Asking(fill_key, fills_by, ("BTCUSDT",))
+        asking = Asking(fill_key, fills_by, ("BTCUSDT",), given)
         self.it = Mender(asking, wishes, Bounds(copies=copies), half, self.clock)
         self.it.start(0)
         self.asks: list[Ask] = []
@@ -322,3 +327,24 @@ def test_after_a_refused_timestamp_it_waits_for_the_venues_clock() -> None:
     bench.clock.answered(DUE, DUE + 2_000, T + DUE)
     bench.tick(DUE + 2_000)
     assert [a.what for a in bench.asks] == [What.OPEN_ORDERS, What.OPEN_ORDERS]
+
+
+def test_the_first_repair_tells_how_orders_stand_that_an_earlier_run_may_have_told_of() -> None:
+    bench = Bench(given=(order("1"), order("2")))
+    over, still = order("1", status="CANCELED"), order("2")
+    bench.do(bench.it.repair(T, 0))
+    asked = None
+    while asked is not bench.asks[-1]:
+        asked = bench.asks[-1]
+        rows = {What.OPEN_ORDERS: (still,), What.ORDER: (over,)}.get(asked.what, ())
+        account = whole() if asked.what is What.ACCOUNT else None
+        bench.do(bench.it.answered(Rows(asked.number, orders=rows, account=account), 0))
+    assert [a.order_id for a in bench.asks if a.what is What.ORDER] == ["1"]
+    told = [e for e in bench.told if isinstance(e, OrderEvent)]
+    assert sorted((e.order_id, e.status) for e in told) == [("1", "CANCELED"), ("2", "NEW")]
+    assert {e.origin for e in told} == {Origin.REST}
+    asks = len(bench.asks)
+    bench.do(bench.it.repair(T, 0))
+    assert bench.asks[asks:] == [Ask(bench.asks[asks].number, What.OPEN_ORDERS)]
+    bench.all(account=whole())
+    assert not [a for a in bench.asks[asks:] if a.order_id == "1"]

@@ -197,3 +197,9 @@ def test_an_account_differs_where_nothing_told_is_newer() -> None:
     assert it.differs(whole(time_ms=T))
     assert it.differs(whole(balance("BTC", "1"), balance("XRP", "1"), time_ms=T))
     assert not it.differs(whole(time_ms=T - 1))
+
+
+def test_a_first_word_raises_a_doubt_unless_it_is_all_that_was_filled() -> None:
+    for quantity, doubts in (("1", {}), ("1.0", {}), ("0.5", {"1": True}), ("0", {})):
+        it = picture(fill(quantity=quantity, cumulative_quantity="1", trade_id="7"))
+        assert it.doubts == doubts

@@ -27,6 +27,9 @@ from tests.server.running import until
 KILLS = 8
 FEWER = 4
 """At each of three venues."""
+WITHIN_S = 75
+"""A venue that was asked too much says when to come again: within a minute."""
+MANY = pytest.param(200, marks=[pytest.mark.slow, pytest.mark.timeout(7_200)])
 plain_loop = pytest.mark.plain_loop  # processes that uvloop starts inherit more than they should
 
 
@@ -89,10 +92,15 @@ class Killed:
         return self.size > size
 
     async def comes_to(self, truth: Book) -> None:
-        """Waits until the ledger has every fill; it is read anew only where it has grown."""
+        """Waits until the ledger has every fill, and how every order stands.
+
+        It is read anew only where it has grown.
+        """
         size = self.size
-        while judge(truth, self.book(once=True), sure=True).missing:
-            await until(partial(self.went_on, size), 20)
+        while not judge(truth, self.book(once=True), sure=True).kinds.isdisjoint(
+            {"missing", "wrong"}
+        ):
+            await until(partial(self.went_on, size), WITHIN_S)
             size = self.size
 
     def book(self, *, once: bool = False) -> Book:
@@ -121,7 +129,7 @@ async def killed_often(c: Course, bot: Killed, kills: int) -> None:
                 c.step()
                 await asyncio.sleep(dice.choice((0.0, 0.001, 0.01)))
             if dice.random() < 0.7:
-                await until(partial(bot.went_on, size), 20)
+                await until(partial(bot.went_on, size), WITHIN_S)
     async with bot.life():
         c.fills()
         await c.published()
@@ -129,30 +137,33 @@ async def killed_often(c: Course, bot: Killed, kills: int) -> None:
 
 
 @plain_loop
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kills", [KILLS, MANY])
 async def test_c5_at_our_own_server_the_ledger_repeats_one_event_a_kill_at_most(
-    tmp_path: Path,
+    kills: int, tmp_path: Path
 ) -> None:
     async with course(data=str(tmp_path / "data")) as c:
         bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"), extension=True, heartbeat_s=1)
-        await killed_often(c, bot, KILLS)
+        await killed_often(c, bot, kills)
         verdict = judge(await bot.truth(), bot.book(), sure=True)
         assert not verdict.kinds - {"duplicated"}, verdict
-        assert verdict.duplicated <= KILLS
+        assert verdict.duplicated <= kills
 
 
 @plain_loop
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kills", [FEWER, MANY])
 @pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
 async def test_c5_at_a_venue_the_ledger_has_all_and_repeats_are_marked(
-    venue: str, tmp_path: Path
+    venue: str, kills: int, tmp_path: Path
 ) -> None:
     async with course(venue) as c:
         bot = Killed(c, tmp_path, cursor=str(tmp_path / "cursor"))
-        await killed_often(c, bot, FEWER)
+        await killed_often(c, bot, kills)
         verdict = judge(await bot.truth(), bot.book(once=True), sure=True)
-        # Of fills only: what the cursor's file has of open orders may be older than the kill.
-        assert not verdict.kinds - {"wrong", "unaware"}, verdict
+        assert not verdict.kinds, verdict
         repeats = judge(await bot.truth(), bot.book(), sure=True).duplicated
-        assert repeats <= sum(line.ambiguous for line in bot.lines()) + FEWER
+        assert repeats <= sum(line.ambiguous for line in bot.lines()) + kills
 
 
 async def test_c5_x4_a_bot_without_a_memory_misses_what_came_while_it_was_dead() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.server.conftest import PATIENCE_S
+from tests.reliability.server.sizes import SIZES
 from tests.server.conftest import nats_cluster
 
 __all__ = ["nats_cluster"]
@@ -14,4 +14,4 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.timeout(PATIENCE_S))
+            item.add_marker(pytest.mark.timeout(SIZES.patience_s))

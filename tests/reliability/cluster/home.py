@@ -161,11 +161,6 @@ class Cluster(Home):
         self.exchange = Exchange("", TOKEN, accounts, self.publishers)
         return self.exchange
 
-    def follow_all(self) -> None:
-        """A bot for each account of the exchange, of the JSON venues in turn."""
-        for at, name in enumerate(self.exchange.accounts):
-            self.follow(name, ("binance", "bhex", "spacedex")[at % 3])
-
     async def proven_and_stored(self, within_s: float = 60) -> None:
         """Every bot, and the log, have exactly what was acknowledged, in its order."""
         await self.proven(within_s)

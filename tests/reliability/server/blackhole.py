@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import TypeVar
 
-import pytest
+from tests.able import refused
 
 
 def ip(*arguments: str) -> str:
@@ -75,12 +75,12 @@ B = TypeVar("B", bound=Blackhole)
 def usable(hole: B) -> Iterator[B]:
     """A namespace that is made for a block; where none can be made, the test is skipped."""
     if shutil.which("ip") is None:
-        pytest.skip("there is no ip (iproute2) here")
+        refused("there is no ip (iproute2) here")
     try:
         try:
             hole.make()
         except OSError as e:
-            pytest.skip(f"no network namespace can be made: {e}")
+            refused(f"no network namespace can be made: {e}")
         yield hole
     finally:
         hole.remove()

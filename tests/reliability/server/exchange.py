@@ -57,6 +57,10 @@ class Exchange:
         """Acknowledged so far."""
         return sum(map(len, self.acked.values()))
 
+    def last(self, account: str) -> int:
+        """The order id of the last event that was offered of an account."""
+        return self._index[account] * SPAN + self._next[account] - 1
+
     async def publish(self, count: int, account: str | None = None) -> None:
         """Publishes so many more, in one request, until each is acknowledged.
 

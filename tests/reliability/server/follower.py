@@ -14,13 +14,23 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
-from tests.server.wire import CLOSE, PING, PONG, handshake, masked
+from tests.server.wire import BINARY, CLOSE, PING, PONG, TEXT, handshake, masked
 from userstream.server.tasks import ended
 from userstream.venue import WHOLE, Cursor, Mark, Venue
+from userstream.venues.mexc.push_pb2 import Push
 
 Dial = Callable[[], Awaitable[str]]
 """Gives the stream URL, without the extension's parameters."""
 _ORDER_ID = re.compile(rb'"i":"?(\d+)')
+
+
+def _order_id(opcode: int, frame: bytes) -> int:
+    """Of an order's frame; to decode it all would take a core from the server."""
+    if opcode == BINARY:
+        return int(Push.FromString(frame).privateOrders.id)
+    found = _ORDER_ID.search(frame)
+    assert found is not None, frame
+    return int(found[1])
 
 
 class Ended(NamedTuple):
@@ -32,12 +42,17 @@ class Ended(NamedTuple):
 
 
 class Line(asyncio.Protocol):
-    """One connection: frames in, pongs out."""
+    """One connection: frames in, pongs out. ``opening`` is sent once it is upgraded."""
 
     def __init__(
-        self, request: bytes, take: Callable[[int, bytes], None], pace: int | None = None
+        self,
+        request: bytes,
+        take: Callable[[int, bytes], None],
+        pace: int | None = None,
+        opening: str | None = None,
     ) -> None:
         self._request = request
+        self._opening = opening
         self._pace = pace
         self._take = take
         self._rest = b""
@@ -65,6 +80,8 @@ class Line(asyncio.Protocol):
                 return
             self._head = None
             self.status = int(head.split(b" ", 2)[1])
+            if self.status == 101 and self._opening is not None:
+                self.say(self._opening)
         if self.status == 101:
             taken = self._frames(self._rest + data if self._rest else data)
             if self._pace is not None and taken and self.transport is not None:
@@ -75,7 +92,7 @@ class Line(asyncio.Protocol):
     def _frames(self, data: bytes) -> int:
         """Takes the whole frames; how many there were."""
         at, size, taken = 0, len(data), 0
-        while size - at >= 4:
+        while size - at >= 2:
             length, start = data[at + 1], at + 2
             if length == 126:
                 length, start = int.from_bytes(data[at + 2 : at + 4], "big"), at + 4
@@ -93,6 +110,9 @@ class Line(asyncio.Protocol):
                 self._take(opcode, payload)
         self._rest = data[at:]
         return taken
+
+    def say(self, text: str) -> None:
+        self.send(masked(TEXT, text.encode()))
 
     def send(self, frame: bytes) -> None:
         if self.transport is not None:
@@ -126,6 +146,8 @@ class Follower:
         self.live_s: list[float] = []
         """When it had caught up, of every connection."""
         self.attempts = 0
+        self.refused: int | None = None
+        """The status of the last handshake, where it was refused."""
         self.line: Line | None = None
         self._free = asyncio.Event()
         self._free.set()
@@ -163,9 +185,13 @@ class Follower:
         if self.line is not None and self.line.transport is not None:
             self.line.transport.abort()
 
+    def stay_away(self) -> None:
+        """Opens no other connection until it is released."""
+        self._free.clear()
+
     def hold(self) -> None:
         """Cuts the connection, and opens no other until it is released."""
-        self._free.clear()
+        self.stay_away()
         self.drop()
 
     def release(self) -> None:
@@ -185,32 +211,43 @@ class Follower:
         query = f"{parts.query}&" if parts.query else ""
         wish = f"us=1&us_heartbeat={self._heartbeat_s}&us_resume={self.cursor}"
         request = handshake(f"{parts.path}?{query}{wish}")
-        self._said, self._due = None, None
-        self.line = line = Line(request, self._take, self._pace)
+        self._said, self._due, self.refused = None, None, None
+        self.line = line = Line(request, self._take, self._pace, self.venue.stream.opening)
         assert parts.hostname
         assert parts.port
         loop = asyncio.get_running_loop()
         self.attempts += 1
         await loop.create_connection(lambda: line, parts.hostname, parts.port)
-        await line.over.wait()
+        await self._until_over(line)
         if line.status == 101:
             if not self.live:  # cut before it was: that is an end all the same
                 self.live_s.append(time.monotonic())
             self.ends.append(Ended(time.monotonic(), line.code, self._said))
         else:
+            self.refused = line.status
             raise ConnectionRefusedError(line.status)
 
-    def _take(self, _: int, frame: bytes) -> None:
+    async def _until_over(self, line: Line) -> None:
+        """Some venues want to hear from a client that has nothing to say."""
+        stream = self.venue.stream
+        every_s = None if stream.client_ping is None else stream.client_ping_every_ms / 1_000
+        while not line.over.is_set():
+            try:
+                async with asyncio.timeout(every_s):
+                    await line.over.wait()
+            except TimeoutError:
+                line.say(stream.client_ping or "")
+
+    def _take(self, opcode: int, frame: bytes) -> None:
         mark = self.venue.mark(frame)
         if mark is None:  # the venue's own word, which stands outside the log
-            assert b"listenKeyExpired" in frame, frame
+            told = self.venue.notice(frame)
+            assert b"listenKeyExpired" in frame or (told and not told.refused), frame
             return
         if mark.kind:
             self._control(mark)
             return
-        found = _ORDER_ID.search(frame)
-        assert found is not None, frame
-        self.log.append(int(found[1]))
+        self.log.append(_order_id(opcode, frame))
         self.arrived_s.append(time.monotonic())
         self.cursor = Cursor(mark.epoch, mark.seq, mark.part, mark.parts)
         self._look()

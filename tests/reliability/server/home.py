@@ -20,8 +20,13 @@ from userstream.core.epoch import account_epoch
 from userstream.venue import Venue
 from userstream.venues import load
 
-PATHS = {"binance": "/api/v3", "spacedex": "/api/v1", "bhex": "/openapi/v1"}
-STREAMS = {"binance": "/ws/", "spacedex": "/ws/", "bhex": "/openapi/ws/"}
+PATHS = {
+    "binance": "/api/v3", "spacedex": "/api/v1", "bhex": "/openapi/v1", "mexc": "/api/v3",
+}  # fmt: skip
+STREAMS = {
+    "binance": "/ws/", "spacedex": "/ws/", "bhex": "/openapi/ws/", "mexc": "/ws?listenKey=",
+}  # fmt: skip
+VENUES = tuple(PATHS)
 ROOM = {"connects_per_ip": 1_000_000, "sockets_per_ip": 100_000}
 """Limits that let everybody in from one address."""
 
@@ -119,7 +124,7 @@ class Home:
         """A listen key's keepalive."""
         return await self._http.put(
             f"{self.server.urls['rest']}/{venue}{PATHS[venue]}/userDataStream",
-            params={"listenKey": key},
+            params={"listenKey": key, **await self._timestamp(venue)},
             headers={self.venues[venue].rest.auth.header: f"{account}key"},
         )
 
@@ -148,6 +153,16 @@ class Home:
         )
         assert response.status_code == 200, response.text
 
+    async def revoke(self, account: str) -> None:
+        """Takes an account's API key away."""
+        response = await self.admin.delete(f"/_accounts/{account}")
+        assert response.status_code == 200, response.text
+
+    async def readmit(self, account: str) -> None:
+        """Gives a revoked account its API key again; its listen keys are dead."""
+        await open_accounts(self.admin, [account])
+        self._keys = {place: key for place, key in self._keys.items() if place[1] != account}
+
     async def stored(self, account: str) -> list[int]:
         """Order ids in the log of an account, whose ``seq`` have no holes."""
         ids: list[int] = []
@@ -161,10 +176,17 @@ class Home:
             if not page:
                 return ids
 
+    def follow_all(self) -> None:
+        """A bot for each account that is published for, at the venues in turn."""
+        for at, account in enumerate(self.exchange.accounts):
+            self.follow(account, VENUES[at % len(VENUES)])
+
     def follow(self, account: str, venue: str = "binance", **options: Any) -> Follower:
         """A bot that follows an account from now to the end of the test."""
 
         async def dial() -> str:
+            if follower.refused == 400:  # the listen key is dead
+                self._keys.pop((venue, account), None)
             try:
                 return await self.url(venue, account)
             except httpx.TransportError as e:

@@ -10,12 +10,14 @@ from userstream.core.listenkeys import KeyRecord
 from userstream.server.keystore import KeyStore
 from userstream.server.records import encode, listen_key_key
 
-ROOM = Limits(connects_per_ip=1_000_000)
+ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000)
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-async def make(server: Running, count: int, first_ms: int, spread_ms: int) -> dict[str, KeyRecord]:
-    """Stored listen keys of as many accounts, which expire in turn from a time on."""
+async def make(
+    server: Running, count: int, first_ms: int, spread_ms: int, account: str | None = None
+) -> dict[str, KeyRecord]:
+    """Stored listen keys, of one account or as many, which expire in turn from a time on."""
     keys = server.service.keys
     assert isinstance(keys, KeyStore)
     half = server.venues["binance"].keys.length // 2
@@ -23,7 +25,7 @@ async def make(server: Running, count: int, first_ms: int, spread_ms: int) -> di
     for n in range(count):
         part = "".join(random.choices(ALPHABET, k=half))
         due_ms = first_ms + n * spread_ms // count
-        record = KeyRecord("binance", part, f"a{n}", ("fingerprint",), due_ms)
+        record = KeyRecord("binance", part, account or f"a{n}", ("fingerprint",), due_ms)
         keys._table.put(record)
         made[keys.key_of(("binance", part))] = record
     await keys._committer.write([(listen_key_key(r), encode(r)) for r in made.values()])

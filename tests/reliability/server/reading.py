@@ -32,6 +32,8 @@ class Reading:
         self._files = [Path(f"{file}.{n}") for n in range(count)]
 
     def __enter__(self) -> Self:
+        for file in self._files:
+            file.unlink(missing_ok=True)
         self._popen = subprocess.Popen(self._command, stdout=subprocess.PIPE, cwd=_ROOT)
         return self
 
@@ -58,11 +60,18 @@ class Reading:
 
     def logs(self) -> list[list[int]]:
         """What each follower got so far."""
-        return [[int(line) for line in file.read_text().split()] for file in self._files]
+        return [
+            [int(line) for line in file.read_text().split()] if file.exists() else []
+            for file in self._files
+        ]
 
     async def complete(self, count: int) -> None:
         """Waits until each follower got so many events."""
-        await until(lambda: all(f.read_bytes().count(b"\n") >= count for f in self._files), 50)
+        await until(lambda: all(_lines(file) >= count for file in self._files), 50)
+
+
+def _lines(file: Path) -> int:
+    return file.read_bytes().count(b"\n") if file.exists() else 0
 
 
 def _append(file: Path, numbers: Sequence[int]) -> None:

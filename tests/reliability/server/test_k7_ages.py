@@ -6,6 +6,7 @@ import time
 
 from tests.reliability.server.exchange import Exchange
 from tests.reliability.server.follower import Follower
+from tests.reliability.server.lag import Lag
 from tests.reliability.server.manykeys import make
 from tests.reliability.server.proof import NONE, settled
 from tests.server.running import TOKEN, running, until
@@ -40,7 +41,8 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
         all_opened_ms = clock.ms()
         sessions = [c.session for c in server.service.edge._connections]
         due_s = [session._ends_ms / 1_000 for session in sessions if session is not None]
-        async with exchange.load(50):
+        lag = Lag()
+        async with exchange.load(50), lag.watched():
             began = time.monotonic()
             start_ms = opened_ms + DAY_MS - EARLY_MS - 2_000
             clock.change(advance_ms=start_ms - clock.ms(), speed=SPEED)
@@ -58,5 +60,13 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
     late_s = SPEED * 5  # of real time, for a busy machine
     assert cut_s[0] >= 1
     assert cut_s[-1] <= (2_000 + EARLY_MS + all_opened_ms - opened_ms) / 1_000 + late_s
-    most = max(sum(at <= other < at + 1 for other in due_s) for at in due_s)
-    assert most <= CLIENTS * 0.05, f"{most} of {CLIENTS} end within a second"
+    assert most_in_a_second(due_s) <= CLIENTS * 0.05
+    # What was due while this machine did something else comes at once when it goes on.
+    held_up = CLIENTS / (EARLY_MS / 1_000) * SPEED * lag.longest_s
+    most = most_in_a_second(cut_s)
+    assert most <= CLIENTS * 0.05 + held_up, f"{most} of {CLIENTS} were cut within a second"
+
+
+def most_in_a_second(times_s: list[float]) -> int:
+    """The most of some times that lie in one second."""
+    return max(sum(at <= other < at + 1 for other in times_s) for at in times_s)

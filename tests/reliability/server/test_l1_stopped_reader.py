@@ -11,13 +11,17 @@ import random
 import time
 from pathlib import Path
 
-from tests.reliability.server.home import Home, names
-from tests.reliability.server.pairs import p99, rise
+from tests.reliability.server.home import VENUES, Home, names
+from tests.reliability.server.pairs import compared, p99
 from tests.reliability.server.proof import NONE, differences
+from tests.reliability.server.sizes import SIZES
 from tests.server.running import until
+from userstream.server.tasks import ended
 
-OTHERS = names(199)
-PAIRS, RUN_S = 10, 1.2
+OTHERS = names(SIZES.l1_others)
+RUN_S = 1.2
+MIB = 1 << 20
+_CUT = 'userstream_streams_ended_total{reason="slow",venue="binance"}'
 RATE, BURST = 600, 5_000
 """Events a second of the others, and events of a run for the one: more than its bound holds."""
 
@@ -25,7 +29,7 @@ RATE, BURST = 600, 5_000
 async def delays_p99(home: Home) -> float:
     """The others' 99th percentile from publishing to arrival, in a run with a burst for the one."""
     exchange, marks = home.exchange, [len(f.log) for f in home.followers]
-    steps = 60
+    steps = 30
     began = time.monotonic()
     for step in range(steps):
         for name in random.sample(OTHERS, round(RATE * RUN_S / steps)):
@@ -41,25 +45,50 @@ async def delays_p99(home: Home) -> float:
     ])  # fmt: skip
 
 
+class Depth:
+    """The most bytes that waited for one who does not read."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.most = 0.0
+
+    async def watch(self) -> None:
+        """Asks until it is cancelled."""
+        while True:
+            self.most = max(self.most, await self._home.metric("userstream_outbox_bytes"))
+            await asyncio.sleep(0.02)
+
+
 async def test_l1_199_others_are_no_slower_for_a_stopped_one_which_resumes(tmp_path: Path) -> None:
     async with Home(tmp_path) as home:
         exchange = await home.open([*OTHERS, "sleeper"])
-        for name in OTHERS:
-            home.follow(name)
+        for at, name in enumerate(OTHERS):
+            home.follow(name, VENUES[at % len(VENUES)])
+        depth, stops = Depth(home), 0
         with await home.reading("sleeper") as sleeper:
             await sleeper.live()
             await home.all_live()
-            awake, stopped = [], []
-            for _ in range(PAIRS):
-                awake.append(await delays_p99(home))
+
+            async def awake() -> float:
+                return await delays_p99(home)
+
+            async def stopped() -> float:
+                nonlocal stops
+                stops += 1
                 sleeper.stop()
-                stopped.append(await delays_p99(home))
+                watching = asyncio.create_task(depth.watch())
+                late_s = await delays_p99(home)
+                await ended(watching)
+                cut = await home.metric(_CUT)
                 sleeper.go_on()
                 await sleeper.complete(len(exchange.acked["sleeper"]))
+                assert cut == stops
+                return late_s
+
+            risen = await compared(awake, stopped, sure_of=1.5, least=5, most=8)
             counts = differences(exchange.acked, [("sleeper", sleeper.logs()[0])])
             assert counts == NONE, counts
         await home.proven()
-        cut = await home.metric('userstream_streams_ended_total{reason="slow"')
-    assert cut == PAIRS
-    risen = rise(awake, stopped)
+    assert MIB / 4 < depth.most <= MIB, f"{depth.most} bytes waited for the stopped one"
     assert risen.low <= 1 or risen.middle < 1.1, f"p99 of the others rose {risen}"
+    assert risen.high < 2.5, f"the runs scatter too much to say anything: {risen}"

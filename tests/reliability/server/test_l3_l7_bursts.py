@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.reliability.server.proof import NONE, differences
 
 OTHERS = names(50)
 LINES = 10_000
+_REPLAYED = "userstream_replayed_events_total"
 RATE = 300
 """Events a second of the others."""
 
@@ -65,15 +67,17 @@ class Burst:
 async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
     tmp_path: Path,
 ) -> None:
-    """Beyond what they wait without it; the best of three counts, on a machine with other work."""
-    total, accounts, late_s = 50_000, ("burst0", "burst1", "burst2"), []
+    """Or, on a machine that takes longer than two seconds for it, within an eighth of that time.
+
+    Who waits for all of a burst waits for as long as it takes. The best of five bursts counts.
+    """
+    total, late_s = 50_000, list[tuple[float, float]]()
     async with Home(tmp_path) as home:
-        await home.open([*OTHERS, *accounts])
+        await home.open([*OTHERS, *(f"burst{n}" for n in range(5))])
         home.exchange.accounts = OTHERS
-        for name in OTHERS:
-            home.follow(name)
+        home.follow_all()
         await home.all_live()
-        for account in accounts:
+        for account in (f"burst{n}" for n in range(5)):
             burst = Burst(home, account, total)
 
             async def take(burst: Burst = burst) -> None:
@@ -83,24 +87,30 @@ async def test_l3_50000_events_of_one_account_at_once_keep_others_within_250_ms(
             with await home.reading(account) as reading:
                 await reading.live()
                 async with home.exchange.load(RATE):
-                    quiet_s = await p99_while(home, asyncio.sleep(1))
-                    late_s.append(await p99_while(home, take()) - quiet_s)
+                    began_s = time.monotonic()
+                    p99_s = await p99_while(home, take())
+                late_s.append((p99_s, time.monotonic() - began_s))
                 counts = differences({account: burst.numbers}, [(account, reading.logs()[0])])
                 assert counts == NONE, counts
+            if _well(*late_s[-1]):
+                break
         await home.proven()
-    assert min(late_s) < 0.25, f"p99 of the others rose by {late_s} s"
+    assert _well(*late_s[-1]), f"p99 of the others and length of each burst: {late_s} s"
+
+
+def _well(p99_s: float, burst_s: float) -> bool:
+    return p99_s < max(0.25, burst_s / 8)
 
 
 async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twice(
     tmp_path: Path,
 ) -> None:
     """Beside the same readers' work: on two cores they take time from everybody, server or not."""
-    total, clients, windows = 100_000, 20, 6
+    total, clients, windows = 100_000, 20, 8
     async with Home(tmp_path, retained_bytes_per_account=1 << 28) as home:
         await home.open([*OTHERS, "burst"])
         home.exchange.accounts = OTHERS
-        for name in OTHERS:
-            home.follow(name)
+        home.follow_all()
         burst = Burst(home, "burst", total)
         await burst.publish()
         await home.all_live()
@@ -108,8 +118,8 @@ async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twic
             with busy():
                 before = [await p99_while(home, asyncio.sleep(1.5)) for _ in range(windows)]
             with await home.reading("burst", venue="spacedex", count=clients) as reading:
-                live = asyncio.create_task(reading.live(clients, within_s=120))
-                await home.until_metric("userstream_replayed_events_total", bool, 20)
+                live = asyncio.create_task(reading.live(clients, within_s=300))
+                await home.until_metric(_REPLAYED, bool, 30)
                 during = [await p99_while(home, asyncio.sleep(1.5)) for _ in range(windows)]
                 assert not live.done(), "the replays were over before they were measured"
                 await live
@@ -118,8 +128,7 @@ async def test_l7_20_replays_of_100000_events_slow_live_ones_down_less_than_twic
         assert counts == NONE, counts
         await home.proven()
     risen = rise(before, during)
-    print(before, during)
-    assert risen.low < 2, f"p99 of live events rose {risen}"
+    assert risen.middle < 2, f"p99 of live events rose {risen}"
 
 
 @contextlib.contextmanager

@@ -10,9 +10,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.reliability.server.home import Home, names
+from tests.reliability.server.sizes import SIZES
 from tests.server.wire import handshake
 
-CYCLES, AT_ONCE, STEP = 100_000, 48, 20_000
+CYCLES, AT_ONCE = SIZES.l5_cycles, 48
+STEP = CYCLES // 5
 IDLE = 2_000
 KIB, MIB = 1 << 10, 1 << 20
 _HANG_UP = struct.pack("ii", 1, 0)  # with a reset: no port waits for the next use

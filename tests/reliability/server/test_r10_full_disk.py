@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.server.home import Home
+from tests.reliability.server.home import VENUES, Home
+from tests.reliability.server.sizes import SIZES
 from tests.server.stores.test_rocks_disk import mounted
 
-POINTS = 25
-"""Of each durability: 50. To be opened again takes RocksDB a second."""
+POINTS = SIZES.r10_points
 DISK = 64 << 20
 """Room for the log, and for what RocksDB wants to have free when it is opened again."""
 
@@ -35,7 +35,8 @@ async def test_r10_a_full_disk_is_an_error_to_publishers_and_heals_without_a_res
         home.data = disk / "data"
         async with home:
             exchange = await home.open(["alice"])
-            home.follow("alice", "spacedex")
+            for venue in VENUES:
+                home.follow("alice", venue)
             await home.all_live()
             for _ in range(POINTS):
                 await exchange.publish(random.randrange(1, 50))

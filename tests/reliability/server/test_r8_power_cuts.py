@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.server.proof import NONE, Counts, differences
+from tests.reliability.server.sizes import SIZES
 from tests.server.cutting import Rig, Stream, rig
 from tests.server.stores.conftest import Site
 from tests.server.stores.test_rocks_crash import after_power_cut
@@ -18,8 +19,7 @@ from userstream.server import folder
 from userstream.venue import WHOLE, Cursor
 from userstream.venues import load
 
-CUTS = 100
-"""With commits that wait for the disk, and as many with those that do not."""
+CUTS = SIZES.r8_cuts
 
 
 class Published:

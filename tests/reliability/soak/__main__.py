@@ -14,6 +14,7 @@ import uvloop
 
 from tests.reliability.soak.report import figures, page
 from tests.reliability.soak.run import Plan, Round, Soak
+from tests.reliability.soak.scenarios import in_full
 from tests.reliability.soak.troubles import MENU
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -43,6 +44,9 @@ def soak(
         list[str] | None, typer.Option(help=f"Only these, of {', '.join(MENU)}.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The order of the troubles.")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="Then each scenario R, K and L, at full size: hours.")
+    ] = False,
     report: Annotated[Path, typer.Option(help="The page to write.")] = Path("soak.html"),
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
 ) -> None:
@@ -62,6 +66,8 @@ def soak(
         run = Soak(plan, Path(folder), lambda r, now_s: _tell(r, now_s, plan))
         print(f"opening {clients:,} streams", file=sys.stderr)
         uvloop.run(run.run())
+        if full:
+            run.scenarios = in_full(Path(folder), lambda line: print(line, file=sys.stderr))
     report.write_text(page(run))
     if as_json:
         print(json.dumps(figures(run)))

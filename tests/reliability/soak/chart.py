@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 960, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 12, 40, 28
+_NAMED = 40
+"""Marks; more have their names only where the pointer is."""
 _INK, _GRID, _MARK = "#24292f", "#d8dee4", "#cf222e"
 
 
@@ -51,6 +53,11 @@ def lines(
             f'<path d="M{x(at_s):.1f} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_MARK}" '
             f'stroke-opacity="0.45"><title>{escape(label)}, at {at_s:.0f} s</title></path>'
         )
+        if len(marks) <= _NAMED:
+            parts.append(
+                f'<text transform="translate({x(at_s) + 3:.1f} {_TOP + 2}) rotate(90)" '
+                f'font-size="9" fill="{_MARK}">{escape(label)}</text>'
+            )
     for line in series:
         path = _path([(x(t), v) for t, v in zip(times_s, line.values, strict=True)], axis)
         parts.append(
@@ -88,7 +95,7 @@ class _Axis:
             y = self.y(tick)
             parts.append(
                 f'<path d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}" stroke="{_GRID}"/>'
-                f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,g}</text>'
+                f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:,.10g}</text>'
             )
         return parts
 

@@ -31,6 +31,7 @@ def figures(soak: Soak) -> dict[str, Any]:
         "events": sum(r.events for r in soak.rounds),
         "troubles": [_trouble(name, rounds) for name, rounds in _by_trouble(soak).items()],
         "rounds": [dataclasses.asdict(r) | {"counts": r.counts._asdict()} for r in soak.rounds],
+        "scenarios": [dataclasses.asdict(s) for s in soak.scenarios],
         "samples": [dataclasses.asdict(s) for s in soak.samples],
     }
 
@@ -62,9 +63,23 @@ def page(soak: Soak) -> str:
         *rows,
         "</table>",
         *_charts(soak),
+        *_scenarios(soak),
         "</html>",
         "",
     ])  # fmt: skip
+
+
+def _scenarios(soak: Soak) -> list[str]:
+    if not soak.scenarios:
+        return []
+    rows = [
+        f"<tr{'' if s.outcome in ('passed', 'skipped') else ' class=failed'}>"
+        f"<td>{escape(s.name)}</td><td>{s.outcome}</td><td>{s.took_s:,.0f} s</td>"
+        f"<td>{escape(s.why[:300])}</td></tr>"
+        for s in soak.scenarios
+    ]
+    head = "<tr><th>scenario at full size</th><th>outcome</th><th>took</th><th></th></tr>"
+    return ["<table>", head, *rows, "</table>"]
 
 
 def _charts(soak: Soak) -> list[str]:
@@ -84,13 +99,17 @@ def _charts(soak: Soak) -> list[str]:
         ),
         chart("Events arrived a second", Series("events", _BLUE, [s.events for s in samples])),
         chart(
-            "Queues, bytes",
-            Series("not yet committed", _BLUE, [s.append_queue_bytes for s in samples]),
-            Series("for slow bots", _ORANGE, [s.outbox_bytes for s in samples]),
+            "Queues, KiB",
+            Series("not yet committed", _BLUE, _kib([s.append_queue_bytes for s in samples])),
+            Series("for slow bots", _ORANGE, _kib([s.outbox_bytes for s in samples])),
         ),
         chart("Memory, MiB", Series("resident", _GREEN, [s.resident_mib for s in samples])),
         chart("Open streams", Series("streams", _BLUE, [s.sockets for s in samples])),
     ]
+
+
+def _kib(sizes: Sequence[float | None]) -> list[float | None]:
+    return [None if size is None else size / 1024 for size in sizes]
 
 
 def _by_trouble(soak: Soak) -> dict[str, list[Round]]:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.reliability.server.home import Home, names
+from tests.reliability.server.home import VENUES, Home, names
 from tests.reliability.server.proof import NONE, Counts, settled
 from tests.reliability.soak.samples import Sample, Sampler
+from tests.reliability.soak.scenarios import Scenario
 from tests.reliability.soak.troubles import MENU
 from userstream.server.tasks import ended
 
-VENUES = ("binance", "bhex", "spacedex")
 OPENED_AT_ONCE = 50
 
 
@@ -61,11 +61,14 @@ class Soak:
     """Called after each round, with the time since the run began, in seconds."""
     rounds: list[Round] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    scenarios: list[Scenario] = field(default_factory=list)
+    """That were run at full size."""
 
     @property
     def passed(self) -> bool:
-        """Whether there was a round, and none failed."""
-        return bool(self.rounds) and all(r.passed for r in self.rounds)
+        """Whether there was a round, and neither one nor a scenario failed."""
+        well = all(s.outcome in ("passed", "skipped") for s in self.scenarios)
+        return bool(self.rounds) and all(r.passed for r in self.rounds) and well
 
     async def run(self) -> None:
         """Rounds until the time is over, or one fails."""
@@ -131,3 +134,4 @@ class Soak:
         for follower in home.followers:
             follower.log.clear()
             follower.arrived_s.clear()
+            follower.beats.clear()

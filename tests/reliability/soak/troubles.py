@@ -69,6 +69,42 @@ async def delete_keys(home: Home) -> None:
             await home.delete_key(follower.venue.name, follower.account)
 
 
+async def revoke(home: Home) -> None:
+    """K9: a few API keys are revoked, which ends their streams at once, and given again."""
+    bereft = random.sample(home.followers, max(len(home.followers) // 50, 1))
+    async with _each_ends(bereft):
+        for follower in bereft:
+            follower.stay_away()
+            await home.revoke(follower.account)
+    for follower in bereft:
+        await home.readmit(follower.account)
+        follower.release()
+
+
+async def burst(home: Home) -> None:
+    """L3: one account has 50,000 events at once; its bot may fall behind and be cut."""
+    lucky = random.choice(home.followers)
+    home.exchange.offer(50_000, lucky.account)
+    await _reaches(lucky.log, home.exchange.last(lucky.account))
+
+
+async def replay(home: Home) -> None:
+    """L7: five bots are away for 20,000 events each, and read them all from the log."""
+    away = random.sample(home.followers, min(len(home.followers), 5))
+    acked = home.exchange.acked
+    for follower in away:
+        follower.hold()
+        for _ in range(20):  # the others' events go on between these
+            home.exchange.offer(1_000, follower.account)
+            await _reaches(acked[follower.account], home.exchange.last(follower.account))
+    for follower in away:
+        for number in acked[follower.account]:
+            home.exchange.sent_s.pop(number, None)  # how long a bot was away is no latency
+        follower.release()
+    for follower in away:
+        await _reaches(follower.log, home.exchange.last(follower.account))
+
+
 Trouble = Callable[[Home], Awaitable[None]]
 MENU: dict[str, Trouble] = {
     "kill": kill,
@@ -77,7 +113,15 @@ MENU: dict[str, Trouble] = {
     "churn": churn,
     "stall": stall,
     "delete-keys": delete_keys,
+    "revoke": revoke,
+    "burst": burst,
+    "replay": replay,
 }
+
+
+async def _reaches(log: Sequence[int], order_id: int) -> None:
+    """Waits until an event is in a log, which is in order."""
+    await until(lambda: log and log[-1] >= order_id, 120)
 
 
 async def _drop(home: Home, count: int) -> None:

@@ -106,6 +106,7 @@ async def test_a_system_that_serves_is_copied_restored_and_moved_again(
         assert (await publish(server, it, 1))[0] == len(copied) + 1
     again = settings_of(nats_node)
     here = kept(restored)
+    assert sorted(here) == ["alice", "bob", "dave"]  # and no probe's
     it.data = restored
     await move(it, nats_node, again, keys).run()
     await back_up_nats(tmp_path / "second", nats_node.url, again, keys, POLICIES)

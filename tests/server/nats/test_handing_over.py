@@ -255,6 +255,30 @@ async def test_an_answer_of_a_later_version_is_read_and_nonsense_is_none(
         assert codes(await it.publish([2])) == ["Duplicate"]
 
 
+async def test_what_a_writer_took_before_it_died_is_given_up_once_it_is_replaced(
+    nats_node: Nodes,
+) -> None:
+    place = OnNats(nats_node)
+    async with reading(place, PATIENT) as it:
+        with mock.patch.object(Intake, "_came"):  # what is handed over is read, and then it dies
+            async with left(place):
+                await until(lambda: channel_of(it)._writers.term(_shard(it)))
+                publishing = asyncio.ensure_future(it.publish([1, 2]))
+                await until(lambda: channel_of(it)._flights)
+                await asyncio.sleep(0.2)
+        async with place.open():
+            async with asyncio.timeout(10):  # and not as long as any answer is awaited: 18 s
+                outcomes = await publishing
+            assert codes(outcomes) == ["unavailable", "unavailable"]
+            assert isinstance(outcomes[0], Refused)
+            assert "its writer was replaced" in outcomes[0].msg
+            assert seqs(await it.publish([1, 2])) == [1, 2]
+
+
+def _shard(it: Opened) -> int:
+    return nats_of(it)._layout.shard_of("alice")
+
+
 async def test_lines_that_wait_behind_a_loop_that_stood_still_are_not_given_up(
     nats_node: Nodes,
 ) -> None:

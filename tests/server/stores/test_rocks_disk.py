@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.able import refused
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.store import Batch
 from userstream.server.stores import journal, rocks
@@ -35,9 +36,9 @@ def mounted(folder: Path, size: int) -> Iterator[Path]:
     try:
         done = subprocess.run(mount, capture_output=True, text=True, check=False)
     except OSError as error:
-        pytest.skip(f"no mount here: {error}")
+        refused(f"no mount here: {error}")
     if done.returncode:
-        pytest.skip(f"mount is not permitted: {done.stderr.strip()}")
+        refused(f"mount is not permitted: {done.stderr.strip()}")
     try:
         yield folder
     finally:

@@ -45,7 +45,8 @@ FeedAction: TypeAlias = AskKey | OpenSocket | LinkAction | MeasureClock | Ask | 
 class Feed:
     """The machine that a shell drives: ``handle`` what happens, do what it says, in order.
 
-    ``symbols`` and ``fills_by`` are for repairs: where fills are asked for, and how.
+    ``symbols`` and ``fills_by`` are for repairs: where fills are asked for, and how. ``given`` are
+    orders that an earlier run may have told of: the first repair tells how they stand.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Feed:
         bounds: Bounds | None = None,
         symbols: Iterable[str] = (),
         fills_by: FillsBy = FillsBy.SYMBOL,
+        given: Iterable[OrderUpdate] = (),
     ) -> None:
         self._venue = venue
         self._plan = plan
@@ -64,7 +66,7 @@ class Feed:
         self._continuity = Continuity(plan.cursor)
         self.stream = Stream(venue, plan, bounds, unit, self._continuity)
         self.sequencer = Sequencer(venue.stream, bounds)
-        asking = Asking(venue.stream.fill_key, fills_by, tuple(symbols))
+        asking = Asking(venue.stream.fill_key, fills_by, tuple(symbols), tuple(given))
         self._mender = Mender(asking, plan, bounds, unit, self.stream.clock)
         self._head: Mark | None = None
 

@@ -31,11 +31,15 @@ Done: TypeAlias = Ask | Deliver
 
 
 class Asking(NamedTuple):
-    """How a venue is asked: of which symbols, beside those that are known, and how for fills."""
+    """How a venue is asked: of which symbols, beside those that are known, and how for fills.
+
+    ``given``: orders that the first repair asks for, and tells how they stand.
+    """
 
     fill_key: FillKey
     fills_by: FillsBy = FillsBy.SYMBOL
     symbols: Sequence[str] = ()
+    given: Sequence[OrderUpdate] = ()
 
 
 class Mender:
@@ -104,7 +108,7 @@ class Mender:
         self.abandon()
         self._since_ms = since_ms
         self._asked_ms = now_ms
-        self._repair = self._ask(since_ms)
+        self._repair = self._ask(since_ms, self._asking.given)
         return [*self._repair.start(now_ms)]
 
     def abandon(self) -> None:
@@ -170,7 +174,7 @@ class Mender:
             return None
         return self._reconcile.deadline() if self._found is None else self._compare_ms
 
-    def _ask(self, since_ms: int | None) -> Repair:
+    def _ask(self, since_ms: int | None, given: Sequence[OrderUpdate] = ()) -> Repair:
         return Repair(
             self.picture,
             self._asking.fills_by,
@@ -179,6 +183,7 @@ class Mender:
             self._bounds,
             self._unit,
             number=self._number,
+            given=given,
         )
 
     def _ended(self, now_ms: int) -> list[Done]:
@@ -203,6 +208,7 @@ class Mender:
 
     def _reunite(self, found: Found, now_ms: int) -> list[Done]:
         """Tells what was found and what was held back, each once."""
+        self._asking = self._asking._replace(given=())
         self._buffer = self._reunion(found, self._buffer, self._since_ms, now_ms).events()
         for event in self._buffer:
             if isinstance(event, Gap) and event.order_id and event.missing_quantity is not None:

@@ -55,8 +55,9 @@ class Repair:
         unit: Callable[[], float],
         *,
         number: int = 0,
+        given: Iterable[OrderUpdate] = (),
     ) -> None:
-        self._open = dict(picture.orders)
+        self._open = {o.order_id: o for o in given} | picture.orders
         self._has_state = picture.finished
         self._fills_by = fills_by
         self._symbols = {*symbols, *(o.symbol for o in self._open.values())}

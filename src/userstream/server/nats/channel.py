@@ -35,6 +35,8 @@ _BATCH_LINES = 1_000
 _BATCH_BYTES = 262_144
 _LOOK_S = 0.2
 _ANSWER_S = 3.0
+_REPLACED_S = 1.0
+"""For the last answers of a writer that gave its shard up."""
 """Beyond the time that a writer itself waits for its stream."""
 NO_WRITER = "no process writes this account now"
 
@@ -66,11 +68,12 @@ class Handed:
 class _Flight:
     """A batch that has no answer yet."""
 
-    __slots__ = ("handed", "not_taken", "number", "since", "token")
+    __slots__ = ("handed", "not_taken", "number", "since", "term", "token")
 
-    def __init__(self, number: int, handed: list[Handed]) -> None:
+    def __init__(self, number: int, handed: list[Handed], term: int) -> None:
         self.number = number
         self.handed = handed
+        self.term = term
         self.since = time.monotonic()
         self.token = b""
         self.not_taken = ""
@@ -92,6 +95,7 @@ class Channel:
         self._flights: deque[_Flight] = deque()
         self._requests: WeakKeyDictionary[Submission, int] = WeakKeyDictionary()
         self._count = itertools.count()
+        self._replaced_s: float | None = None
         self._stalled_s: float | None = None
         """Since when nothing is taken of what is offered; ``None``: the last batch was."""
         self._paused = False
@@ -149,7 +153,7 @@ class Channel:
         return handed
 
     def _send(self, handed: list[Handed]) -> None:
-        flight = _Flight(self._next, handed)
+        flight = _Flight(self._next, handed, self._writers.term(self._shard))
         self._next += 1
         self._flights.append(flight)
         pieces = []
@@ -235,6 +239,8 @@ class Channel:
         late_s = self._wait_s + _ANSWER_S
         if self._flights and time.monotonic() - self._flights[0].since > late_s:
             self._fail("its writer does not answer")
+        elif self._replaced():
+            self._fail("its writer was replaced")
         elif not self._link.connected and self._stalled_for() > self._wait_s:
             self._fail("NATS cannot be reached")
         self._paused = False
@@ -243,6 +249,15 @@ class Channel:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
         else:
             self._stalled_s = None
+
+    def _replaced(self) -> bool:
+        """Whether what is under way went to a writer that was replaced a while ago."""
+        now, term = time.monotonic(), self._writers.term(self._shard)
+        if not self._flights or not 0 < self._flights[0].term < term:
+            self._replaced_s = None
+        elif self._replaced_s is None:
+            self._replaced_s = now
+        return self._replaced_s is not None and now - self._replaced_s > _REPLACED_S
 
     def _down(self) -> None:
         if self._flights:

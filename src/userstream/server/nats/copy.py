@@ -8,7 +8,7 @@ from pathlib import Path
 
 from userstream.core.epoch import Run
 from userstream.core.picture import EMPTY
-from userstream.core.publishing import Appended, Head
+from userstream.core.publishing import RESERVED, Appended, Head
 from userstream.errors import StoreDamaged
 from userstream.events import AccountSnapshot
 from userstream.server.backup import Label, check_target, finish
@@ -168,7 +168,7 @@ class _Shard:
     async def _messages(
         self, stream: str, at: str, place: int, last: int | None
     ) -> AsyncIterator[Sequence[tuple[str, Kept]]]:
-        """Messages of accounts behind a place, by account."""
+        """Messages of accounts behind a place, by account; without those of probes."""
         prefix = f"{self._layout.prefix}.{at}.{self._shard}."
         while last is None or place < last:
             found = await self._after(stream, place, prefix + "*")
@@ -176,7 +176,8 @@ class _Shard:
             if not upto:
                 return
             place = upto[-1].place
-            yield [(message.subject[len(prefix) :], message) for message in upto]
+            named = [(message.subject[len(prefix) :], message) for message in upto]
+            yield [(name, message) for name, message in named if not name.startswith(RESERVED)]
 
     async def _after(self, stream: str, place: int, subject: str) -> Sequence[Kept]:
         """From any copy; that there are no more only the leader can say."""

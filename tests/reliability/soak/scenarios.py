@@ -1,0 +1,59 @@
+"""Each scenario of the server (R, K, L) once, at its full size, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.reliability.server.sizes import IN_FULL
+
+_ROOT = Path(__file__).parents[3]
+_SCENARIOS = "tests/reliability/server"
+_OVER = re.compile(r"^\S+::\S+.* (PASSED|FAILED|SKIPPED|ERROR)")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How one went. ``why``: of one that failed or was skipped."""
+
+    name: str
+    outcome: str
+    took_s: float
+    why: str = ""
+
+
+def in_full(
+    folder: Path, tell: Callable[[str], None], select: Sequence[str] = ()
+) -> list[Scenario]:
+    """Runs them, or those that pytest's arguments ``select``; ``tell`` gets a line for each."""
+    told = folder / "scenarios.xml"
+    command = [
+        sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider",
+        "-m", "reliability or slow", f"--junitxml={told}", _SCENARIOS, *select,
+    ]  # fmt: skip
+    environment = os.environ | {IN_FULL: "1"}
+    with subprocess.Popen(
+        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if _OVER.match(line):
+                tell(line.strip())
+    return read(told)
+
+
+def read(told: Path) -> list[Scenario]:
+    """What pytest's report of JUnit's form says."""
+    found = []
+    for case in ElementTree.parse(told).iter("testcase"):
+        wrong = next((c for c in case if c.tag in ("failure", "error", "skipped")), None)
+        outcome = "passed" if wrong is None else wrong.tag
+        why = "" if wrong is None else wrong.get("message", "")
+        found.append(Scenario(case.get("name", ""), outcome, float(case.get("time", 0)), why))
+    return found
