@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from userstream import AccountEvent, Gap, OrderEvent
 from userstream.core.client.identity import fill_of
 from userstream.errors import MalformedFrame
@@ -77,7 +79,8 @@ class Book:
     def order(self, update: OrderUpdate, *, late: bool = False, ambiguous: bool = False) -> None:
         """An order after a change."""
         fill_key = self._venue.stream.fill_key
-        mark: Hashable = fill_of(update, fill_key)
+        key = fill_of(update, fill_key)
+        mark: Hashable = None if key is None else msgspec.structs.astuple(key)
         filled = Decimal(update.last_quantity or 0)
         if fill_key is FillKey.NONE and update.execution in {None, "TRADE"} and filled:
             mark = (update.order_id, update.last_quantity, update.last_price)
