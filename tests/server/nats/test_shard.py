@@ -16,7 +16,9 @@ from userstream.server.nats.shard import Shard
 from userstream.server.nats.wire import Message
 
 LAYOUT = Layout("us", 1, "e")
-NO_LEADER = b'{"error":{"code":503,"err_code":10008,"description":"no quorum"},"stream":"s","seq":0}'
+NO_LEADER = (
+    b'{"error":{"code":503,"err_code":10008,"description":"no quorum"},"stream":"s","seq":0}'
+)
 
 
 class Wire:
