@@ -140,7 +140,9 @@ class AccountTable:
         if ACCOUNT.fullmatch(name) is None:
             raise InvalidSettings(f"account is {name[:70]!r}; allowed is {ACCOUNT.pattern}")
         if name in self._reserved or name.startswith(RESERVED):
-            raise InvalidSettings(f"account is {name!r}, a reserved name; take another")
+            raise InvalidSettings(
+                f"account is {name!r}, a name of the exchange itself; take another"
+            )
         for what, value in (("API key", api_key), ("API secret", api_secret or "x")):
             if not (1 <= len(value) <= 128 and value.isascii() and value.isprintable()):
                 raise InvalidSettings(f"an {what} is 1 to 128 printable ASCII characters")

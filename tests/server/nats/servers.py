@@ -69,7 +69,7 @@ class Node:
             f"listen: {self.host}:{self.port}\n"
             f"http: 127.0.0.1:{self.monitor_port}\n"
             f'jetstream {{ store_dir: "{self.folder}", sync_interval: {self.sync},'
-            " max_file: 4GB, max_mem: 256MB }\n"
+            " max_file: 64GB, max_mem: 256MB }\n"
             f"{self.options}\n"
         )
         with (self.folder / "log").open("ab") as log:

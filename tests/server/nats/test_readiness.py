@@ -126,8 +126,8 @@ async def test_a_full_stream_is_told_before_it_is_full_and_has_room_again_by_its
             n = 0
             async with asyncio.timeout(40):
                 while refused is None:
-                    outcomes = await it.publish(range(n + 1, n + 501))
-                    n += 500
+                    outcomes = await it.publish(range(n + 1, n + 101))
+                    n += 100
                     refused = next((o for o in outcomes if isinstance(o, Refused)), None)
             stream = shard_of(it).stream
             assert (refused.code, refused.msg) == (

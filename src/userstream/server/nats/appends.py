@@ -239,7 +239,14 @@ class Appends:
             self._undo(job, i, account, why)
             self._settled(job)
             return
-        shard.put(subject, payload, partial(self._done, job, i, account, shard))
+        shard.put(subject, payload, partial(self._arrived, job, i, account, shard, len(payload)))
+
+    def _arrived(
+        self, job: Job, i: int, account: str, shard: Shard, size: int, error: StoreError | None,
+        place: int,
+    ) -> None:  # fmt: skip
+        self.fullness.arrived(shard.stream, size)
+        self._done(job, i, account, shard, error, place)
 
     def _done(
         self, job: Job, i: int, account: str, shard: Shard | None, error: StoreError | None,

@@ -28,6 +28,8 @@ class Fullness:
         self._js = js
         self._streams = streams
         self._left: dict[str, float] = {}
+        self._taken = dict.fromkeys(streams, 0)
+        self._arrived = dict.fromkeys(streams, 0)
         self._parts: dict[str, float] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -44,19 +46,24 @@ class Fullness:
         return self._parts
 
     def takes(self, stream: str, size: int) -> bool:
-        """Whether there is room for one more payload; counts it."""
+        """Whether there is room for one more payload, which is under way then."""
+        needed = size + _MESSAGE_BYTES
         left = self._left.get(stream)
-        if left is None:
-            return True
-        left -= size + _MESSAGE_BYTES
-        if left < 0:
-            return False
-        self._left[stream] = left
+        if left is not None:
+            if left < needed:
+                return False
+            self._left[stream] = left - needed
+        self._taken[stream] += needed
         return True
+
+    def arrived(self, stream: str, size: int) -> None:
+        """A payload that there was room for is stored, or is not."""
+        self._arrived[stream] += size + _MESSAGE_BYTES
 
     async def look(self) -> None:
         """Looks at every stream once; at those that cannot be asked, next time."""
         for stream in self._streams:
+            arrived = self._arrived[stream]
             try:
                 info = await self._js.info(stream)
             except StoreError:
@@ -69,7 +76,9 @@ class Fullness:
                 tell = _log.warning if part >= ALARM else _log.info
                 tell("a stream fills up" if part >= ALARM else "a stream has room again",
                      stream=stream, part=round(part, 3))  # fmt: skip
-            self._left[stream] = most * _MOST - info.state.bytes
+            # What had not arrived when it was asked may not be in its answer.
+            under_way = self._taken[stream] - arrived
+            self._left[stream] = most * _MOST - info.state.bytes - under_way
             self._parts[stream] = part
 
     async def _run(self) -> None:
