@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+from tests.server.running import until
 from userstream.errors import StoreError
 from userstream.server.nats.inbox import Handler, Inbox
 from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo
@@ -78,16 +79,14 @@ def shard_on(link: Wire, wait_s: float = 30.0) -> Shard:
 
 async def until_taken(shard: Shard) -> None:
     shard.start()
-    while not shard.mine:
-        await asyncio.sleep(0)
+    await until(lambda: shard.mine)
 
 
 async def test_thousands_can_wait_for_the_same_append() -> None:
     link = Wire()
     shard = shard_on(link)
     await until_taken(shard)
-    while not link.sent:
-        await asyncio.sleep(0)
+    await until(lambda: link.sent)
     told: list[int] = []
     for n in range(5_000):
         shard.barrier(lambda error, n=n: told.append(n if error is None else -1))  # type: ignore[misc]
@@ -122,8 +121,7 @@ async def test_nothing_is_sent_behind_the_word_that_a_shard_is_given_up() -> Non
     link = Wire()
     shard = shard_on(link)
     await until_taken(shard)
-    while not link.sent:
-        await asyncio.sleep(0)
+    await until(lambda: link.sent)
     outcomes: list[StoreError | None] = []
     closing = asyncio.ensure_future(shard.close())
     await asyncio.sleep(0)

@@ -250,7 +250,7 @@ class Link:
 
     def received(self, data: bytes) -> None:
         """Messages go to who subscribed, the rest is answered here."""
-        handlers, awaiting = self._handlers, self._inbox.awaiting
+        awaiting = self._inbox.awaiting
         try:
             for item in self._parser.feed(data):
                 try:
@@ -259,12 +259,10 @@ class Link:
                         taken = awaiting(subject) if sid == self._inbox_sid else None
                         if taken is not None:
                             taken(int(place))
-                        elif (found := handlers.get(int(sid))) is not None:
-                            found[1](Message(int(sid), subject, b"", b"", payload))
+                        else:
+                            self._message(Message(int(sid), subject, b"", b"", payload))
                     elif type(item) is Message:
-                        found = handlers.get(item.sid)
-                        if found is not None:
-                            found[1](item)
+                        self._message(item)
                     elif type(item) is Line:
                         self._line(item)
                 except Exception as e:  # noqa: BLE001 - all others share this connection
@@ -273,6 +271,10 @@ class Link:
             _log.error("NATS cannot be understood", error=str(e))
             if self._transport is not None:
                 self._transport.abort()
+
+    def _message(self, message: Message) -> None:
+        if (found := self._handlers.get(message.sid)) is not None:
+            found[1](message)
 
     def _line(self, line: Line) -> None:
         self._pongs = 0
