@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import runpy
-from types import SimpleNamespace
+import sys
+import warnings
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -249,6 +253,32 @@ def test_a_helper_that_cannot_be_loaded_is_one_that_is_not_there(
     monkeypatch.delattr(plain, "_compiled", raising=False)
     monkeypatch.setitem(__import__("sys").modules, "userstream.plain._compiled", None)
     assert runpy.run_path(str(plain.__file__))["COMPILED"] is False
+
+
+@pytest.mark.parametrize("edition", [None, plain.EDITION - 1, plain.EDITION + 1])
+def test_a_helper_of_other_sources_is_not_used_and_one_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, edition: int | None
+) -> None:
+    stale = ModuleType("userstream.plain._compiled")
+    stale.__dict__.update(
+        {"__file__": "/x/_compiled.so"} | ({"EDITION": edition} if edition else {})
+    )
+    monkeypatch.delenv("USERSTREAM_PURE", raising=False)
+    monkeypatch.setattr(plain, "_compiled", stale, raising=False)
+    monkeypatch.setitem(sys.modules, "userstream.plain._compiled", stale)
+    with pytest.warns(RuntimeWarning, match=r"^/x/_compiled.so was built from other") as told:
+        pure = runpy.run_path(str(plain.__file__))
+    assert len(told) == 1
+    assert pure["COMPILED"] is False
+    assert pure["read"](LINE) is None
+
+
+def test_a_helper_of_these_sources_is_used_without_a_word() -> None:
+    there = importlib.util.find_spec("userstream.plain._compiled") is not None
+    wanted = there and not os.environ.get("USERSTREAM_PURE")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert runpy.run_path(str(plain.__file__))["COMPILED"] is bool(wanted)
 
 
 def stand_in(text: bytes) -> Any:

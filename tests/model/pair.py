@@ -36,9 +36,11 @@ HOUR_MS = 3_600_000
 
 
 class World:
-    """One account on one venue; ``extension``: at our own server."""
+    """One account on one venue; ``extension``: at our own server; ``asks``: with a secret."""
 
-    def __init__(self, name: str, seed: int = 0, *, extension: bool = False) -> None:
+    def __init__(
+        self, name: str, seed: int = 0, *, extension: bool = False, asks: bool = True
+    ) -> None:
         venue = load(name)
         # A day of an hour: the same cut, and fewer ticks on the way to it.
         self.venue = replace(venue, stream=replace(venue.stream, max_age_ms=HOUR_MS))
@@ -46,7 +48,7 @@ class World:
         self.truth = Truth()
         self.served = Served(self.venue, self, self.truth, self.random)
         plan = Plan(
-            repair=True,
+            repair=asks,
             clock=True,
             reconcile_ms=600_000,
             heartbeat_s=10 if extension else None,

@@ -44,7 +44,7 @@ def told(
     placed = []
     for now, (socket, (event, ms)) in enumerate(run):
         placed += sequencer.put(socket, shown(event, ms), now) + sequencer.tick(now)
-    return placed + sequencer.flush()
+    return placed + sequencer.flush(0)
 
 
 def key(placed: Placed) -> tuple[object, int | None]:

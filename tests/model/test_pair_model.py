@@ -28,7 +28,7 @@ from userstream.core.client.told import Gap, OrderEvent, State
 from userstream.core.closing import End
 from userstream.events import TERMINAL
 from userstream.venue import FillKey
-from userstream.venues import names
+from userstream.venues import load, names
 
 VOUCHING = {State.LIVE, State.DEGRADED}
 MINUTE = 60_000
@@ -43,6 +43,7 @@ class PairModel(RuleBasedStateMachine):
 
     venue = "binance"
     extension = False
+    asks = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class PairModel(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 9))
     def begin(self, seed: int) -> None:
-        self.world = World(self.venue, seed, extension=self.extension)
+        self.world = World(self.venue, seed, extension=self.extension, asks=self.asks)
         self.world.advance(2_000)
         assert self.world.state is State.LIVE
 
@@ -229,8 +230,45 @@ class PairModel(RuleBasedStateMachine):
         assert not [t for t in self.world.told if isinstance(t, Gap)]
 
 
-def run(name: str, *, extension: bool, examples: int, steps: int) -> None:
-    model: type[PairModel] = type("Pair", (PairModel,), {"venue": name, "extension": extension})
+class Unasked(PairModel):
+    """Without a secret REST cannot be asked: then a gap says what a sum shows and no fill told."""
+
+    asks = False
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        world.lag_ms = 0
+        world.advance(25 * MINUTE)
+        assert world.state in {State.LIVE, State.BLIND}
+        if world.state is State.BLIND:
+            assert any(isinstance(t, Gap) and t.to_ms is None for t in world.told)
+        for order_id in world.truth.orders:
+            self._what_its_sums_show_was_told(order_id)
+
+    def _what_its_sums_show_was_told(self, order_id: str) -> None:
+        key = self.world.venue.stream.fill_key
+        mine = [e for e in self._events if e.order_id == order_id]
+        if not mine or mine[0].cumulative_quantity is None:
+            return
+        fills = [k for e in mine if (k := fill_of(e.update, key)) is not None]
+        assert len(fills) == len(set(fills))
+        shown = max(e.cumulative_quantity or 0 for e in mine)
+        before = mine[0].cumulative_quantity - (fill_of(mine[0].update, key) is not None)
+        gaps = [
+            g.missing_quantity
+            for g in self.world.told
+            if isinstance(g, Gap) and g.order_id == order_id and g.missing_quantity
+        ]
+        assert shown - before <= len(fills) + sum(gaps)
+        late = sum(e.late for e in mine)
+        assert len(fills) + sum(gaps) <= shown + late
+
+
+def run(name: str, *, extension: bool, examples: int, steps: int, asks: bool = True) -> None:
+    kind = PairModel if asks else Unasked
+    model: type[PairModel] = type("Pair", (kind,), {"venue": name, "extension": extension})
     lengths = settings(max_examples=examples, stateful_step_count=steps, deadline=None)
     run_state_machine_as_test(model, settings=lengths)
 
@@ -240,6 +278,23 @@ def run(name: str, *, extension: bool, examples: int, steps: int) -> None:
 @pytest.mark.parametrize("name", names())
 def test_the_pair(name: str, extension: bool) -> None:
     run(name, extension=extension, examples=3, steps=16)
+
+
+SUMMED = [name for name in names() if load(name).stream.fill_key is not FillKey.NONE]
+"""Venues whose frames show an order's sum."""
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("name", SUMMED)
+def test_the_pair_without_a_secret(name: str) -> None:
+    run(name, extension=False, examples=5, steps=16, asks=False)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", SUMMED)
+def test_the_pair_without_a_secret_at_length(name: str) -> None:
+    run(name, extension=False, examples=100, steps=25, asks=False)
 
 
 @pytest.mark.slow
@@ -258,3 +313,18 @@ def test_what_is_lost_right_after_the_stream_is_live_is_found(name: str) -> None
     world.publish(world.truth.place(world.server_ms), lost=0, late_ms=0, times=1)
     world.advance(20 * MINUTE)
     assert sorted(world.feed.picture.orders) == sorted(world.truth.open)
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_without_a_secret_a_lost_fill_is_a_gap(name: str) -> None:
+    model = type("Pair", (Unasked,), {"venue": name})()
+    world = model.world = World(name, 0, asks=False)
+    world.advance(2_000)
+    assert world.state is State.LIVE
+    world.publish(world.truth.place(world.server_ms), lost=None, late_ms=0, times=1)
+    deal = 1 if name == "mexc" else 0
+    for lost in (None, deal, None):
+        world.advance(1_000)
+        world.publish(world.truth.fill("1", world.server_ms), lost=lost, late_ms=0, times=1)
+    model.teardown()
+    assert [g.missing_quantity for g in world.told if isinstance(g, Gap)] == [1]

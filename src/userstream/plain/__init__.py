@@ -7,6 +7,7 @@ A small compiled helper (``_compiled.c``) does all of it. It is optional: where 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -62,11 +63,22 @@ first of all it need not be a field of the event. Not kept are ``("any_flag",)``
 ``("nothing",)``: null, or a text that is empty or "null".
 """
 
+EDITION: Final = 1
+"""Of what is asked of the helper; it has the same number, or was built from other sources."""
+
 try:
     if not os.environ.get("USERSTREAM_PURE"):
         from userstream.plain import _compiled
 
-        read, template, reader = _compiled.read, _compiled.Template, _compiled.Reader
+        if getattr(_compiled, "EDITION", None) == EDITION:
+            read, template, reader = _compiled.read, _compiled.Template, _compiled.Reader
+        else:
+            warnings.warn(
+                f"{_compiled.__file__} was built from other sources than these and is not used;"
+                " all works, more slowly. Install userstream again",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 except ImportError:
     pass
 

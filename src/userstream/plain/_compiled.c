@@ -179,12 +179,15 @@ static PyType_Spec reader_spec = {"userstream.plain._compiled.Reader", sizeof(Re
 static PyMethodDef methods[] = {{"read", read_line, METH_O, NULL}, {0}};
 static PyModuleDef module = {PyModuleDef_HEAD_INIT, "userstream.plain._compiled", NULL, -1, methods};
 
+enum { EDITION = 1 }; /* as in `__init__.py`: both rise when one needs what is new in the other */
+
 PyMODINIT_FUNC PyInit__compiled(void) {
     PyObject *made = PyModule_Create(&module);
     if (!made || !(order_type = (PyTypeObject *)PyType_FromSpec(&order_spec))
         || !(template_type = (PyTypeObject *)PyType_FromSpec(&template_spec))
         || PyModule_AddType(made, order_type) || PyModule_AddType(made, template_type)) return NULL;
     PyTypeObject *reader_type = (PyTypeObject *)PyType_FromSpec(&reader_spec);
-    if (!reader_type || PyModule_AddType(made, reader_type)) return NULL;
+    if (!reader_type || PyModule_AddType(made, reader_type)
+        || PyModule_AddIntConstant(made, "EDITION", EDITION)) return NULL;
     return made;
 }

@@ -2,6 +2,8 @@ from typing import Any, Final, TypeAlias
 
 _Otherwise: TypeAlias = bytes | tuple[object, ...] | None
 
+EDITION: Final[int]
+
 class Order:
     line: Final[bytes]
     account: Final[str]

@@ -111,7 +111,7 @@ def test_what_is_due_takes_with_it_what_belongs_before_it_and_nothing_else() -> 
     it.put(1, shown(order("1"), T + 1), 90)
     assert ids(it.tick(100)) == ["1", "2"]
     assert len(it) == 1
-    assert ids(it.flush()) == ["3"]
+    assert ids(it.flush(0)) == ["3"]
 
 
 def test_what_has_no_time_keeps_its_place_behind_the_newest() -> None:
@@ -119,7 +119,7 @@ def test_what_has_no_time_keeps_its_place_behind_the_newest() -> None:
     it.put(1, shown(order("1"), T + 2), 0)
     it.put(1, shown(UnknownEvent(kind="x", frame=b"")), 0)
     it.put(1, shown(order("3"), T + 1), 0)
-    kinds = [type(p.shown.received.event).__name__ for p in it.flush()]
+    kinds = [type(p.shown.received.event).__name__ for p in it.flush(0)]
     assert kinds == ["OrderUpdate", "OrderUpdate", "UnknownEvent"]
 
 
@@ -133,7 +133,7 @@ def test_of_one_time_an_order_goes_by_its_progress_and_others_keep_their_places(
     ]
     for event in steps:
         it.put(1, shown(event, T), 0)
-    told = [p.shown.received.event for p in it.flush()]
+    told = [p.shown.received.event for p in it.flush(0)]
     assert told == [steps[3], steps[1], steps[2], steps[0]]
 
 

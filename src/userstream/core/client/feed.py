@@ -65,7 +65,7 @@ class Feed:
         bounds = bounds or Bounds()
         self._continuity = Continuity(plan.cursor)
         self.stream = Stream(venue, plan, bounds, unit, self._continuity)
-        self.sequencer = Sequencer(venue.stream, bounds)
+        self.sequencer = Sequencer(venue.stream, bounds, asks=plan.repair)
         asking = Asking(venue.stream.fill_key, fills_by, tuple(symbols), tuple(given))
         self._mender = Mender(asking, plan, bounds, unit, self.stream.clock)
         self._head: Mark | None = None
@@ -85,6 +85,8 @@ class Feed:
         elif isinstance(given, inputs.Tick):
             for placed in self.sequencer.tick(now_ms):
                 actions += self._tell(self._typed(placed, now_ms), now_ms)
+            for gap in self.sequencer.missing(now_ms):
+                actions += self._tell(gap, now_ms)
             done = self._mender.tick(now_ms, live=self._is_live)
             actions += self._repaired(done, now_ms)
         elif isinstance(given, inputs.Closed | inputs.Refused):
@@ -103,7 +105,7 @@ class Feed:
 
     def proof(self, now_ms: int) -> Proof | None:
         """Up to where everything was told, or ``None`` where that is not known now."""
-        if self._mender.held or len(self.sequencer):
+        if self._mender.held or len(self.sequencer) or self.sequencer.doubts:
             return None
         return self.stream.proof(now_ms)
 
@@ -252,6 +254,8 @@ class Feed:
     def _flush(self, now_ms: int) -> list[FeedAction]:
         """Nothing comes any more: what waits goes out."""
         actions: list[FeedAction] = [*self._mender.release(now_ms)]
-        for placed in self.sequencer.flush():
+        for placed in self.sequencer.flush(now_ms):
             actions += self._tell(self._typed(placed, now_ms), now_ms)
+        for gap in self.sequencer.missing(None):
+            actions += self._tell(gap, now_ms)
         return actions

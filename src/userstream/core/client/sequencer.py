@@ -12,6 +12,8 @@ import msgspec
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.copies import Copies
 from userstream.core.client.identity import Said, fill_of
+from userstream.core.client.sums import Progress, Sums
+from userstream.core.client.told import Gap
 from userstream.events import (
     TERMINAL,
     AccountSnapshot,
@@ -45,22 +47,17 @@ class _Held(NamedTuple):
     shown: Shown
 
 
-class _Progress(msgspec.Struct, gc=False):
-    cumulative: str | None
-    """The largest sum; ``None``: nothing showed one."""
-    terminal: bool
-    time_ms: int
-
-
 class Sequencer:
     """Order events by order, account events by account, each by the venue's time.
 
     With ``hold_ms`` 0 nothing waits. What is late is so among the events of its order, or of the
     account: of two sockets the young one may be ahead of the old one, and what the old one brings
     of another order is news all the same.
+
+    ``asks``: REST can be asked where a sum shows more than its fills. Else that is a gap.
     """
 
-    def __init__(self, stream: StreamDialect, bounds: Bounds) -> None:
+    def __init__(self, stream: StreamDialect, bounds: Bounds, *, asks: bool = True) -> None:
         self._fill_key = stream.fill_key
         self._by_change = stream.order_time is OrderTime.CHANGED
         self._bounds = bounds
@@ -70,7 +67,8 @@ class Sequencer:
         self._number = 0
         self._newest = 0
         self._account_ms = 0
-        self._orders: OrderedDict[str, _Progress] = OrderedDict()
+        self._orders: OrderedDict[str, Progress] = OrderedDict()
+        self._sums = None if asks else Sums(bounds.settle_ms)
 
     def __len__(self) -> int:
         return len(self._held)
@@ -89,7 +87,7 @@ class Sequencer:
             if copy.ambiguous:
                 shown = Shown(shown.received, shown.frame, ambiguous=True)
         if self._hold_ms == 0:
-            return [self._place(shown)]
+            return [self._place(shown, now_ms, fills=fill is not None)]
         self._number += 1
         time_ms = self._time(event, time_ms)
         self._newest = max(self._newest, time_ms or 0)
@@ -108,71 +106,107 @@ class Sequencer:
 
     def deadline(self) -> int | None:
         """When ``tick`` is due, or ``None``."""
-        return min((held.due_ms for held in self._held), default=None)
+        times = [held.due_ms for held in self._held]
+        doubt_ms = None if self._sums is None else self._sums.deadline()
+        return min(times if doubt_ms is None else [*times, doubt_ms], default=None)
 
-    def flush(self) -> list[Placed]:
+    def flush(self, now_ms: int) -> list[Placed]:
         """All that waits, in order."""
-        return self._take(len(self._held))
+        return self._take(len(self._held), now_ms)
+
+    @property
+    def doubts(self) -> bool:
+        """Whether a sum shows more than the fills that came before it."""
+        return bool(self._sums)
+
+    def missing(self, now_ms: int | None) -> list[Gap]:
+        """What no fill told and a sum shows; ``None``: nothing comes any more."""
+        return [] if self._sums is None else self._sums.missing(now_ms)
 
     def _release(self, now_ms: int) -> list[Placed]:
         """What is due goes out, and before it all that belongs before it."""
         last = max(((h.time_ms, h.number) for h in self._held if h.due_ms <= now_ms), default=None)
         due = 0 if last is None else sum((h.time_ms, h.number) <= last for h in self._held)
-        return self._take(max(due, len(self._held) - self._bounds.held_events))
+        return self._take(max(due, len(self._held) - self._bounds.held_events), now_ms)
 
-    def _take(self, count: int) -> list[Placed]:
+    def _take(self, count: int, now_ms: int) -> list[Placed]:
         taken = [heapq.heappop(self._held) for _ in range(count)]
-        return [self._place(shown) for shown in _arranged(taken)]
+        return [
+            self._place(shown, now_ms, fills=self._fills(shown.received.event))
+            for shown in _arranged(taken)
+        ]
+
+    def _fills(self, event: StreamEvent) -> bool:
+        return isinstance(event, OrderUpdate) and fill_of(event, self._fill_key) is not None
 
     def _time(self, event: StreamEvent, pushed_ms: int | None) -> int | None:
         if self._by_change and isinstance(event, OrderUpdate):
             return event.time_ms
         return pushed_ms
 
-    def _place(self, shown: Shown) -> Placed:
+    def _place(self, shown: Shown, now_ms: int, *, fills: bool) -> Placed:
         event, pushed_ms = shown.received
         time_ms = self._time(event, pushed_ms)
         if isinstance(event, OrderUpdate):
-            return Placed(shown, time_ms, self._is_behind(event, time_ms))
+            return Placed(shown, time_ms, self._is_behind(event, time_ms, now_ms, fills=fills))
         late = False
         if time_ms is not None and isinstance(event, AccountUpdate | AccountSnapshot):
             late = time_ms < self._account_ms
             self._account_ms = max(time_ms, self._account_ms)
         return Placed(shown, time_ms, late)
 
-    def _is_behind(self, order: OrderUpdate, time_ms: int | None = None) -> bool:
+    def _is_behind(
+        self,
+        order: OrderUpdate,
+        time_ms: int | None = None,
+        now_ms: int = 0,
+        *,
+        fills: bool = False,
+    ) -> bool:
         """Whether more was told of the order before: by time or sum, or that it is finished."""
-        order_id, filled = order.order_id, order.cumulative_quantity
+        order_id = order.order_id
         terminal = order.status in TERMINAL
         known = self._orders.get(order_id)
         if known is None:
-            self._orders[order_id] = _Progress(filled, terminal, time_ms or 0)
-            if len(self._orders) > self._bounds.orders:
-                self._orders.popitem(last=False)
+            self._begin(order, terminal, time_ms or 0, now_ms, fills=fills)
             return False
         at_ms = known.time_ms if time_ms is None else time_ms
-        grown = _compared(filled, known.cumulative)
+        grown = _grow(known, order.cumulative_quantity)
+        if self._sums is not None and (fills or grown > 0):
+            self._sums.count(order, known, now_ms, fills=fills, grew=grown > 0)
         behind = (
             at_ms < known.time_ms
             or grown < 0
             or (known.terminal and not terminal and order.status != "")
         )
-        if grown > 0:
-            known.cumulative = filled
         known.terminal |= terminal
         known.time_ms = max(at_ms, known.time_ms)
         self._orders.move_to_end(order_id)
         return behind
 
+    def _begin(
+        self, order: OrderUpdate, terminal: bool, time_ms: int, now_ms: int, *, fills: bool
+    ) -> None:
+        known = self._orders[order.order_id] = Progress(terminal, time_ms)
+        _grow(known, order.cumulative_quantity)
+        sums = self._sums
+        if sums is not None:
+            sums.count(order, known, now_ms, fills=fills, grew=True)
+        if len(self._orders) > self._bounds.orders:
+            _, forgotten = self._orders.popitem(last=False)
+            if sums is not None:
+                sums.forgot(forgotten)
 
-def _compared(filled: str | None, known: str | None) -> int:
-    """Whether a sum is more (1) or less (-1) than the one before, as far as both were shown."""
-    if filled is None or filled == known:
+
+def _grow(known: Progress, summed: str | None) -> int:
+    """Whether a sum is more (1) or less (-1) than the largest before; that is kept."""
+    if summed is None or summed == known.cumulative:
         return 0
-    if known is None:
-        return 1
-    now, before = Decimal(filled), Decimal(known)
-    return (now > before) - (now < before)
+    now, before = Decimal(summed), known.filled
+    if before is not None and now <= before:
+        return -1 if now < before else 0
+    known.cumulative, known.filled = summed, now
+    return 1
 
 
 def _arranged(taken: list[_Held]) -> list[Shown]:
