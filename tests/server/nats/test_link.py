@@ -331,3 +331,71 @@ async def test_a_question_that_nobody_could_answer_is_asked_again(nats_node: Nod
 def test_ssl_is_not_asked_for_without_a_reason() -> None:
     assert read_address("nats://a", NONE).tls is None
     assert isinstance(read_address("tls://a", NONE).tls, ssl.SSLContext)
+
+
+GREETING = b'INFO {"version":"2.15.1","jetstream":true,"headers":true}\r\n'
+
+
+async def test_a_server_that_stands_still_does_not_spoil_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("userstream.server.nats.link._CONNECT_S", 0.3)
+    monkeypatch.setattr("userstream.server.nats.link.random.shuffle", lambda _: None)
+    calls: list[str] = []
+
+    async def still(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append("still")
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async def good(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.append("good")
+        writer.write(GREETING)
+        with contextlib.suppress(ConnectionError):
+            while text := await reader.readline():
+                if text == b"PING\r\n":
+                    writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with (
+        asyncio.timeout(60),
+        await asyncio.start_server(still, "127.0.0.1", 0) as first,
+        await asyncio.start_server(good, "127.0.0.1", 0) as second,
+    ):
+        ports = [server.sockets[0].getsockname()[1] for server in (first, second)]
+        bus = "nats://" + ",".join(f"127.0.0.1:{port}" for port in ports)
+        async with linked(bus) as link:
+            assert calls == ["still", "good"]
+            assert link._transport is not None
+            link._transport.abort()
+            await until(lambda: len(calls) >= 4 and link.connected)
+            assert calls == ["still", "good"] * 2
+
+
+async def test_a_stream_whose_nodes_are_down_is_out_of_reach_and_not_damaged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link = Link(read_address("nats://a", NONE))
+    down = b'{"error":{"code":500,"err_code":10118,"description":"stream is offline"}}'
+
+    async def answered(*_: object) -> Message:
+        return Message(1, b"x", b"", b"", down)
+
+    monkeypatch.setattr(link, "request", answered)
+    with pytest.raises(StoreUnavailable, match="stream is offline"):
+        await JetStream(link).info("events")
+
+
+def test_who_fails_at_a_message_fails_alone() -> None:
+    link = Link(read_address("nats://a", NONE))
+    heard: list[bytes] = []
+
+    def fails(_: Message) -> None:
+        raise ValueError("not as it should be")
+
+    for handler in (fails, lambda message: heard.append(message.payload)):
+        link.subscribe("x", handler)
+    link.received(b"MSG x 2 1\r\na\r\nMSG x 3 1\r\nb\r\nMSG x 2 1\r\na\r\nMSG x 3 1\r\nc\r\n")
+    link.received(b"INFO what is this\r\nMSG x 3 1\r\nd\r\n")
+    assert heard == [b"b", b"c", b"d"]

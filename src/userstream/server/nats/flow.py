@@ -31,12 +31,21 @@ Done = Callable[[StoreError | None, int], None]
 class Entry:
     """An append on its way."""
 
-    __slots__ = ("done", "payload", "subject")
+    __slots__ = ("_told", "payload", "subject")
 
     def __init__(self, subject: bytes, payload: bytes, done: Done) -> None:
         self.subject = subject
         self.payload = payload
-        self.done = done
+        self._told = [done]
+
+    def tell(self, done: Done) -> None:
+        """Tells one more how it went, after all others; there may be thousands."""
+        self._told.append(done)
+
+    def done(self, error: StoreError | None, place: int) -> None:
+        """It is stored at that place, or not known to be."""
+        for told in self._told:
+            told(error, place)
 
 
 class Flow:
@@ -56,6 +65,7 @@ class Flow:
         self._reply = self._token = b""
         self.sent: deque[Entry] = deque()
         self.waiting: deque[Entry] = deque()
+        self._late: list[Entry] | None = None
         self.flowing = False
         self.base = 0
         """The last place in the stream that is known to be taken by us."""
@@ -67,15 +77,21 @@ class Flow:
 
     def put(self, entry: Entry) -> None:
         """Appends behind all that was put before."""
-        if self.flowing and len(self.sent) < _IN_FLIGHT and not self.waiting:
+        if self._late is not None:
+            self._late.append(entry)
+        elif self.flowing and len(self.sent) < _IN_FLIGHT and not self.waiting:
             self._send(entry)
         else:
             self.waiting.append(entry)
 
     def last(self) -> Entry | None:
         """What was put last, if it is on its way."""
-        found: Entry | None = (self.waiting or self.sent or (None,))[-1]
+        found: Entry | None = (self._late or self.waiting or self.sent or (None,))[-1]
         return found
+
+    def seal(self) -> None:
+        """Sends nothing behind what was put until now: all that comes is given up with the rest."""
+        self._late = []
 
     def begin(self) -> None:
         """Sends what is on its way (again), from the place where the stream is known to be."""
@@ -99,9 +115,11 @@ class Flow:
 
     def give_up(self, error: StoreError) -> None:
         """None of what is on its way is known to be stored."""
-        failed = [*self.sent, *self.waiting]
+        failed = [*self.sent, *self.waiting, *(self._late or ())]
         self.sent.clear()
         self.waiting.clear()
+        if self._late is not None:
+            self._late.clear()
         self.stop()
         for entry in failed:
             entry.done(error, 0)
@@ -155,6 +173,9 @@ class Batches(Flow):
 
     def put(self, entry: Entry) -> None:
         """Appends behind all that was put before, with all else that comes in this loop turn."""
+        if self._late is not None:
+            self._late.append(entry)
+            return
         self.waiting.append(entry)
         if self.flowing and not self.sent and not self._due:
             self._due = True

@@ -16,6 +16,7 @@ from userstream.server.nats.wire import Message, pub
 NO_MESSAGE = 10037
 STREAM_NOT_FOUND = 10059
 NAME_TAKEN = 10058
+_OFFLINE = 10118  # nodes that have a copy are down, says the leader of the others
 _WITHIN_S = 3.0
 _AGAIN_S = 0.25
 """What is asked while a stream has no leader is never answered: so it is asked anew."""
@@ -128,7 +129,7 @@ class JetStream:
         error = _read_answer(answer.payload).error
         if error is None:
             return answer.payload
-        if error.code == 503:
+        if error.code == 503 or error.err_code == _OFFLINE:
             raise StoreUnavailable(f"JetStream: {error.description}")
         raise JetStreamRefused(error)
 

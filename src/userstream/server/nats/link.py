@@ -14,16 +14,9 @@ import msgspec
 from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
 from userstream.server.nats.address import HELLO, Address, Server
+from userstream.server.nats.call import Call
 from userstream.server.nats.inbox import Handler, Inbox, Stored
-from userstream.server.nats.wire import (
-    Info,
-    Line,
-    Message,
-    Parser,
-    check_server,
-    pub,
-    read_info,
-)
+from userstream.server.nats.wire import Info, Line, Message, Parser, check_server, pub, read_info
 from userstream.server.tasks import ended
 
 _log = logger("nats")
@@ -32,12 +25,13 @@ _PING_S = 2.0  # a silent server is given up after three of these
 _LONGEST_WAIT_S = 1.0
 
 
-class Link(asyncio.Protocol):
+class Link:
     """Publishes, subscribes and asks; what is sent while there is no connection is lost."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
         self._transport: asyncio.Transport | None = None
+        self._call: Call | None = None
         self._parser = Parser()
         self._out: list[bytes] = []
         self._handlers: dict[int, tuple[str, Handler]] = {}
@@ -210,14 +204,17 @@ class Link(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         self._greeting, self._refusal, self._parser = loop.create_future(), "", Parser()
         self._lost = asyncio.Event()
-        transport, _ = await loop.create_connection(lambda: self, server.host, server.port)
+        if self._call is not None:
+            self._call.over = True
+        call = self._call = Call(self._made, self.received, self._hung_up)
+        transport, _ = await loop.create_connection(lambda: call, server.host, server.port)
         info = await self._greeting
         check_server(info)
         tls = self._address.tls
         if info.tls_required and tls is None:
             raise InvalidSettings("it asks for TLS; say tls:// in bus")
         if tls is not None:
-            upgraded = await loop.start_tls(transport, self, tls, server_hostname=server.host)
+            upgraded = await loop.start_tls(transport, call, tls, server_hostname=server.host)
             if upgraded is None:
                 raise StoreUnavailable("it hung up")
             transport = self._transport = upgraded
@@ -233,12 +230,10 @@ class Link(asyncio.Protocol):
         for up in self.on_up:
             up()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """A server took the call."""
-        self._transport = transport  # type: ignore[assignment]
+    def _made(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It hung up, or the network did."""
+    def _hung_up(self, exc: Exception | None) -> None:
         if self._greeting is not None and not self._greeting.done():
             text = self._refusal or (str(exc) if exc else "it hung up")
             kind = InvalidSettings if "uthor" in text else StoreUnavailable
@@ -253,28 +248,33 @@ class Link(asyncio.Protocol):
             for down in self.on_down:
                 down()
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         """Messages go to who subscribed, the rest is answered here."""
-        handlers, awaiting = self._handlers, self._inbox.awaiting
+        awaiting = self._inbox.awaiting
         try:
             for item in self._parser.feed(data):
-                if type(item) is re.Match:
-                    subject, sid, _, payload, place = item.groups()
-                    taken = awaiting(subject) if sid == self._inbox_sid else None
-                    if taken is not None:
-                        taken(int(place))
-                    elif (found := handlers.get(int(sid))) is not None:
-                        found[1](Message(int(sid), subject, b"", b"", payload))
-                elif type(item) is Message:
-                    found = handlers.get(item.sid)
-                    if found is not None:
-                        found[1](item)
-                elif type(item) is Line:
-                    self._line(item)
+                try:
+                    if type(item) is re.Match:
+                        subject, sid, _, payload, place = item.groups()
+                        taken = awaiting(subject) if sid == self._inbox_sid else None
+                        if taken is not None:
+                            taken(int(place))
+                        else:
+                            self._message(Message(int(sid), subject, b"", b"", payload))
+                    elif type(item) is Message:
+                        self._message(item)
+                    elif type(item) is Line:
+                        self._line(item)
+                except Exception as e:  # noqa: BLE001 - all others share this connection
+                    _log.error("what NATS sent was not taken", exc_info=e)
         except StoreDamaged as e:
             _log.error("NATS cannot be understood", error=str(e))
             if self._transport is not None:
                 self._transport.abort()
+
+    def _message(self, message: Message) -> None:
+        if (found := self._handlers.get(message.sid)) is not None:
+            found[1](message)
 
     def _line(self, line: Line) -> None:
         self._pongs = 0

@@ -19,6 +19,8 @@ _log = logger("shard")
 _PATIENCE_S = 2.0
 _LOST_S = 10.0
 _AT_ONCE = 64
+_PAUSE_S = 0.02
+_LONGEST_PAUSE_S = 0.25
 _BATCHES_FROM = 2  # copies: on a single node a batch costs more than its messages one by one
 
 
@@ -60,6 +62,9 @@ class Shard:
         self._flow = flow(js.link, number, self._troubled)
         self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, stride)
         self._trouble = asyncio.Event()
+        self._begun = -1
+        self._pause_s = 0.0
+        self._ticking = False
         self._task: asyncio.Task[None] | None = None
         self.asked = asyncio.Event()
         """Set once the stream said who writes it."""
@@ -84,6 +89,8 @@ class Shard:
         if self.mine:
             given: asyncio.Event = asyncio.Event()
             self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
+            # The next writer begins where that lies: nothing of this one may come behind it.
+            self._flow.seal()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_S):
                     await given.wait()
@@ -99,14 +106,8 @@ class Shard:
         last = self._flow.last()
         if last is None:
             done(None)
-            return
-        before = last.done
-
-        def both(error: StoreError | None, place: int) -> None:
-            before(error, place)
-            done(error)
-
-        last.done = both
+        else:
+            last.tell(lambda error, _: done(error))
 
     async def stored(self) -> None:
         """Returns when all that was put before is stored.
@@ -125,6 +126,7 @@ class Shard:
         self._trouble.set()
 
     def _begin(self) -> None:
+        self._begun = self.base
         self._trouble.clear()
         self._flow.begin()
 
@@ -175,7 +177,9 @@ class Shard:
         """Ticks; returns when something is wrong."""
         while not self._trouble.is_set():
             before = self.base
-            self.put(*self._lease.tick(self.term, self.floor), lambda *_: None)
+            if not self._ticking:
+                self._ticking = True
+                self.put(*self._lease.tick(self.term, self.floor), self._ticked)
             for _ in range(int(_PATIENCE_S / TICK_S)):
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(TICK_S):
@@ -186,8 +190,20 @@ class Shard:
                 _log.warning("appends get no answer", shard=self.number, count=len(self._flow.sent))
                 self._troubled()
 
+    def _ticked(self, *_: object) -> None:
+        self._ticking = False
+
+    async def _rest(self) -> None:
+        """Waits, the longer the more often nothing was stored since the last try."""
+        if self.base != self._begun:
+            self._pause_s = 0.0
+            return
+        self._pause_s = min(max(2 * self._pause_s, _PAUSE_S), _LONGEST_PAUSE_S)
+        await asyncio.sleep(self._pause_s)
+
     async def _recover(self) -> None:
         """Goes on where the stream really is, or gives up what is in flight."""
+        await self._rest()
         while True:
             silent_s = time.monotonic() - self._flow.moved_s
             why = StoreUnavailable("NATS does not commit")

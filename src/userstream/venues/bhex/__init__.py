@@ -37,14 +37,8 @@ from userstream.venue import (
 )
 from userstream.venues._catalog import symbol_info
 from userstream.venues._forms import BINANCE_FORMS
-from userstream.venues.bhex.frames import (
-    REPORT,
-    answer,
-    decode,
-    encode_info,
-    encode_report,
-    notice,
-)
+from userstream.venues.bhex.frames import REPORT, decode, encode_info, encode_report
+from userstream.venues.bhex.heartbeats import answer, notice
 from userstream.venues.bhex.rows import REPAIR
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The frames of the broker "openapi", both ways, and its heartbeat in text frames.
+"""The frames of the broker "openapi", both ways.
 
 Doc: "User Data Streams" (/openapi), §Account Update and §Order Update. Keys that the page has
 commented out are neither written nor read.
@@ -13,7 +13,7 @@ import msgspec
 from userstream.errors import MalformedFrame
 from userstream.events import AccountSnapshot, AccountUpdate, Envelope, OrderUpdate, Permissions
 from userstream.plain import Part, reader
-from userstream.venue import Control, Notice, Received, Subscriber, number_id
+from userstream.venue import Received, number_id
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
     COMMISSION,
@@ -30,6 +30,7 @@ from userstream.venues._frames import (
     encode_json,
     read_expired,
 )
+from userstream.venues.bhex.heartbeats import beat_of
 
 SHOWN = SHOWN_STATUS | {"EXPIRED": "CANCELED"}
 """The platform's list of statuses ends with CANCELED and REJECTED."""
@@ -232,33 +233,11 @@ _read = Reader(
 _elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
-class _Heartbeat(msgspec.Struct, gc=False):
-    """A ping or pong in a text frame; sister venues add ``channelId`` and others."""
-
-    e: Any = msgspec.UNSET
-    ping: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    pong: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    channelId: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-_heartbeat = msgspec.json.Decoder(_Heartbeat).decode
-
-
-def _beat(data: bytes | str) -> _Heartbeat | None:
-    try:
-        beat = _heartbeat(data)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return None
-    if beat.e is not msgspec.UNSET or (beat.ping is msgspec.UNSET and beat.pong is msgspec.UNSET):
-        return None
-    return beat
-
-
 def _read_one(data: bytes) -> tuple[Received, ...]:
     try:
         return _read(data)
     except MalformedFrame:
-        if _beat(data) is None:
+        if beat_of(data) is None:
             raise
     return ()
 
@@ -282,35 +261,3 @@ def decode(frame: bytes | str) -> tuple[Received, ...]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as e:
         raise MalformedFrame(f"not a frame of this venue: {e}") from None
     return tuple(received for x in elements for received in _read_one(bytes(x)))
-
-
-_MAX_ECHO_BYTES = 64
-
-
-def answer(text: str, subscriber: Subscriber) -> Control:
-    """Answers ``{"ping":n}`` with the same ``n``; all other text is ignored.
-
-    The platform's Java SDK sends a subscription after opening, which asks for nothing here.
-    """
-    beat = _beat(text)
-    if beat is None:
-        return Control()
-    pong = _pong(beat)
-    return Control(() if pong is None else (pong,), counts_as_life=True)
-
-
-def notice(frame: bytes | str) -> Notice | None:
-    """The answer that a client owes to the server's own ``{"ping":n}``."""
-    beat = _beat(frame)
-    return None if beat is None else Notice(reply=_pong(beat))
-
-
-def _pong(beat: _Heartbeat) -> bytes | None:
-    if isinstance(beat.ping, msgspec.UnsetType):
-        return None
-    parts = {"pong": beat.ping}
-    if not isinstance(beat.channelId, msgspec.UnsetType):
-        parts["channelId"] = beat.channelId
-    if any(len(bytes(raw)) > _MAX_ECHO_BYTES for raw in parts.values()):
-        return None
-    return encode_json(parts)

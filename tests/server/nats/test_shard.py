@@ -1,0 +1,138 @@
+"""A shard's writer without a NATS: what it does is seen by what it sends."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from tests.server.running import until
+from userstream.errors import StoreError
+from userstream.server.nats.inbox import Handler, Inbox
+from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo
+from userstream.server.nats.layout import Layout
+from userstream.server.nats.lease import Term
+from userstream.server.nats.shard import Shard
+from userstream.server.nats.wire import Message
+
+LAYOUT = Layout("us", 1, "e")
+NO_LEADER = (
+    b'{"error":{"code":503,"err_code":10008,"description":"no quorum"},"stream":"s","seq":0}'
+)
+
+
+class Wire:
+    """A link on which appends are seen, and answered as a test wants."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.on_down: list[Callable[[], None]] = []
+        self.answer: bytes | None = None
+        self._inbox = Inbox()
+
+    def inbox(self, answered: Handler, stored: Callable[[int], None]) -> tuple[str, bytes]:
+        return self._inbox.open(answered, stored)
+
+    def forget(self, token: bytes) -> None:
+        self._inbox.forget(token)
+
+    def send(self, data: bytes) -> None:
+        self.sent.append(data)
+        if self.answer is not None:
+            asyncio.get_running_loop().call_soon(self._reply, data, self.answer)
+
+    def stored(self, at: int, place: int) -> None:
+        """Says where what was sent lies."""
+        self._reply(self.sent[at], b'{"stream":"s","seq":%d}' % place)
+
+    def _reply(self, data: bytes, answer: bytes) -> None:
+        to = re.findall(rb"HPUB \S+ (\S+) \d+ \d+\r\n", data)[-1]
+        self._inbox.answered(Message(1, to, b"", b"", answer))
+
+
+class Streams:
+    """JetStream, whose only stream is empty and has a leader."""
+
+    def __init__(self, link: Wire) -> None:
+        self.link = link
+
+    async def info(self, _: str) -> StreamInfo:
+        await asyncio.sleep(0)
+        return StreamInfo()
+
+    async def get(self, _: str, **__: object) -> Kept | None:
+        return None
+
+
+def shard_on(link: Wire, wait_s: float = 30.0) -> Shard:
+    """A shard that nobody else wants."""
+    js = cast("JetStream", Streams(link))
+    shard = Shard(0, LAYOUT, js, "us", wait_s, lambda *_: None, lambda _: None)
+
+    async def take() -> Term:
+        return Term(1, 0, 0)
+
+    cast("Any", shard._lease).take = take
+    return shard
+
+
+async def until_taken(shard: Shard) -> None:
+    shard.start()
+    await until(lambda: shard.mine)
+
+
+async def test_thousands_can_wait_for_the_same_append() -> None:
+    link = Wire()
+    shard = shard_on(link)
+    await until_taken(shard)
+    await until(lambda: link.sent)
+    told: list[int] = []
+    for n in range(5_000):
+        shard.barrier(lambda error, n=n: told.append(n if error is None else -1))  # type: ignore[misc]
+    waiting = asyncio.gather(*(shard.stored() for _ in range(2_000)))
+    await asyncio.sleep(0)
+    link.stored(0, 1)
+    await waiting
+    assert told == [*range(5_000)]
+    link.answer = b'{"stream":"s","seq":2}'
+    await shard.close()
+
+
+async def test_a_leader_without_a_quorum_is_not_asked_all_the_time() -> None:
+    link = Wire()
+    link.answer = NO_LEADER
+    shard = shard_on(link)
+    await until_taken(shard)
+    outcomes: list[StoreError | None] = []
+    shard.put(b"us.in.0.alice", b"{}", lambda error, _: outcomes.append(error))
+    await asyncio.sleep(1.2)
+    events = [data for data in link.sent if b"us.in.0.alice" in data]
+    ticks = [data for data in link.sent if b"_.tick" in data]
+    assert 2 <= len(events) < 40
+    assert len(ticks) < 40
+    assert not outcomes
+    await shard.close()
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], StoreError)
+
+
+async def test_nothing_is_sent_behind_the_word_that_a_shard_is_given_up() -> None:
+    link = Wire()
+    shard = shard_on(link)
+    await until_taken(shard)
+    await until(lambda: link.sent)
+    outcomes: list[StoreError | None] = []
+    closing = asyncio.ensure_future(shard.close())
+    await asyncio.sleep(0)
+    assert b'"owner":""' in link.sent[-1]
+    count = len(link.sent)
+    shard.put(b"us.in.0.alice", b"{}", lambda error, _: outcomes.append(error))
+    link.stored(0, 1)
+    await asyncio.sleep(1.1)  # a tick is due
+    assert len(link.sent) == count
+    link.stored(1, 2)
+    await closing
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], StoreError)
+    assert len(link.sent) == count
