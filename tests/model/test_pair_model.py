@@ -328,3 +328,14 @@ def test_without_a_secret_a_lost_fill_is_a_gap(name: str) -> None:
         world.publish(world.truth.fill("1", world.server_ms), lost=lost, late_ms=0, times=1)
     model.teardown()
     assert [g.missing_quantity for g in world.told if isinstance(g, Gap)] == [1]
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_of_two_fills_of_one_moment_the_one_that_comes_second_is_marked(name: str) -> None:
+    model = type("Pair", (PairModel,), {"venue": name})()
+    world = model.world = World(name, 0)
+    world.advance(2_000)
+    world.publish(world.truth.place(world.server_ms))
+    world.publish(world.truth.fill("1", world.server_ms), late_ms=50)
+    world.publish(world.truth.fill("1", world.server_ms))
+    model.teardown()

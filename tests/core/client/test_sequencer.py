@@ -78,6 +78,14 @@ def test_of_one_time_a_smaller_sum_and_a_life_after_the_end_are_late() -> None:
         assert it.put(1, shown(event, T), 0)[0].late is late
 
 
+def test_of_one_time_a_fill_without_a_sum_is_late_behind_a_larger_trade_id() -> None:
+    it = sequencer()
+    steps = [("9", 0, False), ("11", 0, False), ("10", 0, True), ("12", 1, False), ("8", 1, True)]
+    for trade, ms, late in steps:
+        event = fill(quantity="1", status="", trade_id=trade, time_ms=T + ms)
+        assert it.put(1, shown(event, T + ms), 0)[0].late is late, trade
+
+
 def test_only_so_many_orders_are_remembered() -> None:
     it = sequencer(orders=1)
     it.put(1, shown(order("1", status="FILLED"), T), 0)

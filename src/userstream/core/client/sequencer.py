@@ -179,6 +179,13 @@ class Sequencer:
             or grown < 0
             or (known.terminal and not terminal and order.status != "")
         )
+        trade = order.trade_id
+        if trade is not None and order.cumulative_quantity is None:
+            # Where no sum tells: trade ids rise, and of one time nothing else does.
+            if (len(trade), trade) >= (len(known.trade), known.trade):
+                known.trade = trade
+            elif at_ms == known.time_ms:
+                behind = True
         known.terminal |= terminal
         known.time_ms = max(at_ms, known.time_ms)
         self._orders.move_to_end(order_id)
@@ -189,6 +196,7 @@ class Sequencer:
     ) -> None:
         known = self._orders[order.order_id] = Progress(terminal, time_ms)
         _grow(known, order.cumulative_quantity)
+        known.trade = order.trade_id or ""
         sums = self._sums
         if sums is not None:
             sums.count(order, known, now_ms, fills=fills, grew=True)

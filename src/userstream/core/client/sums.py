@@ -21,6 +21,8 @@ class Progress(msgspec.Struct, gc=False):
     """The largest sum, as the venue wrote it; ``None``: nothing showed one."""
     filled: Decimal | None = None
     """The same as a number."""
+    trade: str = ""
+    """The largest trade id of a fill that shows no sum."""
     told: Decimal = _ZERO
     """What was told as fills or as a gap; with it what was filled before anybody listened."""
     told_ms: int | None = None
