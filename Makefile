@@ -35,7 +35,7 @@ else
 endif
 
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
-	$(BIN)/python -m pytest -n 2 -rs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(if $(AGAIN),$(FAILED)) $(ARGS)
+	$(BIN)/python -m pytest -n 2 -rfEs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(if $(AGAIN),$(FAILED)) $(ARGS)
 
 soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)

@@ -21,6 +21,8 @@ from userstream.server.tasks import ended
 OTHERS = names(SIZES.l1_others)
 RUN_S = 1.2
 MIB = 1 << 20
+FRAME = 4_096
+"""Larger than any here."""
 _CUT = 'userstream_streams_ended_total{reason="slow",venue="binance"}'
 RATE, BURST = 600, 5_000
 """Events a second of the others, and events of a run for the one: more than its bound holds."""
@@ -89,6 +91,7 @@ async def test_l1_199_others_are_no_slower_for_a_stopped_one_which_resumes(tmp_p
             counts = differences(exchange.acked, [("sleeper", sleeper.logs()[0])])
             assert counts == NONE, counts
         await home.proven()
-    assert MIB / 4 < depth.most <= MIB, f"{depth.most} bytes waited for the stopped one"
+    # The frame that is too much is still counted.
+    assert MIB / 4 < depth.most <= MIB + FRAME, f"{depth.most} bytes waited for the stopped one"
     assert risen.low <= 1 or risen.middle < 1.1, f"p99 of the others rose {risen}"
     assert risen.high < 2.5, f"the runs scatter too much to say anything: {risen}"

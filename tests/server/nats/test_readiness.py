@@ -78,7 +78,7 @@ async def test_the_account_of_a_probe_is_nobodys(nats_node: Nodes) -> None:
         assert (await server.admin.get(f"/_events?account={name}")).text
         response = await server.admin.post("/_events", content=numbered(1, name))
         assert response.json()["error"]["code"] == "malformed"
-        with pytest.raises(InvalidSettings, match="reserved"):
+        with pytest.raises(InvalidSettings, match="a name of the exchange itself"):
             await server.service.accounts.add(name, "somekey", None)
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Collection, Sequence
 from functools import partial
 
 from userstream.core.limits import Limits
 from userstream.core.publishing import Appended, Head, Ledger, Refused
 from userstream.core.submission import Submission
-from userstream.errors import StoreError, StoreUnavailable
+from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
@@ -27,7 +26,7 @@ from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
-from userstream.server.tasks import ended
+from userstream.server.nats.waiting import Waiting
 
 _log = logger("bus")
 _TAKE_S = 10.0
@@ -62,16 +61,13 @@ class Appends:
         self.fullness = Fullness(js, [*streams, layout.bucket])
         self._intake = Intake(js.link, layout, self)
         self._handover = Handover(js.link, layout, limits.append_wait_s)
-        self._jobs: deque[Job] = deque()
+        self._waiting = Waiting(self._missing, self._fetch, self._accept)
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
         self._routes: dict[str, tuple[Shard, bytes]] = {}
-        self._work = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
         self.pending_bytes = 0
 
     async def start(self) -> None:
         """Begins to write; returns when it is known who writes which shard."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
         self._handover.writers.start()
         self.fullness.start()
         if not self._writes:
@@ -94,7 +90,7 @@ class Appends:
         """Gives the shards up, and hands nothing over any more."""
         await self.retire()
         await self.fullness.close()
-        await ended(self._task)
+        await self._waiting.close()
         await self._intake.close()
         self._handover.close()
         await self._heads.close()
@@ -128,10 +124,7 @@ class Appends:
         self.pending_bytes += job.size
         if not job.lines:
             job.ticket.settle()
-        elif self._jobs or self._missing(job.accounts):
-            self._jobs.append(job)
-            self._work.set()
-        else:
+        elif not self._waiting.takes(job):
             self._accept(job)
         return job.ticket
 
@@ -147,34 +140,20 @@ class Appends:
             and self._shard(a).mine
         ]
 
-    async def _run(self) -> None:
-        """Lines whose accounts are not known here wait; so does whatever comes behind them."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            while self._jobs:
-                some = [account for job in self._jobs for account in job.accounts]
-                await asyncio.gather(*(self._fetch(a) for a in self._missing(some)))
-                self._accept(self._jobs.popleft())
-                while self._jobs and not self._missing(self._jobs[0].accounts):
-                    self._accept(self._jobs.popleft())
-
     async def _fetch(self, account: str) -> None:
         shard = self._shard(account)
         term = shard.term
         with contextlib.suppress(StoreError):
             await shard.stored()  # what was put of it may still be on its way
+        loaded: tuple[Head, AccountSnapshot] | StoreError | None
         try:
             found = await self._heads.load(account)
             loaded = None if found is None else (found[0], found[1].picture)
-        except StoreError as e:
+        except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
             _log.error("the head of an account cannot be read", account=account, error=str(e))
-            self._loaded[account] = e
-            return
-        if shard.mine and shard.term == term:
+            loaded = e if isinstance(e, StoreError) else StoreDamaged(str(e))
+        if shard.mine and shard.term == term:  # else it is asked for anew, or another's affair
             self._loaded[account] = loaded
-        else:
-            self._loaded[account] = StoreUnavailable("its writer changed meanwhile")
 
     def _load(self, account: str) -> tuple[Head, AccountSnapshot] | None:
         loaded = self._loaded.pop(account, _NOT_LOADED)
