@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import pytest
 
 from tests.client.fakevenue import HASTY, FakeHttp, FakeVenue
 from tests.core.client.values import half
 from tests.server.running import until
 from userstream.client.calls import Calls
+from userstream.client.http import Reply
 from userstream.client.mailbox import Mailbox
 from userstream.client.reader import Reader, Ways
 from userstream.client.repairs import Repairs
@@ -66,8 +69,10 @@ class Dial:
         return self.sockets[-1]
 
 
-def reading(dial: Dial, *, most: int = 10, proofs: bool = False) -> tuple[Reader, Mailbox]:
-    venue, access, http = load("binance"), Access("key"), FakeHttp()
+def reading(
+    dial: Dial, *, most: int = 10, proofs: bool = False, http: FakeHttp | None = None
+) -> tuple[Reader, Mailbox]:
+    venue, access, http = load("binance"), Access("key"), http or FakeHttp()
     mailbox = Mailbox(most, None, lambda: None)
     feed = Feed(venue, Plan(), half, bounds=HASTY)
     calls, repairs = (
@@ -99,6 +104,32 @@ async def test_cancellation_closes_everything_at_once() -> None:
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
     assert socket.done[-1] == "close"
+
+
+async def test_a_key_that_is_not_deleted_in_time_is_left_and_so_is_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Slow(FakeHttp):
+        given_up = 0
+
+        async def send(self, method: str, url: str, headers: Mapping[str, str]) -> Reply | None:
+            if method != "DELETE":
+                return await super().send(method, url, headers)
+            try:
+                return await asyncio.Future()
+            except asyncio.CancelledError:
+                self.given_up += 1
+                raise
+
+    monkeypatch.setattr("userstream.client.reader._DELETE_S", 0.05)
+    dial, http = Dial(), Slow()
+    reader, _ = reading(dial, http=http)
+    run = asyncio.create_task(reader.run())
+    await until(lambda: dial.sockets)
+    dial.live()
+    reader.stop(delete_key=True)
+    await asyncio.wait_for(run, 10)
+    assert http.given_up == 1
 
 
 async def test_a_socket_that_comes_too_late_is_closed() -> None:

@@ -76,9 +76,10 @@ class Reader:
                 self._timer.cancel()
             for listener in self._sockets.values():
                 listener.close()
-            for task in self._tasks:
+            left = self._tasks | self._deleting
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
 
     def give(self, given: FeedInput) -> None:
         """Passes an input on, and does what follows."""
