@@ -68,6 +68,17 @@ def test_a_fill_that_was_missed_is_told_as_a_gap_once(venue: str) -> None:
     assert gaps(desk) == [gap]
 
 
+def test_of_the_first_order_that_began_here_a_fill_of_the_same_moment_counts() -> None:
+    """MEXC sends an order a millisecond after it was filled, and the deal with its own time."""
+    desk = Desk("mexc").live()
+    for event in (new(), filled(1, 0, status="FILLED")):
+        for frame in frames("mexc", event, 1):
+            desk.frame(frame, 1)
+    desk.tick(5_000)
+    assert gaps(desk) == []
+    assert len(fills(desk, "mexc")) == 1
+
+
 @pytest.mark.parametrize("venue", ["binance", "bhex", "mexc"])
 def test_what_another_socket_brings_soon_is_not_missing(venue: str) -> None:
     desk = Desk(venue, redundant=True).live()

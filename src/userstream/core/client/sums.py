@@ -41,7 +41,8 @@ class Sums:
     """Compares each sum with the fills that came before it.
 
     What another socket, or another frame, brings within ``settle_ms`` is not missing. Of an order
-    that is older than the stream the first sum is taken for told: nobody knows.
+    that is older than the stream the first sum is taken for told: nobody knows. Where that is 0 all
+    fills are yet to come, whatever time they carry.
     """
 
     def __init__(self, settle_ms: int) -> None:
@@ -67,7 +68,7 @@ class Sums:
             return
         from_ms = progress.time_ms
         if told_ms is None:
-            young = self._is_young(order)
+            young = self._is_young(order) or not filled
             progress.told_ms = 0 if young else order.time_ms
             if not young:
                 progress.told = filled
