@@ -41,7 +41,7 @@ soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--f
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 test-pure: $(STAMP) ## Run the tests of what the compiled helper does, without it
-	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not slow' tests/core tests/server tests/venues tests/test_plain.py $(ARGS)
+	USERSTREAM_PURE=1 $(BIN)/python -m pytest -n 2 -m 'not reliability and not slow' tests/core tests/server tests/venues tests/test_plain.py $(if $(AGAIN),$(FAILED)) $(ARGS)
 
 package: $(STAMP) ## Build wheel and sdist, and try both in clean venvs
 	.ci/package
