@@ -177,7 +177,7 @@ async def test_a_stream_is_refused_while_its_account_cannot_be_followed(nats_nod
             if not await _refused(server, server.url("binance", key)):
                 return
             await asyncio.sleep(0.1)
-        pytest.fail("the stream was never opened")
+        raise AssertionError("the stream was never opened")
 
 
 async def _refused(server: Running, url: str) -> int:
