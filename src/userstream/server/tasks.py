@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 async def ended(task: asyncio.Task[Any] | None) -> None:
@@ -20,12 +22,15 @@ async def ended(task: asyncio.Task[Any] | None) -> None:
             await task
 
 
-async def all_of(coroutines: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Runs some at once, each to its end.
+async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Runs some at once, each to its end; what they return, in their order.
 
     Raises:
         Exception: what the first one failed with, once none is at it any more.
     """
-    for error in await asyncio.gather(*coroutines, return_exceptions=True):
-        if error is not None:
-            raise error
+    done: list[T] = []
+    for result in await asyncio.gather(*coroutines, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done

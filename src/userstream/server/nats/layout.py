@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
+from userstream.server.tasks import all_of
 
 _log = logger("layout")
 VERSION = 1
@@ -174,7 +174,7 @@ async def provide(
     layout = _known(settings, first, moving=moving)
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
-    made = [first, *await asyncio.gather(*(js.provide(config) for config in configs))]
+    made = [first, *await all_of(js.provide(config) for config in configs)]
     return layout._replace(batches=await _let_batches(js, layout, made[: layout.shards]))
 
 
