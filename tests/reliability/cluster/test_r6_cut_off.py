@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from tests.reliability.cluster.home import Cluster
@@ -20,24 +21,25 @@ from userstream.server.nats.link import Link
 CUTS = 10
 
 
-async def cables(exits: AsyncExitStack, home: Cluster) -> list[Proxy]:
-    """The first edge reaches each node of NATS through one of these."""
-    proxies = [await exits.enter_async_context(proxied(node.url)) for node in home.nodes.nodes]
-    home.edges[0].arguments += ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
-    return proxies
+@asynccontextmanager
+async def cabled(path: Path, nodes: Nodes, bots: int) -> AsyncIterator[tuple[Cluster, list[Proxy]]]:
+    """A cluster with live bots; the first edge reaches each node of NATS through one of these."""
+    home = Cluster(path, nodes)
+    async with AsyncExitStack() as exits:
+        proxies = [await exits.enter_async_context(proxied(node.url)) for node in nodes.nodes]
+        home.edges[0].arguments += ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
+        await exits.enter_async_context(home)
+        await home.open(names(bots))
+        home.follow_all()
+        await home.all_live()
+        yield home, proxies
 
 
 async def test_r6_an_edge_whose_connections_are_cut_ten_times_under_load(
     tmp_path: Path, nats_cluster: Nodes
 ) -> None:
-    home = Cluster(tmp_path, nats_cluster)
-    async with AsyncExitStack() as exits:
-        proxies = await cables(exits, home)
-        await exits.enter_async_context(home)
-        exchange = await home.open(names(20))
-        home.follow_all()
-        await home.all_live()
-        async with exchange.load(300):
+    async with cabled(tmp_path, nats_cluster, 20) as (home, proxies):
+        async with home.exchange.load(300):
             for _ in range(CUTS):
                 await asyncio.sleep(random.uniform(0.2, 1))
                 assert any(proxy.open for proxy in proxies)
@@ -52,13 +54,8 @@ async def test_r6_an_edge_whose_connections_are_cut_ten_times_under_load(
 async def test_r6_what_was_purged_past_an_edge_that_was_away_is_told(
     tmp_path: Path, nats_cluster: Nodes
 ) -> None:
-    home = Cluster(tmp_path, nats_cluster)
-    async with AsyncExitStack() as exits:
-        proxies = await cables(exits, home)
-        await exits.enter_async_context(home)
-        exchange = await home.open(names(10))
-        home.follow_all()
-        await home.all_live()
+    async with cabled(tmp_path, nats_cluster, 10) as (home, proxies):
+        exchange = home.exchange
         await exchange.publish(100)
         await until(lambda: all(len(f.log) == 10 for f in home.followers), 20)
         for proxy in proxies:
