@@ -7,7 +7,7 @@ import logging
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -51,17 +51,23 @@ def backup(
     """
     folder = folder.resolve()
     if config is not None:
-        label = _from_nats(config, folder)
-        made = {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
-    elif data is None:
+        made = _shown(_from_nats(config, folder), folder)
+    elif data is not None:
+        made = _shown(_from_folder(data.resolve(), folder), folder)
+    else:
         body = {"folder": str(folder)}
         made = call("POST", admin, token, "/_backup", json=body, timeout=_PATIENCE_S)
-    else:
-        from userstream.server.backup import back_up  # noqa: PLC0415 - an extra
-
-        label = back_up(data.resolve(), folder, time.time_ns() // 1_000_000)
-        made = {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
     typer.echo(json.dumps(made) if as_json else f"{made['bytes']:,} bytes backed up to {folder}")
+
+
+def _shown(label: Label, folder: Path) -> dict[str, Any]:
+    return {"folder": str(folder), "bytes": label.bytes, "epoch": label.epoch}
+
+
+def _from_folder(data: Path, folder: Path) -> Label:
+    from userstream.server.backup import back_up  # noqa: PLC0415 - an extra
+
+    return back_up(data, folder, time.time_ns() // 1_000_000)
 
 
 def _from_nats(config: Path, folder: Path) -> Label:

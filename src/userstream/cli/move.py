@@ -39,27 +39,32 @@ class _Progress:
             self._what, self._told_s = what, now_s
 
 
+Folder = Annotated[Path, typer.Argument(help="Data folder of a server that was stopped.")]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        help="Settings of the nodes to come (TOML): bus, keys and [nats] count.",
+        show_default=False,
+    ),
+]
+To = Annotated[
+    str | None, typer.Option(help="nats://HOST[,HOST…], instead of bus.", show_default=False)
+]
+Keys = Annotated[
+    str | None,
+    typer.Option(
+        help="nats:FILE, instead of keys. The folder's key secret is written there; copy the "
+        "file to every node.",
+        show_default=False,
+    ),
+]
+
+
 def move(
-    folder: Annotated[Path, typer.Argument(help="Data folder of a server that was stopped.")],
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            help="Settings of the nodes to come (TOML): bus, keys and [nats] count.",
-            show_default=False,
-        ),
-    ] = None,
-    to: Annotated[
-        str | None,
-        typer.Option(help="nats://HOST[,HOST…], instead of bus.", show_default=False),
-    ] = None,
-    keys: Annotated[
-        str | None,
-        typer.Option(
-            help="nats:FILE, instead of keys. The folder's key secret is written there; copy the "
-            "file to every node.",
-            show_default=False,
-        ),
-    ] = None,
+    folder: Folder,
+    config: Config = None,
+    to: To = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Move a data folder to NATS: events, positions, pictures, listen keys, accounts.

@@ -7,7 +7,7 @@ import hashlib
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,9 @@ from userstream.venue import Cursor
 
 Held: TypeAlias = OrderUpdate | Balance
 Changes: TypeAlias = Mapping[tuple[str, str], Held | None]
-"""By kind, ``order``, ``asset`` or ``given``, and name; ``None``: no more."""
+"""By kind, ``order``, ``asset`` or ``GIVEN``, and name; ``None``: no more."""
+GIVEN: Final = "given"
+_BODIES: Mapping[str, type[Held]] = {"order": OrderUpdate, "asset": Balance, GIVEN: OrderUpdate}
 
 _VERSION = 2
 _SCHEMA = """
@@ -34,7 +36,6 @@ INSERT INTO cursor VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (stream) DO UPDATE SET
   since_ms = coalesce(excluded.since_ms, since_ms), epoch = excluded.epoch, seq = excluded.seq,
   part = excluded.part, parts = excluded.parts
 """
-_GIVEN = "given"
 _HOLD = "INSERT INTO held VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
 _LET_GO = "DELETE FROM held WHERE stream = ? AND kind = ? AND name = ?"
 _encode = msgspec.json.Encoder().encode
@@ -84,30 +85,22 @@ class CursorFile:
 
     def held(self) -> list[OrderUpdate | AccountUpdate]:
         """Open orders and holdings as they were where the proof ends."""
-        found: list[OrderUpdate | AccountUpdate] = []
-        try:
-            rows = self._db.execute("SELECT kind, body FROM held WHERE stream = ?", (self._name,))
-            for kind, body in rows:
-                if kind == _GIVEN:
-                    continue
-                if kind == "order":
-                    found.append(msgspec.json.decode(body, type=OrderUpdate))
-                else:
-                    asset = msgspec.json.decode(body, type=Balance)
-                    found.append(AccountUpdate(time_ms=0, balances=(asset,)))
-        except sqlite3.Error as e:
-            raise _error(self._path, e) from None
-        except msgspec.MsgspecError as e:
-            raise StoreDamaged(f"{self._path}: {e}") from None
-        return found
+        return [
+            AccountUpdate(time_ms=0, balances=(kept,)) if isinstance(kept, Balance) else kept
+            for kept in self._rows(given=False)
+        ]
 
     def given(self) -> list[OrderUpdate]:
         """Orders that ``note`` was called for, and ``save`` not yet."""
+        return [kept for kept in self._rows(given=True) if isinstance(kept, OrderUpdate)]
+
+    def _rows(self, *, given: bool) -> list[Held]:
         try:
             rows = self._db.execute(
-                "SELECT body FROM held WHERE stream = ? AND kind = ?", (self._name, _GIVEN)
-            ).fetchall()
-            return [msgspec.json.decode(body, type=OrderUpdate) for (body,) in rows]
+                "SELECT kind, body FROM held WHERE stream = ? AND (kind = ?) = ?",
+                (self._name, GIVEN, given),
+            )
+            return [msgspec.json.decode(body, type=_BODIES[kind]) for kind, body in rows]
         except sqlite3.Error as e:
             raise _error(self._path, e) from None
         except msgspec.MsgspecError as e:
@@ -116,7 +109,7 @@ class CursorFile:
     def note(self, order: OrderUpdate) -> None:
         """The program is about to hear of an order for the first time."""
         try:
-            self._db.execute(_HOLD, (self._name, _GIVEN, order.order_id, _encode(order)))
+            self._db.execute(_HOLD, (self._name, GIVEN, order.order_id, _encode(order)))
         except sqlite3.Error as e:
             raise _error(self._path, e) from None
 

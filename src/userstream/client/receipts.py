@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 
-from userstream.client.cursor import CursorFile, Held
+from userstream.client.cursor import GIVEN, CursorFile, Held
 from userstream.core.client.book import Book
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import AccountEvent, Gap, OrderEvent, Told
@@ -58,8 +58,9 @@ class Receipts:
         self._most = most
         self._slips: deque[Slip] = deque()
         self._changed: dict[tuple[str, str], None] = {}
-        self._left = {order.order_id for order in file.given()}
+        self.given = file.given()
         """Noted by an earlier run: known for good once there is a proof."""
+        self._left = {order.order_id for order in self.given}
         self._noted = set(self._left)
 
     def check(self) -> None:
@@ -97,7 +98,7 @@ class Receipts:
             changes = {key: self._held(*key) for key in changed}
             if self._noted:
                 known = self._noted & (self._left | {n for kind, n in changed if kind == "order"})
-                changes |= {("given", name): None for name in known}
+                changes |= {(GIVEN, name): None for name in known}
                 self._noted -= known
                 self._left.clear()
             self._file.save(proof, changes)

@@ -74,7 +74,6 @@ class Run:
         self._receipts: Receipts | None = None
         self._from = Proof()
         self._known: list[Told] = []
-        self._doubtful: list[OrderUpdate] = []
         if options.cursor is not None:
             self._open(options.cursor)
         self.orders: Mapping[str, OrderUpdate] = MappingProxyType(self._book.orders)
@@ -89,7 +88,6 @@ class Run:
         """What an earlier run left: how far it was, and what was open there."""
         self._file = CursorFile(path, self._venue.name, self._options.key)
         self._from = self._file.load()
-        self._doubtful = self._file.given()
         done = Book(self._bounds)
         self._receipts = Receipts(self._file, done)
         if self._options.secret is None and not self._options.extension:
@@ -261,7 +259,7 @@ class Run:
                 bounds=self._bounds,
                 symbols=options.symbols,
                 fills_by=repairs.fills_by,
-                given=self._doubtful,
+                given=() if self._receipts is None else self._receipts.given,
             )
             for event in self._known:
                 feed.picture.apply(event)

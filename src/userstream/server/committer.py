@@ -10,6 +10,7 @@ from typing import NamedTuple
 from userstream.errors import StoreError
 from userstream.server.logs import logger
 from userstream.server.store import Batch, Store, Survives
+from userstream.server.tasks import told
 
 _log = logger("committer")
 _GROUP_BYTES = 1 << 20
@@ -70,11 +71,7 @@ class Committer:
         Raises:
             StoreError: nothing was written.
         """
-        outcome: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-        self.put(puts, deletes, lambda e: None if outcome.done() else outcome.set_result(e))
-        error = await outcome
-        if error is not None:
-            raise error
+        await told(lambda done: self.put(puts, deletes, done))
 
     async def between(self, work: Callable[[], None]) -> None:
         """Runs something on the store's thread, between two commits. Cancellation does not stop it.

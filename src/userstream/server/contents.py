@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from userstream.core.picture import EMPTY
 from userstream.core.publishing import Appended, Head
 from userstream.errors import StoreDamaged
@@ -18,7 +16,6 @@ from userstream.server.records import (
     PictureRecord,
     WindowRecord,
     decode,
-    event_key,
     head_key,
     picture_key,
     window_key,
@@ -45,16 +42,12 @@ class Tail(NamedTuple):
         return self.head.seq - self.oldest + 1
 
 
-class _Line(msgspec.Struct):
-    line: msgspec.Raw
-
-
 class Contents:
     """Reads a store that nobody writes meanwhile. Every call blocks."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._pages = Pages(store, 0)
+        self._pages = Pages(store, 0, lines=True)
 
     def close(self) -> None:
         """Reads no more."""
@@ -84,17 +77,12 @@ class Contents:
         """
         expected = tail.oldest
         for number in range(tail.oldest // PAGE, tail.head.seq // PAGE + 1):
-            start, stop = number * PAGE, (number + 1) * PAGE
             page, _ = self._pages.load(tail.account, number)
-            stored = self._store.scan(
-                event_key(tail.account, start), event_key(tail.account, stop), PAGE
-            )
-            for event, (_, value) in zip(page, stored, strict=True):
+            for event in page:
                 if event.seq != expected:
                     break
                 expected += 1
-                line = bytes(decode(value, _Line).line)
-                yield msgspec.structs.replace(event, line=line)
+                yield event
         if expected != tail.head.seq + 1:
             raise StoreDamaged(f"event {expected} of an account is missing in the folder")
 

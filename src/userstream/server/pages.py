@@ -22,6 +22,7 @@ from userstream.server.records import (
     decode,
     decode_event,
     event_key,
+    line_in,
     seq_of,
 )
 from userstream.server.store import Store
@@ -32,8 +33,10 @@ _PLACE_BYTES = 16  # of a balance in a picture: what did not change is shared wi
 class Pages:
     """Reads pages off the loop's thread, and keeps some."""
 
-    def __init__(self, store: Store, cache_bytes: int) -> None:
+    def __init__(self, store: Store, cache_bytes: int, *, lines: bool = False) -> None:
+        """``lines``: events have their lines, too, as they were published."""
         self._store = store
+        self._lines = lines
         self._cache = PageCache(self._begin, cache_bytes)
         self._thread = ThreadPoolExecutor(1, "userstream-replay")
 
@@ -85,8 +88,9 @@ class Pages:
             event_key(account, start), event_key(account, stop), stop - start
         ):
             seq, record = decode_event(key, value)
+            line = line_in(value) if self._lines else b""
             yield (
-                Appended(account, record.epoch, seq, record.time_ms, b"", record.line.event),
+                Appended(account, record.epoch, seq, record.time_ms, line, record.line.event),
                 len(value),
             )
 
@@ -108,5 +112,6 @@ class Pages:
 
 def _with(event: Appended, picture: AccountSnapshot) -> Appended:
     return Appended(
-        event.account, event.epoch, event.seq, event.time_ms, b"", event.event, picture=picture
-    )
+        event.account, event.epoch, event.seq, event.time_ms, event.line, event.event,
+        picture=picture,
+    )  # fmt: skip

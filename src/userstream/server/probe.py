@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import time
+from functools import partial
 
 import msgspec
 
@@ -14,6 +15,7 @@ from userstream.errors import StoreError
 from userstream.server.bus import Bus
 from userstream.server.clock import Clock
 from userstream.server.metrics import Metrics
+from userstream.server.tasks import told
 
 _EVERY_S = 1.0
 _DELIVERED_S = 5.0
@@ -63,7 +65,7 @@ class Probe:
             began_s = time.monotonic()
             try:
                 if not followed:
-                    await self._follow()
+                    await told(partial(self._bus.follow, self._account))
                     followed = True
                 await self._once()
             except StoreError as e:
@@ -72,13 +74,6 @@ class Probe:
                 self._passed_s, self._why, self.passed = time.monotonic(), "", True
                 self._seconds.observe(self._passed_s - began_s)
             await asyncio.sleep(max(0.0, _EVERY_S - (time.monotonic() - began_s)))
-
-    async def _follow(self) -> None:
-        future: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-        self._bus.follow(self._account, lambda e: None if future.done() else future.set_result(e))
-        error = await future
-        if error is not None:
-            raise error
 
     async def _once(self) -> None:
         """One event.

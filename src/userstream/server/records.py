@@ -119,6 +119,10 @@ def encode_event(appended: Appended) -> bytes:
     )
 
 
+class _Lined(msgspec.Struct):
+    line: msgspec.Raw
+
+
 def decode_event(key: bytes, value: bytes) -> tuple[int, EventRecord]:
     """The ``seq`` of a stored event, and what is stored.
 
@@ -127,6 +131,16 @@ def decode_event(key: bytes, value: bytes) -> tuple[int, EventRecord]:
         StoreTooNew: written by a later version.
     """
     return seq_of(key), decode(value, EventRecord)
+
+
+def line_in(value: bytes) -> bytes:
+    """The line of a stored event, as it was published.
+
+    Raises:
+        StoreDamaged: the bytes are not an event.
+        StoreTooNew: written by a later version.
+    """
+    return bytes(decode(value, _Lined).line)
 
 
 def decode(value: bytes, kind: type[T]) -> T:

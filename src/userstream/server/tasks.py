@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
+
+from userstream.errors import StoreError
 
 T = TypeVar("T")
 
@@ -20,6 +22,19 @@ async def ended(task: asyncio.Task[Any] | None) -> None:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def told(ask: Callable[[Callable[[StoreError | None], None]], None]) -> None:
+    """Asks by a callback, and returns when it is called.
+
+    Raises:
+        StoreError: what the callback was given.
+    """
+    outcome: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
+    ask(lambda error: None if outcome.done() else outcome.set_result(error))
+    error = await outcome
+    if error is not None:
+        raise error
 
 
 async def all_of(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

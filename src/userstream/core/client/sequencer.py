@@ -45,6 +45,7 @@ class _Held(NamedTuple):
     number: int
     due_ms: int
     shown: Shown
+    fills: bool
 
 
 class Sequencer:
@@ -77,6 +78,7 @@ class Sequencer:
         """Takes what a socket showed; gives what is to be told now."""
         event, time_ms = shown.received
         fill = fill_of(event, self._fill_key) if isinstance(event, OrderUpdate) else None
+        fills = fill is not None
         if fill is not None:
             if not self.copies.first(fill):
                 return []
@@ -87,13 +89,13 @@ class Sequencer:
             if copy.ambiguous:
                 shown = Shown(shown.received, shown.frame, ambiguous=True)
         if self._hold_ms == 0:
-            return [self._place(shown, now_ms, fills=fill is not None)]
+            return [self._place(shown, now_ms, fills=fills)]
         self._number += 1
         time_ms = self._time(event, time_ms)
         self._newest = max(self._newest, time_ms or 0)
         at_ms = self._newest if time_ms is None else time_ms
         due_ms = now_ms + self._hold_ms
-        heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown))
+        heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown, fills))
         return self._release(now_ms)
 
     def learn(self, order: OrderUpdate) -> None:
@@ -131,13 +133,7 @@ class Sequencer:
 
     def _take(self, count: int, now_ms: int) -> list[Placed]:
         taken = [heapq.heappop(self._held) for _ in range(count)]
-        return [
-            self._place(shown, now_ms, fills=self._fills(shown.received.event))
-            for shown in _arranged(taken)
-        ]
-
-    def _fills(self, event: StreamEvent) -> bool:
-        return isinstance(event, OrderUpdate) and fill_of(event, self._fill_key) is not None
+        return [self._place(h.shown, now_ms, fills=h.fills) for h in _arranged(taken)]
 
     def _time(self, event: StreamEvent, pushed_ms: int | None) -> int | None:
         if self._by_change and isinstance(event, OrderUpdate):
@@ -182,7 +178,7 @@ class Sequencer:
         trade = order.trade_id
         if trade is not None and order.cumulative_quantity is None:
             # Where no sum tells: trade ids rise, and of one time nothing else does.
-            if (len(trade), trade) >= (len(known.trade), known.trade):
+            if _number(trade) >= _number(known.trade):
                 known.trade = trade
             elif at_ms == known.time_ms:
                 behind = True
@@ -217,7 +213,7 @@ def _grow(known: Progress, summed: str | None) -> int:
     return 1
 
 
-def _arranged(taken: list[_Held]) -> list[Shown]:
+def _arranged(taken: list[_Held]) -> list[_Held]:
     """Events in order of time; of one time and order, by what each says of the order's progress.
 
     Doc: contracts of the venues; for one order the cumulative quantity never falls, trade ids
@@ -228,18 +224,22 @@ def _arranged(taken: list[_Held]) -> list[Shown]:
         event = held.shown.received.event
         if isinstance(event, OrderUpdate):
             places.setdefault((held.time_ms, event.order_id), []).append(place)
-    arranged = [held.shown for held in taken]
+    arranged = list(taken)
     for same in places.values():
         if len(same) > 1:
             events = sorted((arranged[place] for place in same), key=_rank)
-            for place, shown in zip(same, events, strict=True):
-                arranged[place] = shown
+            for place, held in zip(same, events, strict=True):
+                arranged[place] = held
     return arranged
 
 
-def _rank(shown: Shown) -> tuple[Decimal, bool, int, str]:
-    order = shown.received.event
+def _rank(held: _Held) -> tuple[Decimal, bool, tuple[int, str]]:
+    order = held.shown.received.event
     assert isinstance(order, OrderUpdate)  # noqa: S101 - its only caller looked
     filled = Decimal(order.cumulative_quantity or 0)
-    trade = order.trade_id or ""
-    return filled, order.status in TERMINAL, len(trade), trade
+    return filled, order.status in TERMINAL, _number(order.trade_id or "")
+
+
+def _number(trade: str) -> tuple[int, str]:
+    """How trade ids, which rise, compare."""
+    return len(trade), trade

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
@@ -19,7 +18,7 @@ from userstream.server.nats.address import Address, NatsSettings
 from userstream.server.nats.appends import Appends
 from userstream.server.nats.follower import Followed, Follower
 from userstream.server.nats.history import History
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, patiently
 from userstream.server.nats.layout import Layout, provide, record_of
 from userstream.server.nats.link import Link
 from userstream.server.nats.retention import Retention
@@ -28,19 +27,6 @@ from userstream.server.store import Survives
 
 _log = logger("bus")
 _OPEN_S = 15.0
-_PAUSE_S = 0.2
-
-
-async def _provided(js: JetStream, settings: NatsSettings, epoch: str) -> Layout:
-    """The streams; a NATS that starts as well may still have to elect who makes them."""
-    last_s = time.monotonic() + _OPEN_S
-    while True:
-        try:
-            return await provide(js, settings, epoch)
-        except StoreUnavailable:
-            if time.monotonic() > last_s:
-                raise
-        await asyncio.sleep(_PAUSE_S)
 
 
 class NatsBus:
@@ -77,7 +63,9 @@ class NatsBus:
         await link.open(_OPEN_S)
         try:
             js = JetStream(link)
-            layout = await _provided(js, settings, new_epoch(entropy))
+            epoch = new_epoch(entropy)
+            # One that starts as well may still have to elect who makes streams.
+            layout = await patiently(lambda: provide(js, settings, epoch), _OPEN_S)
             bus = cls(js, layout, owner, clock, limits, writes=writes)
         except BaseException:
             await link.close()

@@ -15,11 +15,10 @@ from userstream.server.backup import Label, check_target, finish
 from userstream.server.clock import Clock
 from userstream.server.folder import LOG, SECRET, copy_secret, key_secret
 from userstream.server.nats.address import NatsSettings, read_address
-from userstream.server.nats.jetstream import JetStream, Kept
+from userstream.server.nats.jetstream import JetStream, Kept, patiently
 from userstream.server.nats.layout import HeadRecord, Layout, find, line_of, read_event
 from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
-from userstream.server.nats.target import patiently
 from userstream.server.pagecache import PAGE
 from userstream.server.records import (
     RUN_KEY,

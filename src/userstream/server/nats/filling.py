@@ -11,10 +11,9 @@ from userstream.core.publishing import Appended
 from userstream.errors import InvalidSettings, StoreError, StoreUnavailable
 from userstream.server.contents import Contents, Tail
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, patiently
 from userstream.server.nats.layout import HeadRecord, Layout, write_event
 from userstream.server.nats.shard import Shard
-from userstream.server.nats.target import patiently
 from userstream.server.nats.wire import pub
 from userstream.server.records import encode
 from userstream.server.tasks import all_of

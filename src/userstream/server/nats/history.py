@@ -11,9 +11,9 @@ from userstream.core.publishing import Appended
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.jetstream import JetStream, Kept
 from userstream.server.nats.layout import HeadRecord, Layout, read_event
+from userstream.server.pagecache import PAGE
 from userstream.server.records import decode
 
-PAGE = 256
 _PLACES_KEPT = 10_000
 _WAIT_S = 10.0
 _PAUSE_S = 0.05

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
@@ -20,6 +22,9 @@ _OFFLINE = 10118  # nodes that have a copy are down, says the leader of the othe
 _WITHIN_S = 3.0
 _AGAIN_S = 0.25
 """What is asked while a stream has no leader is never answered: so it is asked anew."""
+_PATIENCE_S = 60.0
+_PAUSE_S = 0.3
+T = TypeVar("T")
 Which: TypeAlias = str | int | list[str]
 """A field of a request for messages."""
 
@@ -228,8 +233,8 @@ class JetStream:
             if message.status:
                 return True
             place, subject = message.field(b"Nats-Sequence"), message.field(b"Nats-Subject")
-            time = message.field(b"Nats-Time-Stamp").decode()
-            found.append(Kept(subject.decode(), int(place), message.payload, _ms(time)))
+            stored = message.field(b"Nats-Time-Stamp").decode()
+            found.append(Kept(subject.decode(), int(place), message.payload, _ms(stored)))
             return False
 
         subject, body = f"$JS.API.DIRECT.GET.{stream}", msgspec.json.encode(which)
@@ -261,5 +266,21 @@ class JetStream:
         await self.ask(f"STREAM.PURGE.{stream}", {"seq": up_to})
 
 
-def _ms(time: str) -> int:
-    return int(datetime.fromisoformat(time[:19] + "+00:00").timestamp() * 1_000)
+async def patiently(act: Callable[[], Awaitable[T]], for_s: float = _PATIENCE_S) -> T:
+    """Acts until NATS answers: it may be electing somebody.
+
+    Raises:
+        StoreUnavailable: it has not answered for so long.
+    """
+    last_s = time.monotonic() + for_s
+    while True:
+        try:
+            return await act()
+        except StoreUnavailable:
+            if time.monotonic() > last_s:
+                raise
+        await asyncio.sleep(_PAUSE_S)
+
+
+def _ms(stored: str) -> int:
+    return int(datetime.fromisoformat(stored[:19] + "+00:00").timestamp() * 1_000)

@@ -18,10 +18,10 @@ from userstream.server.contents import Contents
 from userstream.server.folder import MOVED, SECRET, Folder, copy_secret, open_folder
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.filling import Filling
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, patiently
 from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
-from userstream.server.nats.target import Target, patiently
+from userstream.server.nats.target import Target
 from userstream.server.records import decode, encode
 from userstream.server.stores.witness import sync_folder
 from userstream.venue import KeyPolicy

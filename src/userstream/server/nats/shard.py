@@ -13,7 +13,7 @@ from userstream.server.nats.flow import Batches, Done, Entry, Flow
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S, Lease
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, told
 
 _log = logger("shard")
 _PATIENCE_S = 2.0
@@ -115,11 +115,7 @@ class Shard:
         Raises:
             StoreError: some of it is not known to be.
         """
-        outcome: asyncio.Future[StoreError | None] = asyncio.get_running_loop().create_future()
-        self.barrier(lambda error: None if outcome.done() else outcome.set_result(error))
-        error = await outcome
-        if error is not None:
-            raise error
+        await told(self.barrier)
 
     def _troubled(self) -> None:
         self._flow.stop()

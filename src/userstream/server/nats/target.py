@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
-from userstream.errors import InvalidSettings, StoreUnavailable
+from userstream.errors import InvalidSettings
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import STREAM_NOT_FOUND, JetStream, JetStreamRefused
+from userstream.server.nats.jetstream import (
+    STREAM_NOT_FOUND,
+    JetStream,
+    JetStreamRefused,
+    patiently,
+)
 from userstream.server.nats.layout import Layout, epoch_of, is_moving, provide, unmarked
-
-_PATIENCE_S = 60.0
-_PAUSE_S = 0.3
-T = TypeVar("T")
 
 
 class Target:
@@ -74,19 +71,3 @@ class Target:
             if e.err_code != STREAM_NOT_FOUND:
                 raise
             return {}
-
-
-async def patiently(act: Callable[[], Awaitable[T]]) -> T:
-    """Acts until NATS answers: it may be electing somebody.
-
-    Raises:
-        StoreUnavailable: it has not answered for a minute.
-    """
-    last_s = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            return await act()
-        except StoreUnavailable:
-            if time.monotonic() > last_s:
-                raise
-        await asyncio.sleep(_PAUSE_S)

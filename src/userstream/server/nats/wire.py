@@ -126,13 +126,9 @@ class Parser:
                 if len(data) < stop + 2:
                     break
                 at = stop + 2
-                if first == 77:
-                    reply = parts[3] if len(parts) == 5 else b""
-                    yield Message(int(parts[2]), parts[1], reply, b"", data[start:stop])
-                else:
-                    body = start + int(parts[-2])
-                    reply = parts[3] if len(parts) == 6 else b""
-                    yield Message(int(parts[2]), parts[1], reply, data[start:body], data[body:stop])
+                body, whole = (start, 5) if first == 77 else (start + int(parts[-2]), 6)
+                reply = parts[3] if len(parts) == whole else b""
+                yield Message(int(parts[2]), parts[1], reply, data[start:body], data[body:stop])
         except (ValueError, IndexError):
             raise StoreDamaged(f"a NATS server sent {data[at : at + 80]!r}") from None
         finally:
