@@ -138,7 +138,7 @@ def read_event(account: str, data: bytes) -> Appended:
 
 def record_of(appended: Appended) -> EventRecord:
     """An event for people, with its source."""
-    return EventRecord(appended.epoch, appended.time_ms, _decode_line(appended.line))
+    return EventRecord(appended.epoch, appended.time_ms, line_of(appended))
 
 
 def line_of(appended: Appended) -> LineRecord:
@@ -200,7 +200,7 @@ async def find(js: JetStream, settings: NatsSettings) -> Layout:
         StoreUnavailable: NATS does not answer.
     """
     try:
-        first = await js.info(f"{settings.prefix}-events-0")
+        first = await js.info(first_of(settings.prefix))
     except JetStreamRefused:
         raise InvalidSettings(f"NATS has no streams of nats.prefix {settings.prefix!r}") from None
     return _known(settings, first)
@@ -210,7 +210,7 @@ def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -
     known = first.config.metadata
     version = known.get(_VERSION, "")
     if not version.isdigit():
-        name = f"{settings.prefix}-events-0"
+        name = first_of(settings.prefix)
         raise InvalidSettings(f"the stream {name} is not ours; choose another nats.prefix")
     if int(version) > VERSION:
         raise StoreTooNew(f"the streams have version {version}; this userstream knows {VERSION}")
@@ -221,6 +221,11 @@ def _known(settings: NatsSettings, first: StreamInfo, *, moving: bool = False) -
         )
     copies = first.config.num_replicas
     return Layout(settings.prefix, int(known[_SHARDS]), known[_EPOCH], copies)
+
+
+def first_of(prefix: str) -> str:
+    """The stream whose metadata speak for all of a prefix."""
+    return f"{prefix}-events-0"
 
 
 def is_moving(metadata: Mapping[str, str]) -> bool:

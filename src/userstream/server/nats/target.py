@@ -12,7 +12,14 @@ from userstream.server.nats.jetstream import (
     JetStreamRefused,
     patiently,
 )
-from userstream.server.nats.layout import Layout, epoch_of, is_moving, provide, unmarked
+from userstream.server.nats.layout import (
+    Layout,
+    epoch_of,
+    first_of,
+    is_moving,
+    provide,
+    unmarked,
+)
 
 
 class Target:
@@ -21,7 +28,7 @@ class Target:
     def __init__(self, js: JetStream, settings: NatsSettings) -> None:
         self._js = js
         self._settings = settings
-        self._first = f"{settings.prefix}-events-0"
+        self._first = first_of(settings.prefix)
 
     async def make(self, epoch: str) -> Layout:
         """Makes the streams, marked; what an earlier try of the same move left goes first.
