@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from userstream.server.reader import Reader
 
 _log = logger("replay")
-_CHUNK = 32
+_CHUNK = 8
 """Events that are encoded before anybody else gets the loop."""
 
 

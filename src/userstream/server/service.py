@@ -97,8 +97,10 @@ class Service:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
-        # The loop waits that long for the interpreter while a thread reads pages or writes groups.
-        sys.setswitchinterval(0.0005)
+        # A thread that writes groups or reads pages waits that long for the interpreter, and anew
+        # each time that the loop lets go of it for a system call and takes it back: an interval
+        # that is longer than the loop's turns can starve the store for a second.
+        sys.setswitchinterval(0.0001)
         await stopped()
 
     async def _start(self, exits: contextlib.AsyncExitStack) -> None:
