@@ -66,7 +66,8 @@ class Mender:
         self._unit = unit
         self._clock = clock
         every_ms = plan.reconcile_ms if plan.repair and plan.heartbeat_s is None else None
-        self._reconcile = Reconcile(every_ms, bounds, unit)
+        never = plan.reconcile_ms is None and plan.heartbeat_s is None
+        self._reconcile = Reconcile(every_ms, bounds, unit, never=never)
         self._keeps = plan.repair
         """Whether REST is ever asked. Where it is not, nobody looks at the picture."""
         self.picture = Picture(asking.fill_key, bounds, fills)
@@ -160,6 +161,9 @@ class Mender:
         if self._found is not None:
             self._compare(self._found)
             return []
+        if self._reconcile.never:
+            self._reconcile.settle()
+            return [Deliver(gap) for gap in self.picture.missing()]
         self._reconcile.start(now_ms)
         self.picture.doubts.clear()
         self._asked_ms = now_ms
