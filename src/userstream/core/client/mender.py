@@ -261,7 +261,7 @@ class Mender:
             fill = fill or fill_of(event.update, self._asking.fill_key)
             if fill is not None and event.origin is Origin.REST:
                 self._note(fill)
-            elif fill is not None and fill in self._by_rest:
+            elif self._by_rest and fill is not None and fill in self._by_rest:
                 if not event.update.status:
                     return ()
                 event, fill = _without_fill(event), None

@@ -159,8 +159,7 @@ class Picture(Book):
         order_id = order.order_id
         filled = self._filled.get(order_id)
         if filled is None:
-            filled = self._filled[order_id] = _Filled(order.symbol)
-            self._begin(event, filled, counts)
+            filled = self._begin(event, counts)
             if len(self._filled) > self._bounds.orders + len(self.orders):
                 self._forget()
         else:
@@ -176,13 +175,17 @@ class Picture(Book):
                 filled.told = filled.counted
             if summed is not None:
                 self._show(event, filled, Decimal(summed))
-        self._doubt(order_id, filled)
+        if filled.shown is not filled.told or self.doubts:
+            self._doubt(order_id, filled)
+        else:
+            filled.sound_ms = filled.shown_ms
         return filled
 
-    def _begin(self, event: OrderEvent, filled: _Filled, counts: bool) -> None:
+    def _begin(self, event: OrderEvent, counts: bool) -> _Filled:
         """The first word of an order; of fills before it nobody knows."""
         order = event.update
         quantity, summed = order.last_quantity, order.cumulative_quantity
+        filled = self._filled[order.order_id] = _Filled(order.symbol)
         if summed is not None:
             self._show(event, filled, Decimal(summed))
         else:
@@ -191,10 +194,11 @@ class Picture(Book):
             if order.status == "NEW":
                 filled.told = filled.counted
         if not counts or not quantity or quantity == summed or event.origin is Origin.REST:
-            return
+            return filled
         first = Decimal(quantity)
         if first and filled.told != first:
             self.doubts[order.order_id] = True
+        return filled
 
     def _forget(self) -> None:
         """Orders that nothing was told of for longest."""
@@ -213,13 +217,15 @@ class Picture(Book):
     def _show(self, event: OrderEvent, filled: _Filled, summed: Decimal) -> None:
         """A sum of the venue; where it stands for fills, those before it are told."""
         order = event.update
-        if filled.shown is None or summed > filled.shown:
+        shown, told = filled.shown, filled.told
+        if shown is None or summed > shown:
             filled.shown, filled.shown_ms = summed, order.time_ms
         counted = self._fill_key is FillKey.NONE
-        if filled.told is None:
-            filled.told = max(summed, filled.counted)
+        if told is None:
+            before = filled.counted
+            filled.told = summed if before is _ZERO or summed > before else before
         elif counted:
-            filled.told = max(filled.told, summed)
+            filled.told = max(told, summed)
         else:
             return
         if counted or (event.origin is Origin.REST and order.status):
