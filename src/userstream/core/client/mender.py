@@ -255,8 +255,6 @@ class Mender:
         )
 
     def _deliver(self, event: Told, now_ms: int, fill: Fill | None = None) -> Sequence[Done]:
-        if not self._keeps:
-            return (Deliver(event),)
         if isinstance(event, OrderEvent):
             fill = fill or fill_of(event.update, self._asking.fill_key)
             if fill is not None and event.origin is Origin.REST:
