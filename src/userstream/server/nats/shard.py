@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.flow import Batches, Done, Entry, Flow
+from userstream.server.nats.flow import Batches, Done, Entry, Flow, OneByOne
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S, Lease
@@ -30,6 +30,12 @@ class FencedError(StoreUnavailable):
 
 class _BehindError(StoreUnavailable):
     """The stream ends before what was acknowledged: so says a leader that is none any more."""
+
+
+def _flow_of(layout: Layout) -> type[Flow]:
+    if not layout.batches:
+        return OneByOne
+    return Batches if layout.copies >= _BATCHES_FROM else Flow
 
 
 class Shard:
@@ -56,11 +62,9 @@ class Shard:
         self._wait_s = wait_s
         self._opened = opened
         self._lost = lost
-        batches = layout.batches
-        flow = Batches if batches and layout.copies >= _BATCHES_FROM else Flow
-        stride = flow.stride if batches else 1
+        flow = _flow_of(layout)
         self._flow = flow(js.link, number, self._troubled)
-        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, stride)
+        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, flow.stride)
         self._trouble = asyncio.Event()
         self._begun = -1
         self._pause_s = 0.0
