@@ -41,7 +41,8 @@ def failing_once(owner: type, method: str) -> Iterator[list[int]]:
 
 
 def failures(task: str) -> float:
-    return TASK_FAILURES.labels(task)._value.get()
+    value: float = TASK_FAILURES.labels(task)._value.get()
+    return value
 
 
 async def test_tails_are_compared_on(nats_node: Nodes) -> None:
@@ -120,11 +121,11 @@ async def test_streams_are_looked_at_on(nats_node: Nodes) -> None:
 async def test_a_process_goes_on_probing(nats_node: Nodes) -> None:
     async with serving(nats_node) as server:
         await turns(server, True)
-        readiness = server.service.readiness
-        assert readiness._probe is not None
+        probe = server.service.readiness._probe
+        assert probe is not None
         with failing_once(NatsBus, "submission") as calls:
             await until(lambda: calls[0] == 1)
-            assert "nobody expected that" in readiness._probe.trouble
+            assert "nobody expected that" in probe.trouble
             await until(lambda: calls[0] > 1)
-        await until(lambda: not readiness._probe.trouble)
+        await until(lambda: not probe.trouble)
         assert metric(server.service, "userstream_task_failures_total", task="probe") >= 1
