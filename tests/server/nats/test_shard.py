@@ -6,13 +6,14 @@ import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 
 from tests.server.running import until
-from userstream.errors import StoreError
+from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.nats.inbox import Handler, Inbox
-from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo
+from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo, _State
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import Term
 from userstream.server.nats.shard import Shard
@@ -57,14 +58,15 @@ class Wire:
 
 
 class Streams:
-    """JetStream, whose only stream is empty and has a leader."""
+    """JetStream, whose only stream is empty, or says where it ends, and has a leader."""
 
     def __init__(self, link: Wire) -> None:
         self.link = link
+        self.end = 0
 
     async def info(self, _: str) -> StreamInfo:
         await asyncio.sleep(0)
-        return StreamInfo()
+        return StreamInfo(state=_State(last_seq=self.end))
 
     async def get(self, _: str, **__: object) -> Kept | None:
         return None
@@ -75,7 +77,7 @@ def shard_on(link: Wire, wait_s: float = 30.0, layout: Layout = LAYOUT) -> Shard
     js = cast("JetStream", Streams(link))
     shard = Shard(0, layout, js, "us", wait_s, lambda *_: None, lambda _: None)
 
-    async def take() -> Term:
+    async def take(*_: object) -> Term:
         return Term(1, 0, 0)
 
     cast("Any", shard._lease).take = take
@@ -186,4 +188,60 @@ async def test_no_more_is_in_flight_than_a_stride_covers() -> None:
     link.stored(1, 101)
     await until(lambda: sent() == 1_100)
     shard.mine = False
+    await shard.close()
+
+
+async def test_behind_a_leader_that_lags_a_shard_is_given_up_and_taken_once_it_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    link = Wire()
+    streams = Streams(link)
+    js = cast("JetStream", streams)
+    shard = Shard(0, LAYOUT, js, "us", 0.2, lambda *_: None, lambda _: None)
+
+    async def append(_: object) -> int:
+        streams.end += 1_000
+        return streams.end
+
+    cast("Any", streams).append = append
+    await until_taken(shard)
+    base, streams.end = shard.base, 7
+    outcomes: list[StoreError | None] = []
+    shard.put(b"us.in.0.alice", b"{}", lambda error, _: outcomes.append(error))
+    shard._troubled()
+    await until(lambda: outcomes)  # told as soon as of any other trouble
+    assert isinstance(outcomes[0], StoreUnavailable)
+    assert f"ends at 7, but {base} was acknowledged" in str(outcomes[0])
+    assert not shard.mine
+    await asyncio.sleep(0.5)  # more than one try to take it
+    assert not shard.mine
+    streams.end = base
+    await until(lambda: shard.mine)
+    assert shard.base > base
+    out = capsys.readouterr()
+    assert "a shard ends before what was acknowledged" in out.out + out.err
+    link.answer = b'{"stream":"s","seq":2001}'
+    await shard.close()
+
+
+async def test_a_shard_that_makes_no_sense_is_asked_for_again() -> None:
+    link = Wire()
+    shard = shard_on(link)
+    take = cast("Any", shard._lease).take
+    tries = 0
+
+    async def strange(*_: object) -> Term:
+        nonlocal tries
+        tries += 1
+        if tries == 1:
+            raise StoreDamaged("a tick that nobody can read")
+        if tries == 2:
+            raise RuntimeError("nobody expected that")
+        return cast("Term", await take())
+
+    cast("Any", shard._lease).take = strange
+    with mock.patch("userstream.server.nats.shard._AGAIN_S", 0.01):
+        await until_taken(shard)
+    assert tries == 3
+    link.answer = b'{"stream":"s","seq":1}'
     await shard.close()
