@@ -12,15 +12,17 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from userstream.core.publishing import Appended
-from userstream.errors import StoreError, StoreUnavailable
+from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
 from userstream.server.nats.history import History, Placed
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, read_event
 from userstream.server.nats.sweep import Sweep
 from userstream.server.nats.wire import Message
+from userstream.server.tasks import failed, lasting
 
 _log = logger("follower")
 _PAUSE_S = 0.1
@@ -157,6 +159,9 @@ class Follower:
             error = StoreUnavailable("an account's place in the log was not told in time")
         except StoreError as e:
             error = e
+        except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
+            failed("follower", e)
+            error = StoreDamaged(f"an account cannot be followed: {e!r}")
         waiting, found.waiting, found.task = found.waiting, [], None
         if error is not None:
             self._forget(found)
@@ -224,7 +229,7 @@ class Follower:
         if found.task is None:
             if found.held is None:
                 found.held = []
-            found.task = asyncio.get_running_loop().create_task(self._repairing(found, upto))
+            found.task = lasting("follower", partial(self._repairing, found, upto), _PAUSE_S)
 
     async def _repairing(self, found: Followed, upto: int) -> None:
         _log.info("events are read again", account=found.account, behind=found.seen, upto=upto)
