@@ -112,9 +112,13 @@ class OnCluster(Trial):
         return process
 
     def used(self) -> dict[str, float]:
-        """CPU seconds so far: of the writer, and of all NATS nodes."""
+        """CPU seconds so far: of the writer, of all NATS nodes, and of the publisher."""
         nats = [cpu_s(node.process) for node in self._nats.nodes if node.process]
-        return {"writer": cpu_s(self._other), "nats": sum(nats)}
+        return {
+            "writer": cpu_s(self._other),
+            "nats": sum(nats),
+            "publisher": cpu_s(self._publisher),
+        }
 
     def take_over(self) -> Row:
         """The node that writes and has all sockets is killed; the other takes both over."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from benches.chart import bars
 from benches.cluster import PLACES
 from benches.figures import Range, range_of
@@ -9,6 +11,7 @@ from benches.report import DOCS, machine, replace_block, span
 from benches.trial import Row
 
 _BLOCK = "cluster"
+_PARTS = ("writer", "nats", "publisher")
 
 
 class ClusterFigures:
@@ -85,16 +88,31 @@ def _paced(f: ClusterFigures) -> list[str]:
 
 
 def _appends(f: ClusterFigures) -> str:
-    return _table(
+    table = _table(
         f,
         "Acknowledged publishes, one writer, accounts that nobody listens to",
         {
             "acks/s": ("append", "per_s", 0),
             "µs of the writer": ("append", "writer_us", 1),
             "µs of NATS": ("append", "nats_us", 1),
+            "µs of the publisher": ("append", "publisher_us", 1),
             "bare JetStream, one stream, acks/s": ("raw", "per_s", 0),
         },
     )
+    return "\n\n".join([table, *_bounds(f)])
+
+
+def _bounds(f: ClusterFigures) -> Iterator[str]:
+    """What the machine's cores allow at most, by what an acknowledged event takes of them."""
+    cores = f.machine.get("cores", 0)
+    for place in f.places:
+        parts = [f.get(place.name, "append", f"{part}_us") for part in _PARTS]
+        if all(parts):
+            took = sum(part.median for part in parts if part)
+            yield (
+                f"{place.text}: writer, NATS and publisher take {took:.0f} µs of CPU an event. So "
+                f"{cores} cores that do nothing else allow {cores / took * 1e6:,.0f} acks/s."
+            )
 
 
 def _keys(f: ClusterFigures) -> str:

@@ -138,7 +138,12 @@ int main(int argc, char **argv) {
             n = (int)(due - (published - base)); if (n > 2000) n = 2000;
         } else {
             int64_t room = (int64_t)P[WINDOW] - (int64_t)(published - P[mode == APPEND ? ACKED : RECEIVED]);
-            if (room < 64) { usleep(50); drain(); continue; }
+            if (room < 64) {
+                if (mode == APPEND && kind == LINES) { struct pollfd f = {fd, POLLIN, 0}; poll(&f, 1, 1); }
+                else usleep(50);
+                drain();
+                continue;
+            }
             n = room > 256 ? 256 : (int)room;
         }
         if (n <= 0) { drain(); continue; }

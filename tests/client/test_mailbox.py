@@ -9,12 +9,13 @@ import pytest
 
 from userstream.client.mailbox import Item, Mailbox
 from userstream.client.spill import Spill
+from userstream.core.client.mender import Deliver
 from userstream.core.client.plan import Proof
 from userstream.core.client.told import Gap, OtherEvent
 
 
 def items(*numbers: int) -> list[Item]:
-    return [Item(Gap(why=str(n)), Proof(n)) for n in numbers]
+    return [Deliver(Gap(why=str(n)), Proof(n)) for n in numbers]
 
 
 def numbers(box: Mailbox) -> list[int]:
@@ -76,7 +77,7 @@ def test_a_disk_that_refuses_is_as_good_as_full(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_frame_survives_the_disk_as_it_was() -> None:
     spill = Spill(1 << 20)
-    things = [Item(OtherEvent(kind="", raw=raw)) for raw in (b"\xff", "text")]
+    things = [Deliver(OtherEvent(kind="", raw=raw)) for raw in (b"\xff", "text")]
     assert all(spill.write(thing) for thing in things)
     assert spill.read(9) == things
     spill.close()

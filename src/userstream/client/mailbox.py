@@ -9,20 +9,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeAlias
 
 import msgspec
 
 from userstream.client.spill import Spill
+from userstream.core.client.mender import Deliver
 from userstream.core.client.plan import Proof
-from userstream.core.client.told import State, Told
+from userstream.core.client.told import State
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
-    """Something told, or nothing but how far everything was."""
+class Reached(msgspec.Struct, frozen=True, gc=False):
+    """Nothing that is told, but how far everything was."""
 
-    what: Told | None = None
-    proof: Proof | None = None
-    """Up to where everything is told once this is."""
+    proof: Proof
+    what: None = None
+
+
+Item: TypeAlias = Deliver | Reached
 
 
 class Mailbox:

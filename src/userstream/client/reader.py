@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from userstream.client.calls import Calls, stream_address
 from userstream.client.listener import Listener
-from userstream.client.mailbox import Item, Mailbox
+from userstream.client.mailbox import Mailbox, Reached
 from userstream.client.repairs import Repairs
 from userstream.client.socket import Connect, Socket
 from userstream.core.client import inputs
@@ -59,7 +59,10 @@ class Reader:
         self._arming = False
         self._stalled = False
         self._turning = False
-        self._told: list[Item] = []
+        self._frames: list[bytes | str] = []
+        self._source = 0
+        """The socket that all of these frames came through."""
+        self._told: list[Deliver] = []
         self._changes: list[StateChange] = []
         self._over = asyncio.Event()
 
@@ -71,6 +74,7 @@ class Reader:
             if self._deleting:
                 await asyncio.wait(self._deleting, timeout=_DELETE_S)
         finally:
+            self._read()
             self._post()
             if self._timer is not None:
                 self._timer.cancel()
@@ -83,19 +87,22 @@ class Reader:
 
     def give(self, given: FeedInput) -> None:
         """Passes an input on, and does what follows."""
+        self._read()
         now_ms = _now_ms()
         self._follow(self._feed.handle(given, now_ms), now_ms)
         if self._post():
             self._loop.call_soon(self._hold)
 
     def frame(self, socket: int, frame: bytes | str) -> None:
-        """A whole message of a socket. A read has many: what they tell goes out together."""
-        now_ms = _now_ms()
-        self._follow(self._feed.frame(socket, frame, now_ms), now_ms)
-        if len(self._told) >= _BATCH:
-            if self._post():
-                self._hold()
-        elif self._told and not self._turning:
+        """A whole message of a socket. A read has many: they are worked on together, soon."""
+        frames = self._frames
+        if socket != self._source:
+            self._read()
+            self._source = socket
+        frames.append(frame)
+        if len(frames) >= _BATCH:
+            self._turn()
+        elif not self._turning:
             self._turning = True
             self._loop.call_soon(self._turn)
 
@@ -104,14 +111,13 @@ class Reader:
         before = len(self._told)
         for action in actions:
             if isinstance(action, Deliver):
-                what = action.what
-                self._told.append(Item(what))
-                if isinstance(what, StateChange):
-                    self._changes.append(what)
+                self._told.append(action)
+                if isinstance(action.what, StateChange):
+                    self._changes.append(action.what)
             else:
                 self._do(action)
         if self._proofs and before < len(self._told):
-            self._told[-1] = Item(self._told[-1].what, self._feed.proof(now_ms))
+            self._told[-1] = Deliver(self._told[-1].what, self._feed.proof(now_ms))
         if self._feed.stream.state is State.STOPPED:
             self._over.set()
         elif not self._arming:
@@ -178,10 +184,20 @@ class Reader:
                 self._mailbox.end(StreamRefused(f"{self._venue.name}: {why}"))
 
     def _turn(self) -> None:
-        """Posts what the frames of one turn of the loop told."""
+        """Posts what the frames of one turn of the loop tell."""
         self._turning = False
+        self._read()
         if self._post():
             self._hold()
+
+    def _read(self) -> None:
+        """Gives the feed the frames that came; one by one where each has to show how far it is."""
+        frames = self._frames[:]
+        self._frames.clear()
+        step = 1 if self._proofs else _BATCH
+        for at in range(0, len(frames), step):
+            now_ms = _now_ms()
+            self._follow(self._feed.frames(self._source, frames[at : at + step], now_ms), now_ms)
 
     def _post(self) -> bool:
         """Puts what is told into the mailbox; whether the reader has to stop, from now on."""
@@ -219,7 +235,7 @@ class Reader:
             self._proved_ms = now_ms + _PROVE_MS
             proof = self._feed.proof(now_ms)
             if proof is not None:
-                self._mailbox.put([Item(None, proof)])
+                self._mailbox.put([Reached(proof)])
 
     def _spawn(
         self, work: Coroutine[Any, Any, None], *, deleting: bool = False

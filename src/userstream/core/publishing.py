@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -129,6 +129,10 @@ class Ledger:
     def get(self, name: str) -> Account | None:
         """The tail of an account that is loaded."""
         return self._accounts.get(name)
+
+    def unknown(self, names: Iterable[str | None]) -> set[str | None]:
+        """Those names of which no tail is loaded."""
+        return set(names).difference(self._accounts)
 
     def account(self, name: str) -> Account:
         """The tail of an account, loaded at first use; kept once it has an event."""

@@ -43,9 +43,10 @@ class Submission:
 
         ``plain`` is what it was read as, where somebody has read it already.
         """
-        blocked = self.blocking(text, line)
-        if blocked is not None:
-            return blocked
+        if self._blocked or self._unreadable:
+            blocked = self.blocking(text, line)
+            if blocked is not None:
+                return blocked
         outcome = self._ledger.accept(text, now_ms, plain)
         if isinstance(outcome, Refused):
             self.block(outcome.account, line)

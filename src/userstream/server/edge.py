@@ -82,10 +82,6 @@ class Edge:
 
     async def start(self, sock: socket.socket, tls: ssl.SSLContext | None) -> None:
         """Accepts connections on a bound socket."""
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.limits.send_buffer_bytes)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 60_000)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: self._connect(self),

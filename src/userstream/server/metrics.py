@@ -8,6 +8,10 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _PREFIX = "userstream_"
+TASK_FAILURES = Counter(
+    f"{_PREFIX}task_failures", "Tasks that failed and began anew", ("task",), registry=None
+)
+"""Of the process: tasks begin in places that know of no server."""
 
 
 class Metrics:
@@ -15,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(TASK_FAILURES)
         count, gauge = self._count, self._gauge
         self.requests = count("requests", "REST requests by venue and status", "venue", "status")
         self.handshakes = count(

@@ -42,6 +42,7 @@ class Probe:
         self._clock = clock
         self._seconds = metrics.probe_seconds
         self._n = 0
+        self._followed = False
         self._passed_s = time.monotonic()
         self.passed = False
         """Whether any came through since the start."""
@@ -60,16 +61,18 @@ class Probe:
 
     async def run(self) -> None:
         """Probes until it is cancelled."""
-        followed = False
         while True:
             began_s = time.monotonic()
             try:
-                if not followed:
+                if not self._followed:
                     await told(partial(self._bus.follow, self._account))
-                    followed = True
+                    self._followed = True
                 await self._once()
             except StoreError as e:
                 self._why = str(e)
+            except Exception as e:
+                self._why = f"the probe failed: {e!r}"
+                raise
             else:
                 self._passed_s, self._why, self.passed = time.monotonic(), "", True
                 self._seconds.observe(self._passed_s - began_s)

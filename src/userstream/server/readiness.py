@@ -9,7 +9,7 @@ from typing import Any
 from userstream.server.bus import Bus
 from userstream.server.logs import logger
 from userstream.server.probe import Probe
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("readiness")
 _LOOK_S = 1.0
@@ -40,10 +40,9 @@ class Readiness:
     def begin(self) -> None:
         """The ports are open."""
         self._stage = ""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._look())]
+        self._tasks = [lasting("readiness", self._look)]
         if self._probe is not None:
-            self._tasks.append(loop.create_task(self._probe.run()))
+            self._tasks.append(lasting("probe", self._probe.run))
 
     def drain(self) -> None:
         """The process stops; it says so from now on."""

@@ -30,7 +30,7 @@ from userstream.server.records import (
     window_key,
 )
 from userstream.server.store import Store
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("retention")
 _ALL = (1 << 63) - 1
@@ -71,7 +71,7 @@ class Retention:
             window = decode(value, WindowRecord)
             self._windows[key[2:].decode()] = window
             self._weigh(key[2:].decode(), window)
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting("retention", self._run)
 
     async def stop(self) -> None:
         """Drops no more."""

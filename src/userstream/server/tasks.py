@@ -8,8 +8,39 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 from userstream.errors import StoreError
+from userstream.server.logs import logger
+from userstream.server.metrics import TASK_FAILURES
 
+_log = logger("tasks")
+_PAUSE_S = 1.0
 T = TypeVar("T")
+
+
+def lasting(
+    what: str, run: Callable[[], Coroutine[Any, Any, None]], pause_s: float = _PAUSE_S
+) -> asyncio.Task[None]:
+    """Runs something beside all else, until it returns or is cancelled.
+
+    What it fails with is logged and counted, and after a pause it begins anew.
+    """
+    return asyncio.get_running_loop().create_task(_last(what, run, pause_s))
+
+
+async def _last(what: str, run: Callable[[], Coroutine[Any, Any, None]], pause_s: float) -> None:
+    while True:
+        try:
+            await run()
+        except Exception as e:  # noqa: BLE001 - nobody waits for it, so nobody else would hear
+            failed(what, e)
+            await asyncio.sleep(pause_s)
+        else:
+            return
+
+
+def failed(what: str, error: BaseException) -> None:
+    """Logs and counts what a task failed with that nobody waits for."""
+    TASK_FAILURES.labels(what).inc()
+    _log.error("a task failed", task=what, error=str(error), exc_info=error)
 
 
 async def ended(task: asyncio.Task[Any] | None) -> None:

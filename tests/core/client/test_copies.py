@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.core.client.values import T, order
 from userstream.core.client.copies import FIRST, MAYBE, REPEAT, Copies
-from userstream.core.client.identity import Fill, Said
+from userstream.core.client.identity import Said
 
 TWIN = Said(order(), T)
 
@@ -26,11 +26,6 @@ def test_two_equal_events_of_one_socket_are_two_however_the_other_lags() -> None
     assert [copies.take(s, TWIN) for s in (1, 1, 2, 2)] == [FIRST, MAYBE, REPEAT, REPEAT]
     copies = two()
     assert [copies.take(s, TWIN) for s in (1, 2, 2, 1)] == [FIRST, REPEAT, MAYBE, REPEAT]
-
-
-def test_a_unique_event_is_told_once_whoever_shows_it() -> None:
-    copies = two()
-    assert [copies.first(Fill("BTCUSDT", "1", "7")) for _ in range(3)] == [True, False, False]
 
 
 def test_what_was_told_before_a_socket_was_asked_for_is_not_what_it_shows() -> None:
@@ -59,14 +54,3 @@ def test_the_longest_unseen_is_forgotten_first() -> None:
     assert len(copies) == 3
     assert copies.take(3, a) == REPEAT
     assert copies.take(1, b) == FIRST
-
-
-def test_of_fills_too_the_longest_unseen_is_forgotten_first() -> None:
-    copies = two()
-    a, b, c, d = (Fill("BTCUSDT", "1", number) for number in "abcd")
-    assert all(copies.first(fill) for fill in (a, b, c))
-    assert not copies.first(a)
-    assert copies.first(d)
-    assert len(copies) == 3
-    assert not copies.first(a)
-    assert copies.first(b)

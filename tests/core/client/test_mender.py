@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.core.client.values import T, account, balance, fill, half, order, whole
@@ -42,7 +43,7 @@ class Bench:
         self.it.begin(0)
         self.tick(0)
 
-    def do(self, done: list[Any]) -> None:
+    def do(self, done: Sequence[Any]) -> None:
         self.asks += [a for a in done if isinstance(a, Ask)]
         self.told += [a.what for a in done if isinstance(a, Deliver)]
 
@@ -82,14 +83,19 @@ class Bench:
         """A whole check; what the stream hears of it."""
         self.tick(self.it.deadline(live=True) or 0)
         self.all(**rows)
-        assert self.it.word() is None
+        assert self.word() is None
         self.tick(self.it.deadline(live=True) or 0)
-        return self.it.word()
+        return self.word()
+
+    def word(self) -> inputs.Input | None:
+        """What the stream hears, once."""
+        word, self.it.word = self.it.word, None
+        return word
 
     def repaired(self, since_ms: int, **rows: Any) -> None:
         self.do(self.it.repair(since_ms, self.now))
         self.all(**rows)
-        assert self.it.word() == inputs.Repaired()
+        assert self.word() == inputs.Repaired()
 
 
 def row(trade: str = "7", **more: Any) -> OrderUpdate:
@@ -111,7 +117,7 @@ def test_a_healthy_stream_is_asked_about_and_nothing_is_held_back() -> None:
     now_open = fill(cumulative_quantity="1", last_quantity=None)
     bench.all(orders=(now_open,), fills=(row(),), account=whole())
     bench.tick(DUE + 2_000)
-    assert bench.it.word() is None
+    assert bench.word() is None
     assert [a.what for a in bench.asks] == [
         What.OPEN_ORDERS, What.FILLS, What.ACCOUNT, What.OPEN_ORDERS,
     ]  # fmt: skip
@@ -140,7 +146,7 @@ def test_what_the_stream_brings_while_it_is_asked_is_not_missing() -> None:
     bench.all(orders=(shown,), fills=(row(),), account=whole())
     bench.tell(fill(trade_id="7", cumulative_quantity="1", time_ms=T + 1_000))
     bench.tick(DUE + 2_000)
-    assert bench.it.word() is None
+    assert bench.word() is None
 
 
 def test_fills_of_before_the_stream_are_not_missing() -> None:
@@ -163,7 +169,7 @@ def test_orders_that_came_or_went_unseen_are_missing() -> None:
     bench.answer(account=whole())
     bench.answer()
     bench.tick(DUE + 2_000)
-    assert bench.it.word() == inputs.Missed(0)
+    assert bench.word() == inputs.Missed(0)
 
 
 def test_an_order_that_ended_meanwhile_need_not_be_known() -> None:
@@ -181,7 +187,7 @@ def test_an_order_that_ended_meanwhile_need_not_be_known() -> None:
     bench.answer(account=whole())
     bench.answer()
     bench.tick(bench.it.deadline(live=True) or 0)
-    assert bench.it.word() is None
+    assert bench.word() is None
 
 
 def test_a_balance_that_the_stream_did_not_tell_is_missing() -> None:
@@ -207,7 +213,7 @@ def test_a_sum_without_fills_is_missing_where_nothing_tells_fills_apart() -> Non
 
 def test_what_was_forgotten_is_not_taken_for_missing() -> None:
     bench = Bench()
-    bench.it.picture.forgot_ms = T + 1_000
+    bench.it.picture._fills.forgot_ms = T + 1_000
     done = order(status="FILLED", cumulative_quantity="1", time_ms=T + 1_000)
     assert bench.checked(orders=(done,), fills=(row(),), account=whole()) is None
 
@@ -224,7 +230,7 @@ def test_a_check_ends_with_the_health_of_the_stream() -> None:
     bench.tick(2 * DUE)
     bench.all(account=whole())
     bench.tick(3 * DUE, live=False)
-    assert bench.it.word() is None
+    assert bench.word() is None
 
 
 def test_a_repair_takes_the_place_of_a_check() -> None:
@@ -242,7 +248,7 @@ def test_a_check_without_answers_is_made_again_soon() -> None:
     for at in range(DUE, DUE + 30_000, 5_000):
         bench.do(bench.it.answered(NoRows(bench.asks[-1].number, "HTTP 500"), at))
         bench.tick(at)
-    assert bench.it.word() is None
+    assert bench.word() is None
     due = bench.it.deadline(live=True) or 0
     assert DUE + 30_000 < due <= DUE + 60_000
     bench.tick(due)
@@ -319,7 +325,7 @@ def test_after_a_refused_timestamp_it_waits_for_the_venues_clock() -> None:
     bench = Bench()
     bench.tick(DUE)
     bench.do(bench.it.answered(NoRows(bench.asks[-1].number, "-1021", clock=True), DUE))
-    assert bench.it.word() == inputs.TimestampRefused()
+    assert bench.word() == inputs.TimestampRefused()
     bench.clock.refused(DUE)
     bench.clock.tick(DUE)
     bench.tick(DUE + 2_000)

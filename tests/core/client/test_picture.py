@@ -185,7 +185,7 @@ def test_what_is_forgotten_is_known_by_its_time() -> None:
     assert it.forgot_ms == T + 5
     tell(it, order("3", status="CANCELED", time_ms=T + 10))
     tell(it, order("4", status="CANCELED", time_ms=T + 11))
-    assert it.forgot_ms == T + 10
+    assert it.forgot_ms == T + 9
     assert not it.doubts
 
 

@@ -115,7 +115,7 @@ class Line(asyncio.Protocol):
         self.send(masked(TEXT, text.encode()))
 
     def send(self, frame: bytes) -> None:
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(frame)
 
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from unittest import mock
 
+import pytest
+
 from tests.server.bus.places import LIMITS, Beside, OnNats, Opened, numbered
 from tests.server.bus.test_bus import codes, seqs
 from tests.server.nats.servers import Nodes
@@ -22,6 +24,7 @@ from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.channel import Channel
 from userstream.server.nats.intake import Intake
 from userstream.server.nats.link import Link
+from userstream.server.nats.wire import pub
 from userstream.server.records import decode
 
 PATIENT = Limits(append_wait_s=15.0)
@@ -235,6 +238,26 @@ async def test_what_another_version_says_is_understood_or_refused_in_words(
         assert "cannot be read" in (await _asked(bus, b"hello")).not_taken
         assert "came before" in (await _asked(bus, batch)).not_taken  # taken once, not twice
         assert seqs(await it.publish([2])) == [2]
+
+
+async def test_a_batch_that_names_nobody_to_answer_is_told_once_and_not_taken(
+    nats_node: Nodes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with Beside(nats_node).open() as it:
+        bus = nats_of(it)
+        subject = bus._layout.put_subject(bus._layout.shard_of("alice"))
+        text = numbered(1)
+        batch = write_batch(Batch("s", 0, 0, [Piece(1, [1], [len(text)])]), [text])
+        with mock.patch.object(Intake, "_take") as take:
+            for payload in (b"hello", batch, batch):
+                bus._js.link.send(pub(subject, payload))
+            await _asked(bus, b"hello")  # comes behind them, and is answered
+            await _asked(bus, b"hello")
+        assert not take.called
+        out = capsys.readouterr()
+        assert "NATS refuses" not in out.out + out.err
+        assert (out.out + out.err).count("nobody to answer") == 1
+        assert seqs(await it.publish([1])) == [1]
 
 
 async def test_an_answer_of_a_later_version_is_read_and_nonsense_is_none(

@@ -19,10 +19,12 @@ class Heads:
         self.read = {name: asyncio.Event() for name in slow}
         self.known: set[str] = set()
         self.asked: list[str] = []
+        self.looked = 0
         self.accepted: list[Job] = []
         self.waiting = Waiting(self._missing, self._fetch, self.accepted.append)
 
     def _missing(self, accounts: Collection[str | None]) -> list[str]:
+        self.looked += 1
         return [a for a in accounts if a is not None and a not in self.known]
 
     async def _fetch(self, account: str) -> None:
@@ -91,3 +93,18 @@ async def test_what_waits_at_the_end_is_settled_in_its_order() -> None:
     assert heads.accepted == []
     await heads.waiting.close()
     assert heads.accepted == jobs
+
+
+async def test_jobs_behind_a_slow_head_are_looked_at_once_each() -> None:
+    heads, one = Heads("slow"), request()
+    names = [f"a{n}" for n in range(100)]
+    heads.known.update(names)
+    jobs = [heads.put("slow", *names, of=one)]
+    jobs += [heads.put(*names, of=one) for _ in range(20)]
+    await asyncio.sleep(0.01)
+    assert heads.accepted == []
+    heads.looked = 0
+    heads.read["slow"].set()
+    await asyncio.sleep(0.01)
+    assert heads.accepted == jobs
+    assert heads.looked == len(jobs)

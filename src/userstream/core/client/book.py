@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
 import msgspec
 
@@ -24,9 +23,7 @@ class Book:
         self.orders: dict[str, OrderUpdate] = {}
         self.account: dict[str, Holding] = {}
         self._account_ms: dict[str, int] = {}
-        self._finished: OrderedDict[str, int] = OrderedDict()
-        self.forgot_ms = 0
-        """What took place up to then may have been told, and is not remembered."""
+        self._finished: OrderedDict[str, None] = OrderedDict()
 
     def apply(self, event: Told) -> None:
         """Takes in what is told."""
@@ -37,30 +34,28 @@ class Book:
         elif isinstance(event, Gap) and event.scope is Scope.ORDER and event.order_id is not None:
             self.orders.pop(event.order_id, None)
 
-    def finished(self, order_id: str) -> bool:
-        """Whether the order was told to be over."""
-        return order_id in self._finished
-
     def _order(self, event: OrderEvent) -> None:
         order = event.update
         order_id = order.order_id
         if event.late or order_id in self._finished:
             return
-        status = order.status
-        if status in TERMINAL:
+        if order.status in TERMINAL:
             self.orders.pop(order_id, None)
-            self._finished[order_id] = order.time_ms
-            self._trim(self._finished, self._bounds.orders)
-            return
+            finished = self._finished
+            finished[order_id] = None
+            if len(finished) > self._bounds.orders:
+                finished.popitem(last=False)
+        else:
+            self._open(order)
+
+    def _open(self, order: OrderUpdate) -> None:
+        """What is said of an order that is not finished."""
+        order_id = order.order_id
         known = self.orders.get(order_id)
         if known is not None:
             self.orders[order_id] = _with(known, order)
-        elif status:
+        elif order.status:
             self.orders[order_id] = order
-
-    def _trim(self, kept: OrderedDict[Any, int], most: int) -> None:
-        while len(kept) > most:
-            self.forgot_ms = max(self.forgot_ms, kept.popitem(last=False)[1])
 
     def _account(self, event: AccountEvent) -> None:
         """The latest time wins for each asset; a whole account clears what it does not list."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import NamedTuple
 
-from userstream.core.client.identity import Fill, Said
+from userstream.core.client.identity import Said
 
 
 class Copy(NamedTuple):
@@ -46,7 +46,7 @@ class Copies:
         self._most = most
         self._era = 0
         self._asked: dict[int, int] = {}
-        self._entries: OrderedDict[Fill | Said, _Entry | tuple[int, int] | None] = OrderedDict()
+        self._entries: OrderedDict[Said, _Entry | tuple[int, int]] = OrderedDict()
         self._first = (0, 0)
         """Who showed an event and when, as long as there is no more to say of it: one for many."""
 
@@ -61,17 +61,6 @@ class Copies:
     def drop(self, socket: int) -> None:
         """A socket is over."""
         self._asked.pop(socket, None)
-
-    def first(self, fill: Fill) -> bool:
-        """Whether a fill, which is shown once at most, is to be told, whoever shows it."""
-        entries = self._entries
-        if fill in entries:
-            entries.move_to_end(fill)
-            return False
-        entries[fill] = None
-        if len(entries) > self._most:
-            entries.popitem(last=False)
-        return True
 
     def take(self, socket: int, said: Said) -> Copy:
         """Whether what a socket shows is to be told."""

@@ -11,6 +11,7 @@ from userstream.core.client import inputs
 from userstream.core.client.actions import AbandonRepair, Fail, MeasureClock, StartRepair, Tell
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.continuity import Continuity, Place
+from userstream.core.client.identity import Fill
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import LinkAction, OpenSocket
 from userstream.core.client.mender import Asking, Deliver, Done, Mender
@@ -76,15 +77,14 @@ class Feed:
     def handle(self, given: FeedInput, now_ms: int) -> list[FeedAction]:
         """What to do about an input. Never raises for what a venue does."""
         if isinstance(given, FrameIn):
-            return self.frame(given.socket, given.frame, now_ms)
+            return self.frames(given.socket, (given.frame,), now_ms)
         if isinstance(given, RepairInput):
             return [*self._repaired(self._mender.answered(given, now_ms), now_ms)]
         actions = self._stream(given, now_ms)
         if isinstance(given, inputs.Start):
             self._mender.start(now_ms)
         elif isinstance(given, inputs.Tick):
-            for placed in self.sequencer.tick(now_ms):
-                actions += self._tell(self._typed(placed, now_ms), now_ms)
+            actions += self._placed(self.sequencer.tick(now_ms), now_ms)
             for gap in self.sequencer.missing(now_ms):
                 actions += self._tell(gap, now_ms)
             done = self._mender.tick(now_ms, live=self._is_live)
@@ -138,31 +138,46 @@ class Feed:
             self._mender.begin(now_ms)
         return actions
 
-    def frame(self, socket: int, frame: bytes | str, now_ms: int) -> list[FeedAction]:
-        """What to do about a message: ``handle`` of a ``FrameIn``. The hot path."""
-        mark = None if self._plan.heartbeat_s is None else self._venue.mark(frame)
-        if mark is not None and mark.kind:
-            return self._control(socket, mark, now_ms)
-        try:
-            received = self._venue.decode(frame)
-        except MalformedFrame as malformed:
-            self.stream.heard(socket, now_ms)
-            problem = OtherEvent(kind="", problem=str(malformed), raw=frame)
-            return [*self._tell(problem, now_ms)]
-        if not received:
-            notice = self._venue.notice(frame)
-            return [] if notice is None else self._stream(inputs.Heard(socket, notice), now_ms)
-        self.stream.heard(socket, now_ms)
-        if mark is not None:
-            return self._marked(socket, mark, received, frame, now_ms)
+    def frames(self, socket: int, frames: Iterable[bytes | str], now_ms: int) -> list[FeedAction]:
+        """What to do about messages, as ``handle`` of a ``FrameIn`` each. The hot path."""
+        extended = self._plan.heartbeat_s is not None
+        venue, put = self._venue, self.sequencer.put
+        at_ms = self.stream.clock.at(now_ms)
         actions: list[FeedAction] = []
-        for one in received:
-            if isinstance(one.event, ListenKeyExpired):
-                actions += self._stream(inputs.Expired(socket), now_ms)
+        heard = False
+        for frame in frames:
+            mark = venue.mark(frame) if extended else None
+            if mark is not None and mark.kind:
+                actions += self._control(socket, mark, now_ms)
                 continue
-            for placed in self.sequencer.put(socket, Shown(one, frame), now_ms):
-                actions += self._tell(self._typed(placed, now_ms), now_ms)
+            try:
+                received = venue.decode(frame)
+            except MalformedFrame as malformed:
+                self.stream.heard(socket, now_ms)
+                problem = OtherEvent(kind="", problem=str(malformed), raw=frame)
+                actions += self._tell(problem, now_ms)
+                continue
+            if not received:
+                actions += self._noticed(socket, frame, now_ms)
+                continue
+            if not heard:
+                heard = True
+                self.stream.heard(socket, now_ms)
+            if mark is not None:
+                actions += self._marked(socket, mark, received, frame, now_ms)
+                continue
+            for one in received:
+                if isinstance(one.event, ListenKeyExpired):
+                    actions += self._stream(inputs.Expired(socket), now_ms)
+                    continue
+                for placed in put(socket, Shown(one, frame), now_ms):
+                    actions += self._tell(_typed(placed, at_ms), now_ms, placed.fill)
         return actions
+
+    def _noticed(self, socket: int, frame: bytes | str, now_ms: int) -> list[FeedAction]:
+        """A frame without events: what the venue says to the client itself."""
+        notice = self._venue.notice(frame)
+        return [] if notice is None else self._stream(inputs.Heard(socket, notice), now_ms)
 
     def _control(self, socket: int, mark: Mark, now_ms: int) -> list[FeedAction]:
         whole = True
@@ -189,54 +204,26 @@ class Feed:
             return []
         if place is Place.HOLE:
             return self._stream(inputs.Holed(socket), now_ms)
+        at_ms = self.stream.clock.at(now_ms)
         cursor = Cursor(mark.epoch, mark.seq, mark.part, mark.parts)
         origin = Origin.STREAM if self._head is None else Origin.REPLAY
         actions: list[FeedAction] = []
         for one in received:
             placed = Placed(Shown(one, frame), one.time_ms, late=False)
-            actions += self._tell(self._typed(placed, now_ms, origin, cursor), now_ms)
+            actions += self._tell(_typed(placed, at_ms, origin, cursor), now_ms)
         if self._head is not None and self._continuity.caught_up(self._head):
             self._head = None
             actions += self._stream(inputs.CaughtUp(), now_ms)
         return actions
 
-    def _typed(
-        self,
-        placed: Placed,
-        now_ms: int,
-        origin: Origin = Origin.STREAM,
-        cursor: Cursor | None = None,
-    ) -> OrderEvent | AccountEvent | OtherEvent:
-        shown = placed.shown
-        event = shown.received.event
+    def _placed(self, placed: Iterable[Placed], now_ms: int) -> list[FeedAction]:
+        """Tells what the sequencer held."""
         at_ms = self.stream.clock.at(now_ms)
-        if isinstance(event, OrderUpdate):
-            return OrderEvent(
-                update=event,
-                origin=origin,
-                late=placed.late,
-                ambiguous=shown.ambiguous,
-                venue_ms=placed.time_ms,
-                received_ms=at_ms,
-                cursor=cursor,
-                raw=shown.frame,
-            )
-        if isinstance(event, UnknownEvent | ListenKeyExpired):
-            kind = event.kind if isinstance(event, UnknownEvent) else "listenKeyExpired"
-            return OtherEvent(kind=kind, received_ms=at_ms, cursor=cursor, raw=shown.frame)
-        return AccountEvent(
-            update=event,
-            origin=origin,
-            late=placed.late,
-            ambiguous=shown.ambiguous,
-            venue_ms=placed.time_ms,
-            received_ms=at_ms,
-            cursor=cursor,
-            raw=shown.frame,
-        )
+        return [a for p in placed for a in self._tell(_typed(p, at_ms), now_ms, p.fill)]
 
-    def _tell(self, event: Told, now_ms: int) -> Sequence[FeedAction]:
-        return self._mended(self._mender.tell(event, now_ms), now_ms)
+    def _tell(self, event: Told, now_ms: int, fill: Fill | None = None) -> Sequence[FeedAction]:
+        done = self._mender.tell(event, now_ms, fill)
+        return done if self._mender.word is None else self._mended(done, now_ms)
 
     def _repaired(self, done: list[Done], now_ms: int) -> Sequence[FeedAction]:
         """What REST told, so that frames which come after it are known for late."""
@@ -248,14 +235,45 @@ class Feed:
 
     def _mended(self, done: Sequence[Done], now_ms: int) -> Sequence[FeedAction]:
         """What the mender did, and what the stream makes of its word."""
-        word = self._mender.word()
+        word, self._mender.word = self._mender.word, None
         return done if word is None else [*done, *self._stream(word, now_ms)]
 
     def _flush(self, now_ms: int) -> list[FeedAction]:
         """Nothing comes any more: what waits goes out."""
         actions: list[FeedAction] = [*self._mender.release(now_ms)]
-        for placed in self.sequencer.flush(now_ms):
-            actions += self._tell(self._typed(placed, now_ms), now_ms)
+        actions += self._placed(self.sequencer.flush(now_ms), now_ms)
         for gap in self.sequencer.missing(None):
             actions += self._tell(gap, now_ms)
         return actions
+
+
+def _typed(
+    placed: Placed, at_ms: int, origin: Origin = Origin.STREAM, cursor: Cursor | None = None
+) -> OrderEvent | AccountEvent | OtherEvent:
+    """What a program is told of it; it came at that time of the venue's clock."""
+    shown = placed.shown
+    event = shown.received.event
+    if isinstance(event, OrderUpdate):
+        return OrderEvent(
+            update=event,
+            origin=origin,
+            late=placed.late,
+            ambiguous=shown.ambiguous,
+            venue_ms=placed.time_ms,
+            received_ms=at_ms,
+            cursor=cursor,
+            raw=shown.frame,
+        )
+    if isinstance(event, UnknownEvent | ListenKeyExpired):
+        kind = event.kind if isinstance(event, UnknownEvent) else "listenKeyExpired"
+        return OtherEvent(kind=kind, received_ms=at_ms, cursor=cursor, raw=shown.frame)
+    return AccountEvent(
+        update=event,
+        origin=origin,
+        late=placed.late,
+        ambiguous=shown.ambiguous,
+        venue_ms=placed.time_ms,
+        received_ms=at_ms,
+        cursor=cursor,
+        raw=shown.frame,
+    )

@@ -10,9 +10,10 @@ import msgspec
 from userstream.core.client import inputs
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.clock import VenueClock
+from userstream.core.client.fills import Fills
 from userstream.core.client.identity import Fill, fill_of
 from userstream.core.client.picture import Picture
-from userstream.core.client.plan import Plan
+from userstream.core.client.plan import Plan, Proof
 from userstream.core.client.reconcile import Reconcile
 from userstream.core.client.repair import Broken, Found, Repair
 from userstream.core.client.reunion import Reunion
@@ -25,6 +26,8 @@ class Deliver(msgspec.Struct, frozen=True, gc=False):
     """Hand it to the program. Actions come in order, and so do these."""
 
     what: Told
+    proof: Proof | None = None
+    """Up to where everything is told once this is, where the shell asked for that."""
 
 
 Done: TypeAlias = Ask | Deliver
@@ -56,6 +59,7 @@ class Mender:
         bounds: Bounds,
         unit: Callable[[], float],
         clock: VenueClock,
+        fills: Fills | None = None,
     ) -> None:
         self._asking = asking
         self._bounds = bounds
@@ -65,7 +69,7 @@ class Mender:
         self._reconcile = Reconcile(every_ms, bounds, unit)
         self._keeps = plan.repair
         """Whether REST is ever asked. Where it is not, nobody looks at the picture."""
-        self.picture = Picture(asking.fill_key, bounds)
+        self.picture = Picture(asking.fill_key, bounds, fills)
         self._repair: Repair | None = None
         self._check: Repair | None = None
         self._found: Found | None = None
@@ -76,8 +80,9 @@ class Mender:
         self._live_ms: int | None = None
         self._number = 0
         self._buffer: list[Told] = []
-        self._word: inputs.Input | None = None
-        self._by_rest: dict[Fill | None, None] = {}
+        self.word: inputs.Input | None = None
+        """What the stream has to hear of it; whoever tells it that takes it away."""
+        self._by_rest: dict[Fill, None] = {}
 
     @property
     def held(self) -> int:
@@ -88,19 +93,19 @@ class Mender:
         """The stream begins: nothing that was told before is remembered."""
         self._began_ms = now_ms
 
-    def word(self) -> inputs.Input | None:
-        """What the stream has to hear of it, once."""
-        word, self._word = self._word, None
-        return word
+    def tell(self, event: Told, now_ms: int, fill: Fill | None = None) -> Sequence[Done]:
+        """Gives an event to the program, or keeps it until a repair is over.
 
-    def tell(self, event: Told, now_ms: int) -> list[Done]:
-        """Gives an event to the program, or keeps it until a repair is over."""
+        ``fill``: what an order event tells, where that is known already.
+        """
         if self._repair is None:
-            return self._deliver(event, now_ms)
+            if not self._keeps:
+                return (Deliver(event),)
+            return self._deliver(event, now_ms, fill)
         self._buffer.append(event)
         if len(self._buffer) < self._bounds.held_events:
             return []
-        self._word = inputs.Unrepaired("too much came meanwhile")
+        self.word = inputs.Unrepaired("too much came meanwhile")
         return self.release(now_ms)
 
     def repair(self, since_ms: int | None, now_ms: int) -> list[Done]:
@@ -131,7 +136,7 @@ class Mender:
         if asking is None:
             return []
         if isinstance(given, NoRows) and given.clock:
-            self._word = inputs.TimestampRefused()
+            self.word = inputs.TimestampRefused()
         return [*asking.answered(given, now_ms), *self._ended(now_ms)]
 
     def begin(self, now_ms: int) -> None:
@@ -201,9 +206,9 @@ class Mender:
             return []
         found = self._repair.outcome
         if isinstance(found, Broken):
-            self._word = inputs.Unrepaired(found.why, found.retry_after_ms)
+            self.word = inputs.Unrepaired(found.why, found.retry_after_ms)
             return self.release(now_ms)
-        self._word = inputs.Repaired()
+        self.word = inputs.Repaired()
         return self._reunite(found, now_ms)
 
     def _reunite(self, found: Found, now_ms: int) -> list[Done]:
@@ -228,7 +233,7 @@ class Mender:
         reunion = self._reunion(found, (), self._clock.at(since_ms), self._asked_ms)
         floor_ms = max(self._clock.at(self._live_ms or 0), self.picture.forgot_ms + 1)
         if reunion.lacks(floor_ms):
-            self._word = inputs.Missed(since_ms)
+            self.word = inputs.Missed(since_ms)
         else:
             self._reconcile.passed(self._asked_ms)
 
@@ -245,47 +250,34 @@ class Mender:
             memory_ms=max(self._clock.at(self._began_ms), self.picture.forgot_ms + 1),
         )
 
-    def _deliver(self, event: Told, now_ms: int) -> list[Done]:
+    def _deliver(self, event: Told, now_ms: int, fill: Fill | None = None) -> Sequence[Done]:
         if not self._keeps:
-            return [Deliver(event)]
+            return (Deliver(event),)
         if isinstance(event, OrderEvent):
-            if event.origin is Origin.REST:
-                self._note(event.update)
-            elif self._by_rest:
-                news = self._news(event)
-                if news is None:
-                    return []
-                event = news
-            self.picture.apply(event)
+            fill = fill or fill_of(event.update, self._asking.fill_key)
+            if fill is not None and event.origin is Origin.REST:
+                self._note(fill)
+            elif fill is not None and fill in self._by_rest:
+                if not event.update.status:
+                    return ()
+                event, fill = _without_fill(event), None
+            self.picture.order(event, fill)
             self._reconcile.told(bool(self.picture.doubts), now_ms)
         else:
             self.picture.apply(event)
-        return [Deliver(event)]
+        return (Deliver(event),)
 
-    def _note(self, order: OrderUpdate) -> None:
+    def _note(self, fill: Fill) -> None:
         """REST tells a fill: the stream may still bring it."""
-        fill = fill_of(order, self._asking.fill_key)
-        if fill is not None:
-            self._by_rest[fill] = None
-            if len(self._by_rest) > self._bounds.copies:
-                del self._by_rest[next(iter(self._by_rest))]
-
-    def _news(self, event: OrderEvent) -> OrderEvent | None:
-        """A fill that REST told is not told again when the stream brings it at last.
-
-        What its frame says of the order is told without it.
-        """
-        order = event.update
-        if fill_of(order, self._asking.fill_key) not in self._by_rest:
-            return event
-        if not order.status:
-            return None
-        return msgspec.structs.replace(event, update=_without_fill(order))
+        self._by_rest[fill] = None
+        if len(self._by_rest) > self._bounds.copies:
+            del self._by_rest[next(iter(self._by_rest))]
 
 
-def _without_fill(order: OrderUpdate) -> OrderUpdate:
-    return msgspec.structs.replace(
-        order,
+def _without_fill(event: OrderEvent) -> OrderEvent:
+    """What the stream's frame of a fill that REST told says of the order: the fill is known."""
+    order = msgspec.structs.replace(
+        event.update,
         last_quantity=None,
         last_price=None,
         last_quote=None,
@@ -294,3 +286,4 @@ def _without_fill(order: OrderUpdate) -> OrderUpdate:
         trade_id=None,
         maker=None,
     )
+    return msgspec.structs.replace(event, update=order)

@@ -9,9 +9,10 @@ import msgspec
 
 from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
+from userstream.core.client.fills import Fills
 from userstream.core.client.identity import Fill, fill_of
 from userstream.core.client.told import Holding, OrderEvent, Origin
-from userstream.events import AccountSnapshot
+from userstream.events import TERMINAL, AccountSnapshot
 from userstream.venue import FillKey
 
 _ZERO = Decimal(0)
@@ -30,6 +31,8 @@ class _Filled(msgspec.Struct, gc=False):
     at_ms: int = 0
     last: str = ""
     """The largest number of a fill."""
+    ended_ms: int | None = None
+    """When the order was told to be over; ``None``: it was not."""
 
 
 _UNKNOWN = _Filled()
@@ -39,16 +42,27 @@ _NOTHING = Holding(_ZERO, _ZERO)
 class Picture(Book):
     """A book with what was filled of each order. A ``late`` event adds its fill, and no more.
 
-    A finished order is remembered by that, the last ``Bounds.orders`` of them.
+    A finished order is remembered by that, the last ``Bounds.orders`` of them. ``fills``: what
+    streams show is noted there by whoever places it.
     """
 
-    def __init__(self, fill_key: FillKey, bounds: Bounds) -> None:
+    def __init__(self, fill_key: FillKey, bounds: Bounds, fills: Fills | None = None) -> None:
         super().__init__(bounds)
         self._fill_key = fill_key
-        self._fills: OrderedDict[Fill, int] = OrderedDict()
+        self._fills = Fills(bounds.copies) if fills is None else fills
+        self._forgot_ms = 0
         self._filled: OrderedDict[str, _Filled] = OrderedDict()
         self.doubts: dict[str, bool] = {}
         """Orders of which a fill seems to be missing; ``True``: nobody told of them before."""
+
+    @property
+    def forgot_ms(self) -> int:
+        """What took place up to then may have been told, and is not remembered."""
+        return max(self._forgot_ms, self._fills.forgot_ms)
+
+    def finished(self, order_id: str) -> bool:
+        """Whether the order was told to be over."""
+        return self._filled.get(order_id, _UNKNOWN).ended_ms is not None
 
     def has_fill(self, fill: Fill) -> bool:
         """Whether that fill was told."""
@@ -89,22 +103,27 @@ class Picture(Book):
         )
 
     def _order(self, event: OrderEvent) -> None:
+        self.order(event, fill_of(event.update, self._fill_key))
+
+    def order(self, event: OrderEvent, fill: Fill | None) -> None:
+        """Takes in an order event, which tells that fill."""
         order = event.update
-        fill = fill_of(order, self._fill_key)
         if fill is None:
-            self._sum(event, counts=self._fill_key is FillKey.NONE)
+            filled = self._sum(event, counts=self._fill_key is FillKey.NONE)
         else:
-            fills = self._fills
-            counts = fill not in fills
-            fills[fill] = order.time_ms
-            if len(fills) > self._bounds.copies:
-                self._trim(fills, self._bounds.copies)
-            filled = self._sum(event, counts=counts)
+            shown = event.origin is not Origin.REST
+            filled = self._sum(event, self._fills.tell(fill, order.time_ms, shown=shown))
             if not filled.last or _rank(fill.number) > _rank(filled.last):
                 filled.last = fill.number
-        super()._order(event)
+        if event.late or filled.ended_ms is not None:
+            return
+        if order.status in TERMINAL:
+            self.orders.pop(order.order_id, None)
+            filled.ended_ms = order.time_ms
+        else:
+            self._open(order)
 
-    def _sum(self, event: OrderEvent, *, counts: bool) -> _Filled:
+    def _sum(self, event: OrderEvent, counts: bool) -> _Filled:
         """The filled quantity: as the venue sums it up, and our sum since the order was known.
 
         A sum of REST, or where nothing tells fills apart any sum, holds every fill up to its time.
@@ -114,9 +133,9 @@ class Picture(Book):
         filled = self._filled.get(order_id)
         if filled is None:
             filled = self._filled[order_id] = _Filled()
-            self._begin(event, filled, counts=counts)
-            while len(self._filled) > self._bounds.orders + len(self.orders):
-                self.doubts.pop(self._filled.popitem(last=False)[0], None)
+            self._begin(event, filled, counts)
+            if len(self._filled) > self._bounds.orders + len(self.orders):
+                self._forget()
         else:
             self._filled.move_to_end(order_id)
             summed = order.cumulative_quantity
@@ -133,7 +152,7 @@ class Picture(Book):
         self._doubt(order_id, filled)
         return filled
 
-    def _begin(self, event: OrderEvent, filled: _Filled, *, counts: bool) -> None:
+    def _begin(self, event: OrderEvent, filled: _Filled, counts: bool) -> None:
         """The first word of an order; of fills before it nobody knows."""
         order = event.update
         quantity, summed = order.last_quantity, order.cumulative_quantity
@@ -149,6 +168,13 @@ class Picture(Book):
         first = Decimal(quantity)
         if first and filled.told != first:
             self.doubts[order.order_id] = True
+
+    def _forget(self) -> None:
+        """Orders that nothing was told of for longest."""
+        while len(self._filled) > self._bounds.orders + len(self.orders):
+            order_id, filled = self._filled.popitem(last=False)
+            self.doubts.pop(order_id, None)
+            self._forgot_ms = max(self._forgot_ms, filled.ended_ms or 0)
 
     @staticmethod
     def _count(filled: _Filled, quantity: Decimal) -> None:

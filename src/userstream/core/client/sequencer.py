@@ -11,7 +11,8 @@ import msgspec
 
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.copies import Copies
-from userstream.core.client.identity import Said, fill_of
+from userstream.core.client.fills import Fills
+from userstream.core.client.identity import Fill, Said, fill_of
 from userstream.core.client.sums import Progress, Sums
 from userstream.core.client.told import Gap
 from userstream.events import (
@@ -38,6 +39,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     shown: Shown
     time_ms: int | None
     late: bool
+    fill: Fill | None = None
 
 
 class _Held(NamedTuple):
@@ -45,7 +47,7 @@ class _Held(NamedTuple):
     number: int
     due_ms: int
     shown: Shown
-    fills: bool
+    fill: Fill | None
 
 
 class Sequencer:
@@ -55,7 +57,7 @@ class Sequencer:
     account: of two sockets the young one may be ahead of the old one, and what the old one brings
     of another order is news all the same.
 
-    ``asks``: REST can be asked where a sum shows more than its fills. Else that is a gap.
+    ``asks``: REST is asked where a sum shows more than its fills. Else that is a gap.
     """
 
     def __init__(self, stream: StreamDialect, bounds: Bounds, *, asks: bool = True) -> None:
@@ -64,6 +66,7 @@ class Sequencer:
         self._bounds = bounds
         self._hold_ms = bounds.hold_ms
         self.copies = Copies(bounds.copies)
+        self.fills = Fills(bounds.copies)
         self._held: list[_Held] = []
         self._number = 0
         self._newest = 0
@@ -78,9 +81,8 @@ class Sequencer:
         """Takes what a socket showed; gives what is to be told now."""
         event, time_ms = shown.received
         fill = fill_of(event, self._fill_key) if isinstance(event, OrderUpdate) else None
-        fills = fill is not None
         if fill is not None:
-            if not self.copies.first(fill):
+            if not self.fills.first(fill):
                 return []
         else:
             copy = self.copies.take(socket, Said(event, time_ms))
@@ -89,18 +91,22 @@ class Sequencer:
             if copy.ambiguous:
                 shown = Shown(shown.received, shown.frame, ambiguous=True)
         if self._hold_ms == 0:
-            return [self._place(shown, now_ms, fills=fills)]
+            return [self._place(shown, now_ms, fill)]
         self._number += 1
         time_ms = self._time(event, time_ms)
         self._newest = max(self._newest, time_ms or 0)
         at_ms = self._newest if time_ms is None else time_ms
         due_ms = now_ms + self._hold_ms
-        heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown, fills))
+        heapq.heappush(self._held, _Held(at_ms, self._number, due_ms, shown, fill))
         return self._release(now_ms)
 
     def learn(self, order: OrderUpdate) -> None:
         """REST told it: what the stream brings of the order from before that is late."""
-        self._is_behind(order)
+        known = self._orders.get(order.order_id)
+        if known is None:
+            self._begin(order, 0, 0, None)
+        else:
+            self._is_behind(known, order, known.time_ms, 0, None)
 
     def tick(self, now_ms: int) -> list[Placed]:
         """What has waited long enough."""
@@ -133,18 +139,24 @@ class Sequencer:
 
     def _take(self, count: int, now_ms: int) -> list[Placed]:
         taken = [heapq.heappop(self._held) for _ in range(count)]
-        return [self._place(h.shown, now_ms, fills=h.fills) for h in _arranged(taken)]
+        return [self._place(h.shown, now_ms, h.fill) for h in _arranged(taken)]
 
     def _time(self, event: StreamEvent, pushed_ms: int | None) -> int | None:
         if self._by_change and isinstance(event, OrderUpdate):
             return event.time_ms
         return pushed_ms
 
-    def _place(self, shown: Shown, now_ms: int, *, fills: bool) -> Placed:
-        event, pushed_ms = shown.received
-        time_ms = self._time(event, pushed_ms)
+    def _place(self, shown: Shown, now_ms: int, fill: Fill | None) -> Placed:
+        event, time_ms = shown.received
         if isinstance(event, OrderUpdate):
-            return Placed(shown, time_ms, self._is_behind(event, time_ms, now_ms, fills=fills))
+            if self._by_change:
+                time_ms = event.time_ms
+            known = self._orders.get(event.order_id)
+            if known is None:
+                self._begin(event, time_ms or 0, now_ms, fill)
+                return Placed(shown, time_ms, False, fill)
+            at_ms = known.time_ms if time_ms is None else time_ms
+            return Placed(shown, time_ms, self._is_behind(known, event, at_ms, now_ms, fill), fill)
         late = False
         if time_ms is not None and isinstance(event, AccountUpdate | AccountSnapshot):
             late = time_ms < self._account_ms
@@ -152,22 +164,12 @@ class Sequencer:
         return Placed(shown, time_ms, late)
 
     def _is_behind(
-        self,
-        order: OrderUpdate,
-        time_ms: int | None = None,
-        now_ms: int = 0,
-        *,
-        fills: bool = False,
+        self, known: Progress, order: OrderUpdate, at_ms: int, now_ms: int, fill: Fill | None
     ) -> bool:
         """Whether more was told of the order before: by time or sum, or that it is finished."""
-        order_id = order.order_id
         terminal = order.status in TERMINAL
-        known = self._orders.get(order_id)
-        if known is None:
-            self._begin(order, terminal, time_ms or 0, now_ms, fills=fills)
-            return False
-        at_ms = known.time_ms if time_ms is None else time_ms
         grown = _grow(known, order.cumulative_quantity)
+        fills = fill is not None
         if self._sums is not None and (fills or grown > 0):
             self._sums.count(order, known, now_ms, fills=fills, grew=grown > 0)
         behind = (
@@ -184,18 +186,17 @@ class Sequencer:
                 behind = True
         known.terminal |= terminal
         known.time_ms = max(at_ms, known.time_ms)
-        self._orders.move_to_end(order_id)
+        self._orders.move_to_end(order.order_id)
         return behind
 
-    def _begin(
-        self, order: OrderUpdate, terminal: bool, time_ms: int, now_ms: int, *, fills: bool
-    ) -> None:
-        known = self._orders[order.order_id] = Progress(terminal, time_ms)
-        _grow(known, order.cumulative_quantity)
-        known.trade = order.trade_id or ""
+    def _begin(self, order: OrderUpdate, time_ms: int, now_ms: int, fill: Fill | None) -> None:
+        """The first word of an order."""
+        known = self._orders[order.order_id] = Progress(
+            order.status in TERMINAL, time_ms, order.cumulative_quantity, order.trade_id or ""
+        )
         sums = self._sums
         if sums is not None:
-            sums.count(order, known, now_ms, fills=fills, grew=True)
+            sums.count(order, known, now_ms, fills=fill is not None, grew=True)
         if len(self._orders) > self._bounds.orders:
             _, forgotten = self._orders.popitem(last=False)
             if sums is not None:
@@ -207,6 +208,8 @@ def _grow(known: Progress, summed: str | None) -> int:
     if summed is None or summed == known.cumulative:
         return 0
     now, before = Decimal(summed), known.filled
+    if before is None and known.cumulative is not None:
+        before = known.filled = Decimal(known.cumulative)
     if before is not None and now <= before:
         return -1 if now < before else 0
     known.cumulative, known.filled = summed, now

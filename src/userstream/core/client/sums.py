@@ -19,10 +19,10 @@ class Progress(msgspec.Struct, gc=False):
     time_ms: int
     cumulative: str | None = None
     """The largest sum, as the venue wrote it; ``None``: nothing showed one."""
-    filled: Decimal | None = None
-    """The same as a number."""
     trade: str = ""
     """The largest trade id of a fill that shows no sum."""
+    filled: Decimal | None = None
+    """The largest sum as a number, once that was needed."""
     told: Decimal = _ZERO
     """What was told as fills or as a gap; with it what was filled before anybody listened."""
     told_ms: int | None = None
@@ -63,9 +63,11 @@ class Sums:
         told_ms = progress.told_ms
         if fills and (grew or told_ms is None or order.time_ms > told_ms):
             progress.told += Decimal(order.last_quantity or 0)
-        filled = progress.filled
+        filled, summed = progress.filled, progress.cumulative
         if filled is None:
-            return
+            if summed is None:
+                return
+            filled = progress.filled = Decimal(summed)
         from_ms = progress.time_ms
         if told_ms is None:
             young = self._is_young(order) or not filled

@@ -130,14 +130,10 @@ class Appends:
 
     def _missing(self, accounts: Collection[str | None]) -> list[str]:
         """Accounts whose heads have to be loaded first."""
-        ledger = self._ledger
         return [
             a
-            for a in dict.fromkeys(accounts)
-            if a is not None
-            and ledger.get(a) is None
-            and a not in self._loaded
-            and self._shard(a).mine
+            for a in self._ledger.unknown(accounts)
+            if a is not None and a not in self._loaded and self._shard(a).mine
         ]
 
     async def _fetch(self, account: str) -> None:
@@ -182,7 +178,7 @@ class Appends:
                 self._settled(job)
             else:
                 shard = self._shard(outcome.account)
-                shard.barrier(partial(self._done, job, i, outcome.account, None, place=0))
+                shard.barrier(partial(self._done, job, i, outcome.account))
 
     def _elsewhere(self, job: Job) -> Collection[str]:
         """Accounts of a job that another process writes, as far as is known."""
@@ -225,17 +221,14 @@ class Appends:
         place: int,
     ) -> None:  # fmt: skip
         self.fullness.arrived(shard.stream, size)
-        self._done(job, i, account, shard, error, place)
+        if error is None:
+            self._heads.stored(shard, account, place)
+        self._done(job, i, account, error)
 
-    def _done(
-        self, job: Job, i: int, account: str, shard: Shard | None, error: StoreError | None,
-        place: int,
-    ) -> None:  # fmt: skip
+    def _done(self, job: Job, i: int, account: str, error: StoreError | None) -> None:
         if error is not None:
             msg = f"not known to be stored: {error}"
             self._undo(job, i, account, Refused("unavailable", msg, account))
-        elif shard is not None:
-            self._heads.stored(shard, account, place)
         self._settled(job)
 
     def _undo(self, job: Job, i: int, account: str, refused: Refused) -> None:

@@ -13,6 +13,7 @@ from userstream.errors import StoreUnavailable
 from userstream.server.keys import Place
 from userstream.server.logs import logger
 from userstream.server.nats.keycopy import KeyCopy
+from userstream.server.tasks import lasting
 from userstream.venue import KeyPolicy
 
 _log = logger("keys")
@@ -59,7 +60,7 @@ class Debts:
 
     def _pay(self) -> None:
         if self._owed and (self._paying is None or self._paying.done()):
-            self._paying = asyncio.create_task(self._pay_all())
+            self._paying = lasting("keys", self._pay_all)
 
     async def _pay_all(self) -> None:
         while self._owed:

@@ -17,7 +17,7 @@ from userstream.errors import StoreError
 from userstream.server.logs import logger
 from userstream.server.nats.jetstream import read_ack
 from userstream.server.nats.link import Link
-from userstream.server.nats.wire import Message, batched, fenced
+from userstream.server.nats.wire import Message, batched, chained
 
 _log = logger("flow")
 _ALLOWED = 1_000  # messages of a batch, by JetStream
@@ -31,32 +31,40 @@ Done = Callable[[StoreError | None, int], None]
 class Entry:
     """An append on its way."""
 
-    __slots__ = ("_told", "payload", "subject")
+    __slots__ = ("_done", "_others", "payload", "subject")
 
     def __init__(self, subject: bytes, payload: bytes, done: Done) -> None:
         self.subject = subject
         self.payload = payload
-        self._told = [done]
+        self._done = done
+        self._others: list[Done] | None = None
 
     def tell(self, done: Done) -> None:
         """Tells one more how it went, after all others; there may be thousands."""
-        self._told.append(done)
+        if self._others is None:
+            self._others = []
+        self._others.append(done)
 
     def done(self, error: StoreError | None, place: int) -> None:
         """It is stored at that place, or not known to be."""
-        for told in self._told:
-            told(error, place)
+        self._done(error, place)
+        for done in self._others or ():
+            done(error, place)
 
 
 class Flow:
-    """Appends one behind the other, many in flight, each acknowledged by itself.
+    """Appends one behind the other, many in flight, acknowledged by the run.
 
-    When this writer was replaced and does not know it, the first of them is refused, but not one
-    behind it that happens to name the place where the stream ends by then. So whoever replaces it
-    has to begin with ``stride`` messages, all or none: then all places that it may name are taken.
+    Each names the place behind which it belongs, so the last of a run is stored only where all
+    before it are: it alone asks for an acknowledgement. What a writer has in flight that was
+    replaced and does not know it might name a place where the stream happens to end by then. So
+    whoever replaces it has to begin with ``stride`` messages, all or none: then all places that it
+    may name are taken.
     """
 
     stride = _IN_FLIGHT + 1
+    run = 100
+    """So many at most until one asks."""
 
     def __init__(self, link: Link, shard: int, troubled: Callable[[], None]) -> None:
         self._link = link
@@ -65,7 +73,10 @@ class Flow:
         self._reply = self._token = b""
         self.sent: deque[Entry] = deque()
         self.waiting: deque[Entry] = deque()
+        self._asked: deque[int] = deque()
+        """Places of which an acknowledgement was asked for."""
         self._late: list[Entry] | None = None
+        self._due = False
         self.flowing = False
         self.base = 0
         """The last place in the stream that is known to be taken by us."""
@@ -76,13 +87,14 @@ class Flow:
         self.base, self.moved_s = place, time.monotonic()
 
     def put(self, entry: Entry) -> None:
-        """Appends behind all that was put before."""
+        """Appends behind all that was put before, with all else that comes in this loop turn."""
         if self._late is not None:
             self._late.append(entry)
-        elif self.flowing and len(self.sent) < _IN_FLIGHT and not self.waiting:
-            self._send(entry)
-        else:
-            self.waiting.append(entry)
+            return
+        self.waiting.append(entry)
+        if self.flowing and not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._turned)
 
     def last(self) -> Entry | None:
         """What was put last, if it is on its way."""
@@ -101,6 +113,7 @@ class Flow:
         self.flowing = True
         self.waiting.extendleft(reversed(self.sent))
         self.sent.clear()
+        self._asked.clear()
         self._go_on()
 
     def stop(self) -> None:
@@ -124,23 +137,33 @@ class Flow:
         for entry in failed:
             entry.done(error, 0)
 
-    def _send(self, entry: Entry) -> None:
-        place = self.base + len(self.sent)
-        self.sent.append(entry)
-        self._link.send(fenced(entry.subject, entry.payload, self._reply, place))
+    def _turned(self) -> None:
+        self._due = False
+        if self.flowing:
+            self._go_on()
 
     def _go_on(self) -> None:
-        while self.waiting and len(self.sent) < _IN_FLIGHT:
-            self._send(self.waiting.popleft())
+        while self.waiting and (room := min(self.run, _IN_FLIGHT - len(self.sent))) > 0:
+            place = self.base + len(self.sent)
+            run = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
+            messages = [(entry.subject, entry.payload) for entry in run]
+            self._link.send(chained(messages, self._reply, place))
+            self.sent.extend(run)
+            self._asked.append(place + len(run))
 
     def _acked(self, place: int) -> None:
         if not self.flowing:
             return
-        if place != self.base + 1 or not self.sent:
+        if not self._asked or place != self._asked[0]:
             self._troubled()
             return
-        self.found(place)
-        if self.waiting and self.flowing:
+        self._asked.popleft()
+        sent = self.sent
+        self.moved_s = time.monotonic()
+        while sent and self.base < place:
+            self.base += 1
+            sent.popleft().done(None, self.base)
+        if self.flowing:
             self._go_on()
 
     def _answered(self, message: Message) -> None:
@@ -156,6 +179,12 @@ class Flow:
         self._troubled()
 
 
+class OneByOne(Flow):
+    """Every append asks: where a term cannot begin with a stride, each has to be heard of."""
+
+    stride = run = 1
+
+
 class Batches(Flow):
     """Appends all that waits as one atomic batch: one in flight, one acknowledgement for it.
 
@@ -169,22 +198,6 @@ class Batches(Flow):
         super().__init__(link, shard, troubled)
         self._name = secrets.token_hex(6).encode()
         self._number = 0
-        self._due = False
-
-    def put(self, entry: Entry) -> None:
-        """Appends behind all that was put before, with all else that comes in this loop turn."""
-        if self._late is not None:
-            self._late.append(entry)
-            return
-        self.waiting.append(entry)
-        if self.flowing and not self.sent and not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._turned)
-
-    def _turned(self) -> None:
-        self._due = False
-        if self.flowing:
-            self._go_on()
 
     def _go_on(self) -> None:
         if self.sent:
@@ -199,14 +212,4 @@ class Batches(Flow):
             name = b"%b-%d" % (self._name, self._number)
             messages = [(entry.subject, entry.payload) for entry in self.sent]
             self._link.send(batched(messages, self._reply, name, self.base))
-
-    def _acked(self, place: int) -> None:
-        if not self.flowing:
-            return
-        if place != self.base + len(self.sent) or not self.sent:
-            self._troubled()
-            return
-        while self.sent:
-            self.found(self.base + 1)
-        if self.flowing:
-            self._go_on()
+            self._asked.append(self.base + len(self.sent))

@@ -23,7 +23,7 @@ from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, read_event
 from userstream.server.nats.sweep import Sweep
 from userstream.server.nats.wire import Message
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, failed, lasting
 
 _log = logger("follower")
 _PAUSE_S = 0.1
@@ -143,8 +143,7 @@ class Follower:
         self._sweep.watch(found.shard)
         self._new.setdefault(found.shard, []).append(found)
         if found.shard not in self._beginning:
-            task = asyncio.get_running_loop().create_task(self._begin(found.shard))
-            self._beginning[found.shard] = task
+            self._beginning[found.shard] = lasting("follower", partial(self._begin, found.shard))
 
     def unfollow(self, account: str) -> None:
         """Takes one ``follow`` back."""
@@ -201,8 +200,11 @@ class Follower:
                 reached = await self._history.reached(shard, accounts) if accounts else {}
         except TimeoutError:
             _log.info("places in the log are not told", shard=shard)
-        except Exception as e:  # noqa: BLE001 - whoever waits must be told
-            error = e if isinstance(e, StoreError) else StoreDamaged(str(e))
+        except StoreError as e:
+            error = e
+        except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
+            failed("follower", e)
+            error = StoreDamaged(f"accounts cannot be followed: {e!r}")
         for found in waited:
             if self._waits(found):
                 self._began(found, reached.get(found.account, error))
@@ -225,7 +227,7 @@ class Follower:
             try:
                 then(reached if isinstance(reached, StoreError) else None)
             except Exception as e:  # noqa: BLE001 - others begin in the same turn
-                _log.error("who waited for an account failed", exc_info=e)
+                failed("follower", e)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 
@@ -271,7 +273,7 @@ class Follower:
         if found.task is None:
             if found.held is None:
                 found.held = []
-            found.task = asyncio.get_running_loop().create_task(self._repairing(found, upto))
+            found.task = lasting("follower", partial(self._repairing, found, upto), _PAUSE_S)
 
     async def _repairing(self, found: Followed, upto: int) -> None:
         _log.info("events are read again", account=found.account, behind=found.seen, upto=upto)

@@ -12,7 +12,7 @@ from userstream.errors import StoreError
 from userstream.server.logs import logger
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.readiness import ALARM
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("fullness")
 _LOOK_S = 5.0
@@ -35,7 +35,7 @@ class Fullness:
 
     def start(self) -> None:
         """Begins to look."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting("fullness", self._run)
 
     async def close(self) -> None:
         """Looks no more."""

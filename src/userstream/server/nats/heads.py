@@ -11,6 +11,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -23,7 +24,7 @@ from userstream.server.nats.layout import HeadRecord, Layout, line_of, read_even
 from userstream.server.nats.shard import Shard
 from userstream.server.nats.wire import fenced_by_subject
 from userstream.server.records import decode, encode
-from userstream.server.tasks import all_of, ended
+from userstream.server.tasks import all_of, ended, lasting
 
 _log = logger("heads")
 SETTLES_S = 10.0
@@ -60,7 +61,7 @@ class Heads:
 
     def start(self) -> None:
         """Begins to write heads."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting("heads", self._run)
 
     async def close(self) -> None:
         """Writes no more."""
@@ -111,8 +112,8 @@ class Heads:
     def opened(self, shard: Shard, floor: int) -> None:
         """A term begins: what others wrote behind the floor has no head yet, perhaps."""
         self._behind[shard] = {}
-        task = asyncio.get_running_loop().create_task(self._scan(shard, floor, shard.base))
-        self._scans[shard] = task
+        scan = partial(self._scan, shard, floor, shard.base)
+        self._scans[shard] = lasting("heads", scan)
 
     def lost(self, shard: Shard) -> None:
         """The shard is another's affair now."""
@@ -202,7 +203,7 @@ class Heads:
             behind[account] = _Behind(upto + 1, last.last, time.monotonic())
         try:
             await self._write(account, record)
-        except StoreError:
+        except BaseException:
             behind[account] = _Behind(last.first, last.last, 0.0)
             raise
 

@@ -64,6 +64,7 @@ class Intake:
         self._sids: dict[Shard, int] = {}
         self._sessions: dict[Shard, OrderedDict[str, _Session]] = {}
         self._answering: set[asyncio.Task[None]] = set()
+        self._told = False
 
     def opened(self, shard: Shard) -> None:
         """A term begins."""
@@ -84,6 +85,11 @@ class Intake:
             await asyncio.wait(self._answering)
 
     def _came(self, shard: Shard, message: Message) -> None:
+        if not message.reply:  # of no process of ours: each waits for an answer
+            if not self._told:
+                _log.warning("a batch names nobody to answer, and is not taken", shard=shard.number)
+            self._told = True
+            return
         try:
             batch, lines = read_batch(message.payload)
         except StoreError as e:

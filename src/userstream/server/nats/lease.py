@@ -17,6 +17,20 @@ LEASE_S = 5.0
 """Without a tick for so long, a shard can be taken."""
 
 
+class BehindError(StoreUnavailable):
+    """The stream ends before what was acknowledged: so says a leader that is none any more."""
+
+
+def check_end(stream: str, last: int, known: int) -> None:
+    """Whether a stream reaches to a place that it had.
+
+    Raises:
+        BehindError: it does not.
+    """
+    if last < known:
+        raise BehindError(f"{stream} ends at {last}, but {known} was acknowledged")
+
+
 class Term(NamedTuple):
     """One writer's time: its number, and the place of the tick that began it."""
 
@@ -45,10 +59,13 @@ class Lease:
         """What the writer appends every second, and once its term is over."""
         return self._subject.encode(), encode(Tick(term, "" if over else self._owner, floor))
 
-    async def take(self) -> Term | None:
+    async def take(self, known: int) -> Term | None:
         """Opens a term, if the shard is given up, or was ours, or its writer is silent.
 
+        ``known`` is a place that the stream must have reached.
+
         Raises:
+            BehindError: it ends before that.
             StoreError: the stream does not answer, or says what makes no sense.
         """
         try:
@@ -57,6 +74,7 @@ class Lease:
         except StoreUnavailable:
             self._seen = None  # its writer may have been as cut off as this one
             raise
+        check_end(self._stream, info.state.last_seq, known)
         tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
         if tick.owner not in ("", self._owner) and not self._silent(last):
             return None

@@ -17,7 +17,7 @@ from userstream.server.nats.address import HELLO, Address, Server
 from userstream.server.nats.call import Call
 from userstream.server.nats.inbox import Handler, Inbox, Stored
 from userstream.server.nats.wire import Info, Line, Message, Parser, check_server, pub, read_info
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("nats")
 _CONNECT_S = 3.0
@@ -66,7 +66,7 @@ class Link:
                         await asyncio.sleep(0.1)
         if not self.connected:
             raise why
-        self._task = asyncio.get_running_loop().create_task(self._keep())
+        self._task = lasting("link", self._keep)
 
     async def close(self) -> None:
         """Hangs up."""

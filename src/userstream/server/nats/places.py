@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -12,6 +13,7 @@ from userstream.server.keys import Place
 from userstream.server.nats.bucket import Change, Conflict
 from userstream.server.nats.register import Register
 from userstream.server.records import decode, encode
+from userstream.server.tasks import lasting
 
 _LIFE_S = 26 * 3_600
 """Longer than any stream lives: what a dead node left behind goes by itself."""
@@ -62,7 +64,7 @@ class SocketPlaces:
         """Gives a place back, as soon as that can be stored."""
         if self._stopped:
             return
-        task = asyncio.create_task(self._leave(place))
+        task = lasting("places", partial(self._leave, place))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 

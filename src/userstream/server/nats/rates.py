@@ -16,7 +16,7 @@ from userstream.core.ratelimit import RateLimiter, Taken
 from userstream.server.logs import logger
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message, pub
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("rates")
 _EVERY_S = 0.1
@@ -46,7 +46,7 @@ class SharedRates:
 
     async def __aenter__(self) -> Self:
         self._sid = self._link.subscribe(f"{self._subject}*", self._hear)
-        self._telling = asyncio.create_task(self._tell_on())
+        self._telling = lasting("rates", self._tell_on)
         return self
 
     async def __aexit__(self, *_: object) -> None:

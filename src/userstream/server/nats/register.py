@@ -23,7 +23,7 @@ from userstream.server.nats.bucket import MARKER_S, Bucket, Change, Conflict
 from userstream.server.nats.link import Link
 from userstream.server.nats.streamtime import StreamTime, Tick
 from userstream.server.records import decode, encode
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 _log = logger("register")
 _TICK_LIFE_S = 3_600
@@ -114,7 +114,7 @@ class Register:
                     await self._heard.wait()
         self._ready = True
         await self._tick()
-        self._beating = asyncio.create_task(self._beat())
+        self._beating = lasting("register", self._beat)
 
     async def close(self) -> None:
         """Leaves the other nodes, who count this one out at once."""
@@ -226,6 +226,10 @@ class Register:
             if not self.down:
                 _log.warning("nothing can be stored", error=str(e))
             failed, self.down = e, True
+        except BaseException:
+            for waiter in waiters:
+                _settle(waiter, StoreUnavailable("the copy's tick failed"))
+            raise
         if failed is not None:  # whoever waits for the next tick need not
             waiters, self._waiters = waiters + self._waiters, []
         for waiter in waiters:

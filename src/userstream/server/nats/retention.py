@@ -11,7 +11,7 @@ from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.shard import Shard
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, failed, lasting
 
 _log = logger("retention")
 
@@ -33,7 +33,7 @@ class Retention:
 
     def start(self) -> None:
         """Begins to drop what need not be kept."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting("retention", self._run)
 
     async def stop(self) -> None:
         """Drops no more."""
@@ -48,6 +48,8 @@ class Retention:
                     await self.sweep(shard)
                 except StoreError as e:
                     _log.error("retention has to wait", shard=shard.number, error=str(e))
+                except Exception as e:  # noqa: BLE001 - the other shards fill up as well
+                    failed("retention", e)
 
     async def sweep(self, shard: Shard) -> None:
         """Drops what is too old in a shard, if this process writes it.

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Callable
 
-from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
+from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.flow import Batches, Done, Entry, Flow
+from userstream.server.nats.flow import Batches, Done, Entry, Flow, OneByOne
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
-from userstream.server.nats.lease import TICK_S, Lease
-from userstream.server.tasks import ended, told
+from userstream.server.nats.lease import TICK_S, BehindError, Lease, check_end
+from userstream.server.tasks import ended, lasting, told
 
 _log = logger("shard")
 _PATIENCE_S = 2.0
-_LOST_S = 10.0
+_AGAIN_S = 10.0
 _AT_ONCE = 64
 _PAUSE_S = 0.02
 _LONGEST_PAUSE_S = 0.25
@@ -28,8 +29,10 @@ class FencedError(StoreUnavailable):
     """Another process has become the writer."""
 
 
-class _BehindError(StoreUnavailable):
-    """The stream ends before what was acknowledged: so says a leader that is none any more."""
+def _flow_of(layout: Layout) -> type[Flow]:
+    if not layout.batches:
+        return OneByOne
+    return Batches if layout.copies >= _BATCHES_FROM else Flow
 
 
 class Shard:
@@ -56,11 +59,9 @@ class Shard:
         self._wait_s = wait_s
         self._opened = opened
         self._lost = lost
-        batches = layout.batches
-        flow = Batches if batches and layout.copies >= _BATCHES_FROM else Flow
-        stride = flow.stride if batches else 1
+        flow = _flow_of(layout)
         self._flow = flow(js.link, number, self._troubled)
-        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, stride)
+        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, flow.stride)
         self._trouble = asyncio.Event()
         self._begun = -1
         self._pause_s = 0.0
@@ -80,7 +81,7 @@ class Shard:
 
     def start(self) -> None:
         """Tries to become the writer, now and whenever nobody else is."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting(f"shard {self.number}", self._run, _AGAIN_S)
 
     async def close(self) -> None:
         """Waits for what is in flight, for a while, and gives the shard up."""
@@ -137,23 +138,27 @@ class Shard:
     # ── terms ───────────────────────────────────────────────────────────────────────────────────
 
     async def _run(self) -> None:
-        while True:
-            try:
+        try:
+            while True:
                 if not self.mine:
                     await self._take()
                 await self._tend()
                 await self._recover()
-            except StoreError as e:  # what is there makes no sense: nothing is written onto it
-                _log.error("a shard is not written any more", shard=self.number, error=str(e))
-                self._fail(e)
-                return
+        except Exception as e:  # what is there makes no sense: nothing is written onto it
+            self._fail(e if isinstance(e, StoreError) else StoreUnavailable(repr(e)))
+            raise
 
     async def _take(self) -> None:
         """Returns once the shard is ours."""
-        told = False
+        told, behind_s = False, -math.inf
         while True:
             try:
-                term = await self._lease.take()
+                term = await self._lease.take(self.base)
+            except BehindError as e:
+                if time.monotonic() - behind_s > _AGAIN_S:
+                    behind_s = time.monotonic()
+                    what = "a shard ends before what was acknowledged"
+                    _log.error(what, shard=self.number, error=str(e))
             except StoreUnavailable as e:
                 if not told:
                     _log.info("a shard cannot be asked for", shard=self.number, error=str(e))
@@ -208,10 +213,6 @@ class Shard:
             except FencedError as e:
                 self._fail(e)
                 return
-            except _BehindError as e:
-                if silent_s > self._wait_s + _LOST_S:
-                    raise StoreDamaged(f"{e}: it lost events") from None
-                silent_s = 0.0
             except StoreUnavailable as e:
                 why = e
             else:
@@ -227,8 +228,7 @@ class Shard:
     async def _compare(self) -> None:
         """Takes what is in the stream out of what is in flight."""
         last = (await self._js.info(self.stream)).state.last_seq
-        if last < self.base:
-            raise _BehindError(f"{self.stream} ends at {last}, but {self.base} was acknowledged")
+        check_end(self.stream, last, self.base)
         while self.base < last:
             places = range(self.base + 1, min(last, self.base + _AT_ONCE) + 1)
             found = await asyncio.gather(

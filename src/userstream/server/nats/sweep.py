@@ -15,7 +15,7 @@ from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S
 from userstream.server.nats.wire import Message
-from userstream.server.tasks import ended
+from userstream.server.tasks import ended, lasting
 
 if TYPE_CHECKING:
     from userstream.server.nats.follower import Followed
@@ -61,7 +61,7 @@ class Sweep:
 
     def start(self) -> None:
         """Begins to sweep."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = lasting("sweep", self._run)
 
     async def close(self) -> None:
         """Sweeps no more."""

@@ -69,9 +69,10 @@ class Waiting:
 
     def _go_on(self, job: Job) -> None:
         """Accepts a job if nothing is in its way, and all those in whose way it was."""
-        ready = deque([job])
+        ready = {job: None}  # once each: a thousand accounts may wait for the same job
         while ready:
-            job = ready.popleft()
+            job = next(iter(ready))
+            del ready[job]
             if job not in self._jobs or any(self._queues[key][0] is not job for key in _keys(job)):
                 continue
             missing = self._missing(job.accounts)
@@ -83,7 +84,7 @@ class Waiting:
                 queue = self._queues[key]
                 queue.popleft()
                 if queue:
-                    ready.append(queue[0])
+                    ready[queue[0]] = None
                 else:
                     del self._queues[key]
             self._accept(job)

@@ -155,6 +155,23 @@ def fenced(subject: bytes, payload: bytes, reply: bytes, last: int) -> bytes:
     )
 
 
+def chained(messages: Sequence[tuple[bytes, bytes]], reply: bytes, last: int) -> bytes:
+    """Messages (subject, payload), each taken only behind the one before, from ``last`` on.
+
+    The last of them alone says where it is answered.
+    """
+    lines = []
+    for place, (subject, payload) in enumerate(messages[:-1], last):
+        at = b"%d" % place
+        size = _FENCE_BYTES + len(at)
+        lines.append(
+            b"HPUB %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n"
+            % (subject, size, size + len(payload), at, payload)
+        )
+    lines.append(fenced(*messages[-1], reply, last + len(messages) - 1))
+    return b"".join(lines)
+
+
 def batched(messages: Sequence[tuple[bytes, bytes]], reply: bytes, name: bytes, last: int) -> bytes:
     """Messages (subject, payload) that a stream takes all or none, behind its message ``last``."""
     if len(messages) == 1:
