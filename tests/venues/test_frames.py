@@ -7,6 +7,7 @@ import pytest
 
 from userstream.errors import MalformedFrame
 from userstream.events import ListenKeyExpired, UnknownEvent
+from userstream.venue import Received
 from userstream.venues._decimals import eight
 from userstream.venues._frames import (
     Asset,
@@ -72,7 +73,7 @@ def test_numbers_may_come_as_text() -> None:
 )
 def test_an_expiry_has_a_time_where_the_venue_gives_one(time: str, time_ms: int | None) -> None:
     (received,) = READ(f'{{"e":"listenKeyExpired","E":{time}}}')
-    assert received == (ListenKeyExpired(time_ms=time_ms), time_ms)
+    assert received == Received(ListenKeyExpired(time_ms=time_ms), time_ms)
 
 
 def test_an_expiry_does_not_keep_the_key() -> None:

@@ -210,10 +210,10 @@ def _marks(frame: bytes | str, venue: Venue, *, timed: bool) -> list[tuple[Hasha
     except MalformedFrame:
         return []
     marks: list[tuple[Hashable, str]] = []
-    for event, time_ms in received:
-        if not isinstance(event, ListenKeyExpired):
-            text = _encode(event).decode()
-            marks.append(((text, time_ms) if timed else text, text))
+    for one in received:
+        if not isinstance(one.event, ListenKeyExpired):
+            text = _encode(one.event).decode()
+            marks.append(((text, one.time_ms) if timed else text, text))
     return marks
 
 

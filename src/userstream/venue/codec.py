@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from userstream.events import AccountSnapshot, Envelope, StreamEvent
 from userstream.venue.mark import Mark
 
@@ -17,7 +19,7 @@ class Frame(NamedTuple):
     binary: bool = False
 
 
-class Received(NamedTuple):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """One decoded event, with the venue's own time of it where the dialect carries one."""
 
     event: StreamEvent

@@ -368,3 +368,10 @@ def test_what_is_told_leaves_nothing_for_the_collector(repair: bool) -> None:
         gc.enable()
     assert given == len(shown)
     assert grown < given // 20
+
+
+def test_the_frames_of_a_read_are_told_in_their_order() -> None:
+    desk = Desk().live()
+    shown = [f for n in (1, 2) for f in frames("binance", order(str(n), **FULL), n)]
+    given = told(desk.feed.frames(1, shown, 5))
+    assert [e.order_id for e in given if isinstance(e, OrderEvent)] == ["1", "2"]

@@ -51,6 +51,13 @@ def test_orders_and_accounts_are_late_by_their_own_clock() -> None:
     assert it.put(1, shown(whole(), T - 1), 0)[0].late
 
 
+def test_a_window_goes_by_the_time_of_the_change_where_the_venue_does() -> None:
+    it = sequencer(order_time=OrderTime.CHANGED, hold_ms=100)
+    it.put(1, shown(order("1", time_ms=T + 2), T), 0)
+    it.put(1, shown(order("2", time_ms=T + 1), T + 9), 0)
+    assert ids(it.tick(100)) == ["2", "1"]
+
+
 def test_what_has_no_time_is_never_late() -> None:
     it = sequencer()
     it.put(1, shown(order(), T), 0)

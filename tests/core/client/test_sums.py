@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.client.test_feed import FULL, Desk, events, frames, told
+from tests.core.client.test_feed import FULL, Desk, events, frames, marked, said, told
 from tests.core.client.values import T, order
 from userstream.core.client import inputs
 from userstream.core.client.identity import Fill, fill_of
@@ -180,3 +180,57 @@ def test_where_rest_can_be_asked_it_is_asked_instead() -> None:
     desk.tick(2_000)
     assert gaps(desk) == []
     assert any(type(a).__name__ == "Ask" for a in desk.done[before:])
+
+
+@pytest.mark.parametrize("venue", ["binance", "bhex"])
+def test_where_rest_could_be_asked_and_never_is_a_jump_is_a_gap_too(venue: str) -> None:
+    desk = Desk(venue, repair=True).live()
+    desk.repaired(account=None)
+    for event in (new(), filled(1, 1), filled(3, 3)):
+        show(desk, venue, event)
+    assert desk.feed.deadline() == 2_000
+    desk.tick(1_999)
+    assert gaps(desk) == []
+    desk.tick(2_000)
+    (gap,) = gaps(desk)
+    assert (gap.scope, gap.symbol, gap.order_id) == (Scope.FILLS, "BTCUSDT", "7")
+    assert gap.missing_quantity == 1
+    assert (gap.from_ms or 0) <= T + 2 <= (gap.to_ms or 0)
+    assert gap.why == "the order's sum jumped: filled without a fill"
+    for event in (filled(2, 2), filled(4, 3), filled(6, 6, status="FILLED")):
+        show(desk, venue, event)
+    desk.tick(9_000)
+    assert [g.missing_quantity for g in gaps(desk)] == [1, 1]
+    desk.tick(20_000)
+    assert len(gaps(desk)) == 2
+    assert len(fills(desk, venue)) == 5
+
+
+def test_what_comes_soon_is_not_missing_where_rest_is_never_asked_either() -> None:
+    desk = Desk(repair=True, redundant=True).live()
+    desk.repaired(account=None)
+    for event in (new(), filled(2, 2), filled(1, 1)):
+        show(desk, "binance", event)
+    desk.tick(5_000)
+    assert gaps(desk) == []
+
+
+def test_a_fill_without_its_order_is_no_gap_where_rest_is_never_asked() -> None:
+    desk = Desk(repair=True).live()
+    desk.repaired(account=None)
+    show(desk, "binance", filled(3, 3))
+    desk.tick(5_000)
+    assert gaps(desk) == []
+    assert desk.feed.deadline() != 5_000
+
+
+def test_what_our_own_servers_log_holds_whole_is_no_gap() -> None:
+    desk = Desk(repair=True, heartbeat_s=10).live()
+    desk.frame(said("us.heartbeat", 1))
+    desk.repaired(account=None)
+    for n, event in enumerate((new(), filled(3, 3)), start=2):
+        (frame,) = frames("binance", event)
+        desk.frame(marked(frame, n, n - 1))
+    assert len(fills(desk)) == 1
+    desk.tick(5_000)
+    assert gaps(desk) == []

@@ -6,6 +6,9 @@ from collections import OrderedDict
 
 from userstream.core.client.identity import Fill
 
+_NEW = -(1 << 62)
+"""What stands for a fill that is not known: no time."""
+
 
 class Fills:
     """The last ``most`` fills, the longest unseen forgotten first.
@@ -30,9 +33,9 @@ class Fills:
     def first(self, fill: Fill) -> bool:
         """A stream shows a fill: whether none did before."""
         known = self._known
-        if fill in known:
+        at_ms = known.get(fill, _NEW)
+        if at_ms is not _NEW:
             known.move_to_end(fill)
-            at_ms = known[fill]
             if at_ms is None or at_ms >= 0:
                 return False
             known[fill] = ~at_ms
@@ -45,11 +48,11 @@ class Fills:
     def tell(self, fill: Fill, time_ms: int, *, shown: bool) -> bool:
         """A fill is told, which a stream showed or REST alone: whether it was not told before."""
         known = self._known
-        if fill in known:
-            before_ms = known[fill]
-            if before_ms is None:
-                known[fill] = time_ms
-                return True
+        before_ms = known.get(fill, _NEW)
+        if before_ms is None:
+            known[fill] = time_ms
+            return True
+        if before_ms is not _NEW:
             return False
         known[fill] = time_ms if shown else ~time_ms
         if len(known) > self._most:

@@ -66,7 +66,8 @@ class Mender:
         self._unit = unit
         self._clock = clock
         every_ms = plan.reconcile_ms if plan.repair and plan.heartbeat_s is None else None
-        self._reconcile = Reconcile(every_ms, bounds, unit)
+        never = plan.reconcile_ms is None and plan.heartbeat_s is None
+        self._reconcile = Reconcile(every_ms, bounds, unit, never=never)
         self._keeps = plan.repair
         """Whether REST is ever asked. Where it is not, nobody looks at the picture."""
         self.picture = Picture(asking.fill_key, bounds, fills)
@@ -160,6 +161,9 @@ class Mender:
         if self._found is not None:
             self._compare(self._found)
             return []
+        if self._reconcile.never:
+            self._reconcile.settle()
+            return [Deliver(gap) for gap in self.picture.missing()]
         self._reconcile.start(now_ms)
         self.picture.doubts.clear()
         self._asked_ms = now_ms
@@ -251,13 +255,11 @@ class Mender:
         )
 
     def _deliver(self, event: Told, now_ms: int, fill: Fill | None = None) -> Sequence[Done]:
-        if not self._keeps:
-            return (Deliver(event),)
         if isinstance(event, OrderEvent):
             fill = fill or fill_of(event.update, self._asking.fill_key)
             if fill is not None and event.origin is Origin.REST:
                 self._note(fill)
-            elif fill is not None and fill in self._by_rest:
+            elif self._by_rest and fill is not None and fill in self._by_rest:
                 if not event.update.status:
                     return ()
                 event, fill = _without_fill(event), None

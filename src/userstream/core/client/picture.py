@@ -11,7 +11,7 @@ from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.fills import Fills
 from userstream.core.client.identity import Fill, fill_of
-from userstream.core.client.told import Holding, OrderEvent, Origin
+from userstream.core.client.told import Gap, Holding, OrderEvent, Origin, Scope
 from userstream.events import TERMINAL, AccountSnapshot
 from userstream.venue import FillKey
 
@@ -24,13 +24,18 @@ class _Filled(msgspec.Struct, gc=False):
     Fills up to ``at_ms`` are in ``told`` already: a sum of the venue stood for them.
     """
 
+    symbol: str = ""
     shown: Decimal | None = None
+    shown_ms: int = 0
+    """When it came to that."""
     told: Decimal | None = None
     counted: Decimal = _ZERO
     """What was told one by one while nobody knows what was filled before."""
     at_ms: int = 0
     last: str = ""
     """The largest number of a fill."""
+    sound_ms: int = 0
+    """Up to then nothing seems to be missing."""
     ended_ms: int | None = None
     """When the order was told to be over; ``None``: it was not."""
 
@@ -87,6 +92,28 @@ class Picture(Book):
         filled = self._filled.get(order_id, _UNKNOWN)
         return filled.counted if filled.told is None else filled.told
 
+    def missing(self) -> list[Gap]:
+        """What the sums show and no fill told, which is told by these gaps from now on."""
+        gaps = []
+        for order_id in self.doubts:
+            filled = self._filled[order_id]
+            if filled.shown is not None and filled.told is not None and filled.shown > filled.told:
+                quantity, filled.at_ms = filled.shown - filled.told, filled.shown_ms
+                filled.told = filled.shown
+                gaps.append(
+                    Gap(
+                        why="the order's sum jumped: filled without a fill",
+                        from_ms=filled.sound_ms,
+                        to_ms=filled.shown_ms,
+                        scope=Scope.FILLS,
+                        symbol=filled.symbol,
+                        order_id=order_id,
+                        missing_quantity=quantity,
+                    )
+                )
+        self.doubts.clear()
+        return gaps
+
     def explain(self, order_id: str, quantity: Decimal) -> None:
         """So much is told as missing of the fills of an order of which all is known by now."""
         filled = self._filled.setdefault(order_id, _Filled())
@@ -132,8 +159,7 @@ class Picture(Book):
         order_id = order.order_id
         filled = self._filled.get(order_id)
         if filled is None:
-            filled = self._filled[order_id] = _Filled()
-            self._begin(event, filled, counts)
+            filled = self._begin(event, counts)
             if len(self._filled) > self._bounds.orders + len(self.orders):
                 self._forget()
         else:
@@ -141,7 +167,7 @@ class Picture(Book):
             summed = order.cumulative_quantity
             if (
                 counts
-                and order.time_ms > filled.at_ms
+                and (order.time_ms > filled.at_ms or _raises(filled, summed))
                 and (summed is None or self._fill_key is not FillKey.NONE)
             ):
                 self._count(filled, Decimal(order.last_quantity or 0))
@@ -149,13 +175,17 @@ class Picture(Book):
                 filled.told = filled.counted
             if summed is not None:
                 self._show(event, filled, Decimal(summed))
-        self._doubt(order_id, filled)
+        if filled.shown is not filled.told or self.doubts:
+            self._doubt(order_id, filled)
+        else:
+            filled.sound_ms = filled.shown_ms
         return filled
 
-    def _begin(self, event: OrderEvent, filled: _Filled, counts: bool) -> None:
+    def _begin(self, event: OrderEvent, counts: bool) -> _Filled:
         """The first word of an order; of fills before it nobody knows."""
         order = event.update
         quantity, summed = order.last_quantity, order.cumulative_quantity
+        filled = self._filled[order.order_id] = _Filled(order.symbol)
         if summed is not None:
             self._show(event, filled, Decimal(summed))
         else:
@@ -164,10 +194,11 @@ class Picture(Book):
             if order.status == "NEW":
                 filled.told = filled.counted
         if not counts or not quantity or quantity == summed or event.origin is Origin.REST:
-            return
+            return filled
         first = Decimal(quantity)
         if first and filled.told != first:
             self.doubts[order.order_id] = True
+        return filled
 
     def _forget(self) -> None:
         """Orders that nothing was told of for longest."""
@@ -186,13 +217,15 @@ class Picture(Book):
     def _show(self, event: OrderEvent, filled: _Filled, summed: Decimal) -> None:
         """A sum of the venue; where it stands for fills, those before it are told."""
         order = event.update
-        if filled.shown is None or summed > filled.shown:
-            filled.shown = summed
+        shown, told = filled.shown, filled.told
+        if shown is None or summed > shown:
+            filled.shown, filled.shown_ms = summed, order.time_ms
         counted = self._fill_key is FillKey.NONE
-        if filled.told is None:
-            filled.told = max(summed, filled.counted)
+        if told is None:
+            before = filled.counted
+            filled.told = summed if before is _ZERO or summed > before else before
         elif counted:
-            filled.told = max(filled.told, summed)
+            filled.told = max(told, summed)
         else:
             return
         if counted or (event.origin is Origin.REST and order.status):
@@ -202,8 +235,15 @@ class Picture(Book):
         shown, told = filled.shown, filled.told
         if shown is not told and shown is not None and told is not None and shown > told:
             self.doubts.setdefault(order_id, False)
-        elif self.doubts and self.doubts.get(order_id) is False:
+            return
+        filled.sound_ms = filled.shown_ms
+        if self.doubts and self.doubts.get(order_id) is False:
             del self.doubts[order_id]
+
+
+def _raises(filled: _Filled, summed: str | None) -> bool:
+    """Whether a sum is larger than all that was shown."""
+    return summed is not None and filled.shown is not None and Decimal(summed) > filled.shown
 
 
 def _rank(number: str) -> Decimal:

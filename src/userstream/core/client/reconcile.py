@@ -13,10 +13,19 @@ class Reconcile:
     A venue's frames have no numbers: one that got lost on a healthy socket is found by asking.
     A check is due every ``every_ms``, less up to a quarter by chance, so that many programs do not
     ask at once; sooner where something told shows that a fill is missing, or where so much is told
-    that it would be forgotten before the next one. ``every_ms`` ``None``: never.
+    that it would be forgotten before the next one. ``every_ms`` ``None``: never. With ``never``
+    a doubt is due all the same: it can only be told.
     """
 
-    def __init__(self, every_ms: int | None, bounds: Bounds, unit: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        every_ms: int | None,
+        bounds: Bounds,
+        unit: Callable[[], float],
+        *,
+        never: bool = False,
+    ) -> None:
+        self.never = never
         self._every_ms = every_ms
         self._bounds = bounds
         self._unit = unit
@@ -42,11 +51,12 @@ class Reconcile:
             self._doubted_ms = now_ms
 
     def deadline(self) -> int | None:
-        """When a check is due, or ``None``."""
-        due_ms = self._due_ms
+        """When a check is due, or that a doubt is told; ``None``: neither."""
+        due_ms, sooner_ms = self._due_ms, self._doubted_ms
         if due_ms is None:
-            return None
-        sooner_ms = self._doubted_ms
+            if sooner_ms is None or not self.never:
+                return None
+            return sooner_ms + self._bounds.settle_ms
         if sooner_ms is not None:
             sooner_ms += self._bounds.settle_ms
         elif self._told > self._bounds.copies // 2:
@@ -56,6 +66,10 @@ class Reconcile:
         if self._checked_ms is not None:
             sooner_ms = max(sooner_ms, self._checked_ms + self._bounds.doubt_ms)
         return min(due_ms, sooner_ms)
+
+    def settle(self) -> None:
+        """What was doubtful is told."""
+        self._doubted_ms = None
 
     def start(self, now_ms: int) -> None:
         """A check begins."""

@@ -79,13 +79,13 @@ class Sequencer:
 
     def put(self, socket: int, shown: Shown, now_ms: int) -> list[Placed]:
         """Takes what a socket showed; gives what is to be told now."""
-        event, time_ms = shown.received
+        event = shown.received.event
         fill = fill_of(event, self._fill_key) if isinstance(event, OrderUpdate) else None
         if fill is not None:
             if not self.fills.first(fill):
                 return []
         else:
-            copy = self.copies.take(socket, Said(event, time_ms))
+            copy = self.copies.take(socket, Said(event, shown.received.time_ms))
             if not copy.told:
                 return []
             if copy.ambiguous:
@@ -93,7 +93,7 @@ class Sequencer:
         if self._hold_ms == 0:
             return [self._place(shown, now_ms, fill)]
         self._number += 1
-        time_ms = self._time(event, time_ms)
+        time_ms = self._time(event, shown.received.time_ms)
         self._newest = max(self._newest, time_ms or 0)
         at_ms = self._newest if time_ms is None else time_ms
         due_ms = now_ms + self._hold_ms
@@ -147,7 +147,7 @@ class Sequencer:
         return pushed_ms
 
     def _place(self, shown: Shown, now_ms: int, fill: Fill | None) -> Placed:
-        event, time_ms = shown.received
+        event, time_ms = shown.received.event, shown.received.time_ms
         if isinstance(event, OrderUpdate):
             if self._by_change:
                 time_ms = event.time_ms
