@@ -43,7 +43,7 @@ async def test_bytes_of_an_account_are_bounded_and_what_is_left_is_whole(tmp_pat
         await until(lambda: window.bytes <= SMALL.retained_bytes_per_account)
         await until(lambda: stored(rigged) == window.oldest)
         assert window.oldest % 256 == 0
-        assert rigged.bus.oldest("bob") == 1
+        assert await rigged.bus.oldest("bob") == 1
         assert 0 < rigged.bus.short_windows()["alice"] < 60
         too_old = rigged.stream(venue, resume=Cursor(rigged.epoch(), window.oldest - 2, 9_999))
         await too_old.settled()
@@ -55,7 +55,7 @@ async def test_bytes_of_an_account_are_bounded_and_what_is_left_is_whole(tmp_pat
         assert uncut.said_of(resumed.frames) == uncut.said_of(rest)
         oldest = window.oldest
     async with rig(tmp_path / "data", SMALL) as rigged:
-        assert rigged.bus.oldest("alice") == oldest
+        assert await rigged.bus.oldest("alice") == oldest
         assert (await rigged.bus.history("alice", 1, 1))[0].seq == oldest
         resumed = await rigged.stream(venue, resume=cursor).settled()
         assert uncut.said_of(resumed.frames) == uncut.said_of(rest)
@@ -68,11 +68,11 @@ async def test_what_is_older_than_a_day_goes_and_heads_and_pictures_stay(tmp_pat
         await rigged.publish([*mixed(3)], "bob")
         rigged.clock.change(advance_ms=DAY_MS // 2)
         await asyncio.sleep(0.05)
-        assert rigged.bus.oldest("alice") == 1
+        assert await rigged.bus.oldest("alice") == 1
         rigged.clock.change(advance_ms=DAY_MS)
         head = rigged.bus.head("alice")
         await until(lambda: stored(rigged) == head // 256 * 256)
-        assert rigged.bus.oldest("alice") == stored(rigged)
+        assert await rigged.bus.oldest("alice") == stored(rigged)
         assert rigged.bus.short_windows() == {}  # it is as it was promised
         store = rigged.bus._store
         checkpoints = store.scan(checkpoint_key("alice", 0), checkpoint_key("alice", 1 << 60), 99)

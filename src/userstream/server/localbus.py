@@ -168,7 +168,7 @@ class LocalBus:
             head = self._heads[account] = min(due) - 1 if due else head
         return head
 
-    def oldest(self, account: str) -> int:
+    async def oldest(self, account: str) -> int:
         """The first ``seq`` that is retained; one past the last where none is.
 
         Raises:
@@ -186,7 +186,7 @@ class LocalBus:
             StoreError: the log cannot be read.
         """
         if not self._in_memory:
-            return await self._pages.read(account, max(from_seq, self.oldest(account)))
+            return await self._pages.read(account, max(from_seq, await self.oldest(account)))
         recent = self._recent.get(account)
         if not recent:
             return []

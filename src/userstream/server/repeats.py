@@ -108,8 +108,7 @@ class Repeats:
         receipt = self.receipts.begin((record.venue, record.random), head)
         connection.pings = Pings(connection, record, receipt, self._replays)
         if receipt.proven < head:
-            start = max(receipt.proven, log.oldest(account) - 1)
-            cursor = Cursor(self._replays.epoch(account), start, WHOLE)
+            cursor = Cursor(self._replays.epoch(account), receipt.proven, WHOLE)
             connection.reader = Repeater(connection, opened, cursor, self._replays, self._fanout)
 
     def closed(self, connection: Connection) -> None:

@@ -68,7 +68,7 @@ class Log(Protocol):
         """
         ...
 
-    def oldest(self, account: str) -> int:
+    async def oldest(self, account: str) -> int:
         """The first ``seq`` that is retained; one past the last where none is.
 
         Raises:
@@ -126,7 +126,11 @@ class Replays:
         log, epoch = self.log, self.epoch(account)
         if cursor.epoch == epoch and cursor.seq > log.head(account):
             await log.settled(account)
-        head, oldest = log.head(account), log.oldest(account)
+        async with self._turns.of(account):
+            oldest = await log.oldest(account)
+        if not reader.tells:  # nobody would hear a refusal: what is left comes
+            cursor = cursor._replace(seq=max(cursor.seq, oldest - 1))
+        head = log.head(account)
         reason = judge(cursor, epoch, head, oldest)
         track = Track.resuming(cursor)
         if reason is None and track.passed < head:
@@ -154,15 +158,16 @@ class Replays:
         with contextlib.suppress(StoreError):  # it is refused, whatever cannot be read
             window["window_ms"] = await self._window_ms(account)
         log, epoch = self.log, self.epoch(account)
+        oldest = await log.oldest(account)
         head = log.head(account)  # it begins here, in the same turn of the loop
         reader.track = Track(epoch, head)
         mark = Mark(epoch, head, head, kind="us.refused", reason=reason)
-        reader.say(mark, oldest=log.oldest(account), **window)
+        reader.say(mark, oldest=oldest, **window)
 
     async def _window_ms(self, account: str) -> int:
         """How long ago the first event was published that is retained; 0: none is."""
         async with self._turns.of(account):
-            events = await self.log.read(account, self.log.oldest(account))
+            events = await self.log.read(account, await self.log.oldest(account))
         return max(self._clock.ms() - events[0].time_ms, 0) if events else 0
 
     async def _last_shown(self, reader: Reader, account: str, track: Track, head: int) -> int:
@@ -198,7 +203,7 @@ class Replays:
                 events = await log.read(account, track.passed + 1)
                 if events and events[0].seq == track.passed + 1:
                     await self._show(reader, account, track, events)
-                elif log.oldest(account) > track.passed + 1:
+                elif await log.oldest(account) > track.passed + 1:
                     reader.end(End.SLOW)  # so slow that retention has overtaken it
                     return
         reader.caught_up()  # nothing was awaited since the head was looked at

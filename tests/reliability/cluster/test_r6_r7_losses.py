@@ -113,7 +113,7 @@ async def test_r6_history_is_purged_past_a_follower(nats_cluster: Nodes) -> None
         assert gaps == ["alice"]
         assert [e.seq for e in given][:10] == [*range(1, 11)]
         assert given[-1].seq == 31
-        assert it.bus.oldest("alice") > 11
+        assert await it.bus.oldest("alice") > 11
 
 
 @pytest.mark.parametrize("change", [False, True], ids=["lost acks", "and another leader"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ STREAMS = {
     "binance": "/ws/", "spacedex": "/ws/", "bhex": "/openapi/ws/", "mexc": "/ws?listenKey=",
 }  # fmt: skip
 VENUES = tuple(PATHS)
+_READ_WITHIN_S = 30
 ROOM = {"connects_per_ip": 1_000_000, "sockets_per_ip": 100_000}
 """Limits that let everybody in from one address."""
 
@@ -167,14 +169,23 @@ class Home:
         """Order ids in the log of an account, whose ``seq`` have no holes."""
         ids: list[int] = []
         while True:
-            query = {"account": account, "from": str(len(ids) + 1)}
-            page = (await self.admin.get("/_events", params=query)).text.splitlines()
+            page = await self._page(account, len(ids) + 1)
             for text in page:
                 event = json.loads(text)
                 ids.append(int(event["event"]["order_id"]))
                 assert event["seq"] == len(ids)
             if not page:
                 return ids
+
+    async def _page(self, account: str, start: int) -> list[str]:
+        """Some of an account's log; asked for again while it is told to be out of reach."""
+        query = {"account": account, "from": str(start)}
+        async with asyncio.timeout(_READ_WITHIN_S):
+            while True:
+                answer = await self.admin.get("/_events", params=query)
+                if answer.status_code != 503:
+                    return answer.text.splitlines()
+                await asyncio.sleep(0.1)
 
     def follow_all(self) -> None:
         """A bot for each account that is published for, at the venues in turn."""

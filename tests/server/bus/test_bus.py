@@ -111,7 +111,7 @@ async def test_the_log_is_read_from_any_place_with_pictures(place: Place) -> Non
         await it.send(numbered(1, event=SNAPSHOT), *(numbered(n) for n in range(2, 400)))
         await it.send(numbered(400, event=UPDATE), numbered(401))
         await it.follow("alice")
-        assert (it.bus.head("alice"), it.bus.oldest("alice")) == (401, 1)
+        assert (it.bus.head("alice"), await it.bus.oldest("alice")) == (401, 1)
         for start in (1, 2, 130, 255, 256, 257, 300, 399, 400, 401):
             read = [*await it.bus.read("alice", start)]
             assert [e.seq for e in read] == [*range(start, start + len(read))]
@@ -132,7 +132,7 @@ async def test_the_log_is_read_from_any_place_with_pictures(place: Place) -> Non
 async def test_nobody_is_followed_from_where_the_account_is(place: Place) -> None:
     async with place.open() as it:
         await it.follow("nobody")
-        assert (it.bus.head("nobody"), it.bus.oldest("nobody")) == (0, 1)
+        assert (it.bus.head("nobody"), await it.bus.oldest("nobody")) == (0, 1)
         assert seqs(await it.publish([1], "nobody")) == [1]
         assert [e.seq for e in await it.given("nobody", 1)] == [1]
         it.bus.unfollow("nobody")
@@ -211,7 +211,7 @@ async def test_heads_and_positions_outlive_their_events(lasting: Place) -> None:
     async with lasting.open() as it:
         await it.follow("alice")
         assert it.bus.head("alice") == 699
-        assert it.bus.oldest("alice") >= 256
+        assert await it.bus.oldest("alice") >= 256
         assert codes(await it.publish([699])) == ["Duplicate"]
         assert seqs(await it.send(numbered(700, event=UPDATE))) == [700]
         (updated,) = await it.given("alice", 700)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
@@ -21,6 +21,7 @@ from userstream.core.publishing import RESERVED
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bus import NatsBus
+from userstream.server.nats.history import Reached
 from userstream.venue import Call, Refusal
 
 LIMITS = Limits(append_wait_s=1.0)
@@ -78,10 +79,11 @@ async def test_a_tail_that_a_replaced_leader_told_refuses_no_cursor(nats_node: N
         bus = server.service.bus
         assert isinstance(bus, NatsBus)
         await publish_some(server, 1, 3)
-        old = await bus._history.tail("alice")
+        shard = bus._layout.shard_of("alice")
+        old = await bus._history.reached(shard, ["alice"])
         await publish_some(server, 4, 6)
         url = server.url("binance", await server.key())
-        with mock.patch.object(bus._history, "tail", return_value=old):
+        with mock.patch.object(bus._history, "reached", return_value=old):
             async with server.open(f"{url}?us=1&us_resume={server.epoch()}:5:9999") as socket:
                 frames = [json.loads(f) for f in await take(socket, 2)]
         assert [f["e"] for f in frames] == ["us.resumed", "executionReport"]
@@ -117,14 +119,14 @@ async def test_a_key_that_ends_while_its_account_is_followed_opens_nothing(
         bus = server.service.bus
         assert isinstance(bus, NatsBus)
         key = await server.key()
-        tail, begun = bus._history.tail, asyncio.Event()
+        reached, begun = bus._history.reached, asyncio.Event()
 
-        async def slow(account: str) -> Any:
+        async def slow(shard: int, accounts: Sequence[str]) -> Mapping[str, Reached]:
             begun.set()
             await server.call("binance", Call.DELETE, key=key)
-            return await tail(account)
+            return await reached(shard, accounts)
 
-        with mock.patch.object(bus._history, "tail", slow):
+        with mock.patch.object(bus._history, "reached", slow):
             status = await _refused(server, server.url("binance", key))
         assert begun.is_set()
         unknown = server.venues["binance"].errors[Refusal.LISTEN_KEY_UNKNOWN]

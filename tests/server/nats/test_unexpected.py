@@ -83,7 +83,7 @@ async def test_a_repair_goes_on(nats_node: Nodes) -> None:
 
 async def test_who_waits_for_an_account_is_told(nats_node: Nodes) -> None:
     async with OnNats(nats_node).open() as it:
-        with failing_once(History, "tail"):
+        with failing_once(History, "reached"):
             followed: asyncio.Future[StoreError | None] = asyncio.Future()
             it.bus.follow("alice", followed.set_result)
             async with asyncio.timeout(5):

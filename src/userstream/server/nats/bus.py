@@ -159,9 +159,13 @@ class NatsBus:
         """The last ``seq`` that was handed to subscribers, of an account that is followed."""
         return self._followed(account).head
 
-    def oldest(self, account: str) -> int:
-        """The first ``seq`` that was retained when the account was followed."""
-        return self._followed(account).oldest
+    async def oldest(self, account: str) -> int:
+        """The first ``seq`` that was retained when this was asked first.
+
+        Raises:
+            StoreError: the log cannot be read.
+        """
+        return await self._follower.oldest(self._followed(account))
 
     async def settled(self, account: str) -> None:
         """Returns once the head was compared with the log since it was followed, or soon."""

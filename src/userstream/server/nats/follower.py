@@ -11,24 +11,27 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from weakref import WeakValueDictionary
 
 from userstream.core.publishing import Appended
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.history import History, Placed
+from userstream.server.nats.history import History, Placed, Reached
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, read_event
 from userstream.server.nats.sweep import Sweep
 from userstream.server.nats.wire import Message
-from userstream.server.tasks import failed, lasting
+from userstream.server.tasks import ended, failed, lasting
 
 _log = logger("follower")
 _PAUSE_S = 0.1
 _BEGIN_S = 5.0
 _SETTLE_PAUSES = 50
-_BEGIN_AT_ONCE = 256  # JetStream drops requests when 10,000 of all processes wait
+_PAGE = 250
+_GATHER_S = 0.05
+"""Between two questions for a shard's accounts: in a herd each is for many of them."""
 Then = Callable[[StoreError | None], None]
 
 
@@ -64,11 +67,13 @@ class Followed:
         """The last that was handed to subscribers."""
         self.place = 0
         """Of the last that came, in its stream."""
-        self.oldest = 1
+        self.oldest = 0
+        """The first that is retained, as far as anybody asked; 0: nobody did."""
         self.began_s = self.checked_s = 0.0
         self.held: list[tuple[Appended, int]] | None = []
         """What came while the beginning or a hole is read; ``None``: neither is."""
         self.waiting = [then]
+        """Who waits for the beginning."""
         self.task: asyncio.Task[None] | None = None
 
 
@@ -89,7 +94,9 @@ class Follower:
         self._deliver = deliver
         self._gap = gap
         self._followed: dict[str, Followed] = {}
-        self._turns = asyncio.Semaphore(_BEGIN_AT_ONCE)
+        self._new: dict[int, list[Followed]] = {}
+        self._beginning: dict[int, asyncio.Task[None]] = {}
+        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._turn: list[tuple[Followed, Appended]] = []
         self._sweep = Sweep(js, layout, self._followed, self._repair)
 
@@ -100,6 +107,8 @@ class Follower:
     async def close(self) -> None:
         """Follows nobody any more."""
         await self._sweep.close()
+        for task in list(self._beginning.values()):
+            await ended(task)
         for account in list(self._followed):
             self._forget(self._followed[account])
 
@@ -131,10 +140,10 @@ class Follower:
             return
         found = Followed(account, self._layout.shard_of(account), then)
         self._followed[account] = found
-        subject = self._layout.live_subject(account)
-        found.sid = self._link.subscribe(subject, lambda message: self._came(found, message))
         self._sweep.watch(found.shard)
-        found.task = asyncio.get_running_loop().create_task(self._begin(found))
+        self._new.setdefault(found.shard, []).append(found)
+        if found.shard not in self._beginning:
+            self._beginning[found.shard] = lasting("follower", partial(self._begin, found.shard))
 
     def unfollow(self, account: str) -> None:
         """Takes one ``follow`` back."""
@@ -150,40 +159,75 @@ class Follower:
         if found.task is not None:
             found.task.cancel()
 
-    async def _begin(self, found: Followed) -> None:
-        error: StoreError | None = None
+    async def oldest(self, followed: Followed) -> int:
+        """The first ``seq`` of an account that was retained when somebody asked first.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        account = followed.account
+        if not followed.oldest:
+            async with self._asking.setdefault(account, asyncio.Lock()):
+                if not followed.oldest:
+                    first = await self._history.oldest(account)
+                    known = followed.seen + 1 if first is None else first.event.seq
+                    followed.oldest = max(followed.oldest, known)
+        return followed.oldest
+
+    # ── beginnings ──────────────────────────────────────────────────────────────────────────────
+
+    async def _begin(self, shard: int) -> None:
+        """Accounts of a shard begin together: those that come while others are asked for.
+
+        All are subscribed to before it is asked how far they are, so nothing lies between.
+        """
+        while new := self._new.pop(shard, None):
+            for at in range(0, len(new), _PAGE):
+                await self._begin_some(shard, new[at : at + _PAGE])
+            await asyncio.sleep(_GATHER_S)
+        del self._beginning[shard]
+
+    async def _begin_some(self, shard: int, new: Sequence[Followed]) -> None:
+        error: StoreError = StoreUnavailable("an account's place in the log was not told in time")
+        reached: Mapping[str, Reached] = {}
+        waited = [found for found in new if self._waits(found)]
+        for found in waited:
+            subject = self._layout.live_subject(found.account)
+            found.sid = self._link.subscribe(subject, partial(self._came, found))
+        accounts = [found.account for found in waited]
         try:
-            async with self._turns, asyncio.timeout(_BEGIN_S):
-                await self._position(found)
+            async with asyncio.timeout(_BEGIN_S):
+                reached = await self._history.reached(shard, accounts) if accounts else {}
         except TimeoutError:
-            error = StoreUnavailable("an account's place in the log was not told in time")
+            _log.info("places in the log are not told", shard=shard)
         except StoreError as e:
             error = e
         except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
             failed("follower", e)
-            error = StoreDamaged(f"an account cannot be followed: {e!r}")
-        waiting, found.waiting, found.task = found.waiting, [], None
-        if error is not None:
+            error = StoreDamaged(f"accounts cannot be followed: {e!r}")
+        for found in waited:
+            if self._waits(found):
+                self._began(found, reached.get(found.account, error))
+
+    def _waits(self, found: Followed) -> bool:
+        return self._followed.get(found.account) is found
+
+    def _began(self, found: Followed, reached: Reached) -> None:
+        waiting, found.waiting = found.waiting, []
+        if isinstance(reached, StoreError):
             self._forget(found)
         else:
+            found.seen, found.place = reached
+            found.head = found.seen
             found.ready = True
             found.began_s = found.checked_s = time.monotonic()
             self._sweep.began(found)
             self._release(found)
         for then in waiting:
-            then(error)
-
-    async def _position(self, found: Followed) -> None:
-        account = found.account
-        tail, oldest = await asyncio.gather(
-            self._history.tail(account), self._history.oldest(account)
-        )
-        if tail is None:
-            found.seen, found.place = await self._history.head(account)
-        else:
-            found.seen, found.place = tail.event.seq, tail.place
-        found.head = found.seen
-        found.oldest = found.seen + 1 if oldest is None else oldest.event.seq
+            try:
+                then(reached if isinstance(reached, StoreError) else None)
+            except Exception as e:  # noqa: BLE001 - others begin in the same turn
+                failed("follower", e)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────
 

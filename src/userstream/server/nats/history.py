@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from userstream.core.publishing import Appended
-from userstream.errors import StoreUnavailable
+from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.nats.jetstream import JetStream, Kept
 from userstream.server.nats.layout import HeadRecord, Layout, read_event
 from userstream.server.pagecache import PAGE
 from userstream.server.records import decode
+from userstream.server.tasks import all_of
 
 _PLACES_KEPT = 10_000
 _WAIT_S = 10.0
@@ -24,6 +25,10 @@ class Placed(NamedTuple):
 
     event: Appended
     place: int
+
+
+Reached: TypeAlias = tuple[int, int] | StoreError
+"""An account's last ``seq`` and a place in its stream that is not before it; or why not."""
 
 
 class History:
@@ -63,18 +68,21 @@ class History:
         kept = await self._js.get(stream, last_by_subj=self._layout.event_subject(account))
         return None if kept is None else _placed(account, kept)
 
-    async def head(self, account: str) -> tuple[int, int]:
-        """The ``seq`` of an account none of whose events is retained, and a place behind them.
+    async def reached(self, shard: int, accounts: Sequence[str]) -> Mapping[str, Reached]:
+        """How far each account of a shard has come, as the leader knows it.
 
         Raises:
-            StoreError: it cannot be read.
+            StoreError: none of them can be read.
         """
-        stream = self._layout.heads(self._layout.shard_of(account))
-        kept = await self._js.get(stream, last_by_subj=self._layout.head_subject(account))
-        if kept is None:
-            return 0, 0
-        record = decode(kept.data, HeadRecord)
-        return record.head.seq, record.place
+        layout = self._layout
+        subjects = {layout.event_subject(account): account for account in accounts}
+        tails = await self._latest(layout.events(shard), list(subjects))
+        found = {a: _by_tail(a, tails[s]) for s, a in subjects.items() if s in tails}
+        subjects = {layout.head_subject(a): a for a in accounts if a not in found}
+        if subjects:  # of them no event is retained
+            heads = await self._latest(layout.heads(shard), list(subjects))
+            found |= {a: _by_head(heads.get(s)) for s, a in subjects.items()}
+        return found
 
     async def oldest(self, account: str) -> Placed | None:
         """The first event that is retained, or was a moment ago; ``None``: none is.
@@ -138,10 +146,44 @@ class History:
         )
         return _placed(account, found[0]) if found else None
 
+    async def _latest(self, stream: str, subjects: Sequence[str]) -> Mapping[str, Kept]:
+        """The last message of each subject that has one, as the leader knows them.
+
+        Whoever has a copy answers for all of them at once. Where the answer lacks what the leader
+        had last before, that copy lags, and the leader is asked for each.
+        """
+        last = await self._js.get(stream, last_by_subj=">")
+        if last is None:
+            return {}
+        asked = list(dict.fromkeys((last.subject, *subjects)))
+        found = {kept.subject: kept for kept in await self._js.several(stream, multi_last=asked)}
+        proof = found.get(last.subject)
+        if proof is None or proof.place < last.place:
+            each = await all_of(self._js.get(stream, last_by_subj=subject) for subject in subjects)
+            found = {kept.subject: kept for kept in each if kept is not None}
+        return found
+
     def _remember(self, account: str, last: Placed) -> None:
         self._places[account, last.event.seq + 1] = last.place
         while len(self._places) > _PLACES_KEPT:
             self._places.popitem(last=False)
+
+
+def _by_tail(account: str, kept: Kept) -> Reached:
+    try:
+        return read_event(account, kept.data).seq, kept.place
+    except StoreError as e:
+        return e
+
+
+def _by_head(kept: Kept | None) -> Reached:
+    if kept is None:
+        return 0, 0
+    try:
+        record = decode(kept.data, HeadRecord)
+    except StoreError as e:
+        return e
+    return record.head.seq, record.place
 
 
 def _placed(account: str, kept: Kept) -> Placed:
