@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from benches import tools
-from benches.process import LOAD_CORE, SERVER_CORE, Failed, await_port, start, stop
+from benches.process import (
+    LOAD_CORE,
+    SERVER_CORE,
+    Failed,
+    await_port,
+    free_port,
+    start,
+    stop,
+)
 
 VENUES = ("binance", "bhex", "spacedex", "mexc")
 WITH_CLIENT_ID = ("binance", "mexc")
@@ -20,7 +28,6 @@ WITH_CLIENT_ID = ("binance", "mexc")
 _EVENTS_A_S = 100_000
 """Made ahead, flat out: more than all but bare picows read."""
 _WAIT_S = 90.0
-_ports = iter(range(22_000, 22_900, 7))
 Row = dict[str, Any]
 
 
@@ -81,7 +88,7 @@ def measured(client: Client, venue: str, seconds: float, rates: list[int]) -> It
 
 
 def _run(client: Client, venue: str, seconds: float, events: int, rate: int) -> Row:
-    port = next(_ports)
+    port = free_port()
     with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
         feeder = [sys.executable, str(tools.PROGRAMS / "feeder.py"), venue, str(port), str(events)]
         feeder += [str(rate)] if rate else []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -85,6 +87,16 @@ def pss_kib(process: subprocess.Popen[bytes]) -> int:
             if line.startswith("Pss:"):
                 total += int(line.split()[1])
     return total
+
+
+def free_port(*behind: int) -> int:
+    """A port that nobody listens on, nor on those that are so far behind it."""
+    while True:
+        port = random.randrange(20_000, 29_000)  # below those that the kernel hands out
+        with contextlib.ExitStack() as exits, contextlib.suppress(OSError):
+            for offset in (0, *behind):
+                exits.enter_context(socket.create_server(("127.0.0.1", port + offset)))
+            return port
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -19,6 +19,7 @@ from benches.process import (
     Failed,
     await_port,
     cpu_s,
+    free_port,
     pss_kib,
     start,
     stop,
@@ -28,7 +29,8 @@ WINDOW = 4_096
 """Events between publication and receipt, flat out."""
 PING_ROUND_S = 24
 """Longer than our pings are apart, and those of ``websockets``."""
-_ports = iter(range(21_000, 21_900, 7))
+_PORTS = [kind + n for kind in (0, 1_000, 2_000) for n in range(7)]
+"""Streams, publications and REST of up to so many servers, from the first port."""
 Row = dict[str, Any]
 
 
@@ -38,7 +40,7 @@ class Trial:
     def __init__(self, peer: Peer, connections: int, data_folder: Path) -> None:
         self.peer = peer
         self.connections = connections
-        self.port = next(_ports)
+        self.port = free_port(*_PORTS[1:])
         self._scratch = Path(tempfile.mkdtemp(prefix="bench-", dir="/dev/shm"))
         self._data = Path(tempfile.mkdtemp(prefix="bench-data-", dir=data_folder))
         self.page = Page(self._scratch / "page")

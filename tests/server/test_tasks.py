@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
+from structlog.testing import capture_logs
 
 from tests.server.running import metric, running
 from userstream.server.tasks import ended, lasting
 
 
-async def test_a_task_that_fails_is_logged_counted_and_begins_anew(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+async def test_a_task_that_fails_is_logged_counted_and_begins_anew() -> None:
     begun = 0
 
     async def run() -> None:
@@ -23,14 +21,15 @@ async def test_a_task_that_fails_is_logged_counted_and_begins_anew(
 
     async with running(accounts=()) as server:
         before = metric(server.service, "userstream_task_failures_total", task="test")
-        task = lasting("test", run, 0.001)
-        await asyncio.wait_for(task, 10)
+        with capture_logs() as logged:
+            await asyncio.wait_for(lasting("test", run, 0.001), 10)
         after = metric(server.service, "userstream_task_failures_total", task="test")
     assert begun == 3
     assert after - before == 2
-    out = capsys.readouterr()
-    assert (out.out + out.err).count("a task failed") == 2
-    assert "nobody expected that" in out.out + out.err
+    told = [entry for entry in logged if entry["event"] == "a task failed"]
+    assert [(entry["task"], entry["error"]) for entry in told] == [
+        ("test", "'nobody expected that'")
+    ] * 2
 
 
 async def test_a_task_that_waits_after_a_failure_can_be_ended() -> None:

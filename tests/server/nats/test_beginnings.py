@@ -92,6 +92,7 @@ async def test_an_account_that_cannot_be_read_keeps_no_other_from_it(nats_node: 
 
 async def test_what_makes_no_sense_is_told_to_all_who_wait(nats_node: Nodes) -> None:
     async with OnNats(nats_node).open() as it:
+        await it.send(*(numbered(1, name) for name in NAMES))  # of an empty log nothing is asked
         for wrong, kind in ((ValueError("no"), StoreDamaged), (TimeoutError(), StoreError)):
             with mock.patch.object(JetStream, "several", side_effect=wrong):
                 told = await followed(it, NAMES)

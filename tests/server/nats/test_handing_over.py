@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from unittest import mock
 
-import pytest
+from structlog.testing import capture_logs
 
 from tests.server.bus.places import LIMITS, Beside, OnNats, Opened, numbered
 from tests.server.bus.test_bus import codes, seqs
@@ -241,22 +241,22 @@ async def test_what_another_version_says_is_understood_or_refused_in_words(
 
 
 async def test_a_batch_that_names_nobody_to_answer_is_told_once_and_not_taken(
-    nats_node: Nodes, capsys: pytest.CaptureFixture[str]
+    nats_node: Nodes,
 ) -> None:
     async with Beside(nats_node).open() as it:
         bus = nats_of(it)
         subject = bus._layout.put_subject(bus._layout.shard_of("alice"))
         text = numbered(1)
         batch = write_batch(Batch("s", 0, 0, [Piece(1, [1], [len(text)])]), [text])
-        with mock.patch.object(Intake, "_take") as take:
+        with mock.patch.object(Intake, "_take") as take, capture_logs() as logged:
             for payload in (b"hello", batch, batch):
                 bus._js.link.send(pub(subject, payload))
             await _asked(bus, b"hello")  # comes behind them, and is answered
             await _asked(bus, b"hello")
         assert not take.called
-        out = capsys.readouterr()
-        assert "NATS refuses" not in out.out + out.err
-        assert (out.out + out.err).count("nobody to answer") == 1
+        said = [entry["event"] for entry in logged]
+        assert not any("NATS refuses" in event for event in said)
+        assert sum("nobody to answer" in event for event in said) == 1
         assert seqs(await it.publish([1])) == [1]
 
 
