@@ -1,4 +1,4 @@
-"""Each scenario of the server (R, K, L) once, at its full size, in a process of its own."""
+"""Each scenario of a server and of a cluster (R, K, L) once, at full size, in an own process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from tests.reliability.server.sizes import IN_FULL
 
 _ROOT = Path(__file__).parents[3]
-_SCENARIOS = "tests/reliability/server"
+_SCENARIOS = ("tests/reliability/server", "tests/reliability/cluster")
 _OVER = re.compile(r"^\S+::\S+.* (PASSED|FAILED|SKIPPED|ERROR)")
 
 
@@ -35,7 +35,7 @@ def in_full(
     told = folder / "scenarios.xml"
     command = [
         sys.executable, "-m", "pytest", "-v", "-n", "0", "-p", "no:cacheprovider",
-        "-m", "reliability or slow", f"--junitxml={told}", _SCENARIOS, *select,
+        "-m", "reliability or slow", f"--junitxml={told}", *_SCENARIOS, *select,
     ]  # fmt: skip
     environment = os.environ | {IN_FULL: "1"}
     with subprocess.Popen(
