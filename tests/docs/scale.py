@@ -33,7 +33,7 @@ INPUTS: Mapping[str, Input] = {
     "nats_us": Input(77.2, "µs", "CPU of all three copies on NATS for an event", _CLUSTER),
     "stream_per_s": Input(14_359, "/s", "appends that one bare stream takes", _CLUSTER),
     "renewals_per_s": Input(2_932, "/s", "renewals that one bucket of keys takes", _CLUSTER),
-    "follows_per_s": Input(1_247, "/s", "accounts that one edge begins to follow", _CLUSTER),
+    "follows_per_s": Input(4_167, "/s", "streams of a lost edge that another takes", _CLUSTER),
     "sockets": Input(50_000, "", "sockets of one edge; `limits.sockets` is 100,000", _ASSUMED),
     "socket_kib": Input(3.1, "KiB", "an idle socket on an edge, with what it follows", _HERE),
     "account_kib": Input(2.1, "KiB", "an account with one API key, in **every** process", _HERE),
