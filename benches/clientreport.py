@@ -85,7 +85,8 @@ def _latency(f: ClientFigures, phase: str) -> str:
 def write_client_report(rows: list[Row]) -> None:
     """Puts the figures of a run into docs/performance.md, and draws the chart."""
     f = ClientFigures(rows)
-    found = {c: r for c in f.clients if (r := f.get(c.name, REFERENCE_VENUE, "per_cpu_s"))}
+    all_found = {c: f.get(c.name, REFERENCE_VENUE, "per_cpu_s") for c in f.clients if c.decodes}
+    found = {c: figure for c, figure in all_found.items() if figure}
     order = sorted(found, key=lambda c: -found[c].median)
     labels = [c.text.replace("*", "").replace("`", "") for c in order]
     title = "Binance's messages decoded and delivered per CPU-second"

@@ -43,6 +43,8 @@ class Client:
     is_ours: bool = False
     is_peer: bool = True
     """Whether it runs in the environment of the peers."""
+    decodes: bool = True
+    """Whether it reads what is in the frames; the others would dwarf these in a chart."""
 
 
 CLIENTS = {
@@ -71,7 +73,8 @@ CLIENTS = {
             is_peer=False,
         ),
         Client(
-            name="picows", text="picows, nothing read", program="of_picows", venues=("binance",)
+            name="picows", text="picows, nothing read", program="of_picows", venues=("binance",),
+            decodes=False,
         ),
     )
 }  # fmt: skip
