@@ -14,6 +14,7 @@ from userstream.core.client import inputs
 from userstream.core.client.actions import Fail
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.feed import Feed, FrameIn
+from userstream.core.client.identity import Fill
 from userstream.core.client.keylife import AskKey
 from userstream.core.client.link import CloseSocket, OpenSocket, SendText
 from userstream.core.client.mender import Deliver
@@ -198,6 +199,18 @@ def test_nothing_newer_is_shown_before_what_was_missed() -> None:
     ]  # fmt: skip
     assert isinstance(things[-1], StateChange)
     assert things[-1].after is State.LIVE
+
+
+def test_what_streams_show_and_what_is_told_is_remembered_once() -> None:
+    desk = Desk(repair=True, since_ms=T - 5, symbols=["BTCUSDT"]).live()
+    shown = Fill("BTCUSDT", "1", "8")
+    assert desk.event(fill(trade_id="8", **FULL | {"execution": "TRADE"})) == []
+    assert (len(desk.feed.sequencer.fills), shown in desk.feed.sequencer.fills) == (1, False)
+    desk.answer()
+    desk.answer()
+    desk.answer(account=whole())
+    desk.repaired()
+    assert (len(desk.feed.sequencer.fills), shown in desk.feed.sequencer.fills) == (1, True)
 
 
 async def test_what_a_repair_holds_back_is_not_proved_and_acknowledging_it_is_free() -> None:

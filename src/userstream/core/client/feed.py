@@ -68,7 +68,8 @@ class Feed:
         self.stream = Stream(venue, plan, bounds, unit, self._continuity)
         self.sequencer = Sequencer(venue.stream, bounds, asks=plan.repair)
         asking = Asking(venue.stream.fill_key, fills_by, tuple(symbols), tuple(given))
-        self._mender = Mender(asking, plan, bounds, unit, self.stream.clock)
+        fills = self.sequencer.fills
+        self._mender = Mender(asking, plan, bounds, unit, self.stream.clock, fills)
         self._head: Mark | None = None
 
     def __repr__(self) -> str:
