@@ -95,12 +95,11 @@ class Reader:
 
     def frame(self, socket: int, frame: bytes | str) -> None:
         """A whole message of a socket. A read has many: they are worked on together, soon."""
-        frames = self._frames
         if socket != self._source:
             self._read()
             self._source = socket
-        frames.append(frame)
-        if len(frames) >= _BATCH:
+        self._frames.append(frame)
+        if len(self._frames) >= _BATCH:
             self._turn()
         elif not self._turning:
             self._turning = True
@@ -192,8 +191,7 @@ class Reader:
 
     def _read(self) -> None:
         """Gives the feed the frames that came; one by one where each has to show how far it is."""
-        frames = self._frames[:]
-        self._frames.clear()
+        frames, self._frames = self._frames, []
         step = 1 if self._proofs else _BATCH
         for at in range(0, len(frames), step):
             now_ms = _now_ms()

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from tests.server.bus.places import OnNats
 from tests.server.nats.servers import Nodes
 from tests.server.nats.test_bus_faults import nats_of, shard_of, told
@@ -45,16 +47,22 @@ def failures(task: str) -> float:
     return value
 
 
-async def test_tails_are_compared_on(nats_node: Nodes) -> None:
+@pytest.mark.parametrize(
+    ("kind", "name", "task"), [(Sweep, "_tails", "sweep"), (History, "after", "follower")]
+)
+async def test_tails_are_compared_and_holes_repaired_on(
+    nats_node: Nodes, kind: type, name: str, task: str
+) -> None:
+    before = failures(task)
     async with OnNats(nats_node).open() as it:
         await it.follow("alice")
         await it.publish([1])
-        with failing_once(Sweep, "_tails") as calls:
+        with failing_once(kind, name) as calls:
             told(it, "alice", b"UNSUB")
             await it.publish([2, 3])
             assert [e.seq for e in await it.given("alice", 3)] == [1, 2, 3]
         assert calls[0] > 1
-        assert failures("sweep") >= 1
+        assert failures(task) > before
 
 
 async def test_heads_are_written_on(nats_node: Nodes) -> None:
@@ -68,17 +76,6 @@ async def test_heads_are_written_on(nats_node: Nodes) -> None:
                 layout.heads(layout.shard_of("alice")), last_by_subj=layout.head_subject("alice")
             )
             assert kept is not None  # and not forgotten, while the floor went on
-
-
-async def test_a_repair_goes_on(nats_node: Nodes) -> None:
-    async with OnNats(nats_node).open() as it:
-        await it.follow("alice")
-        await it.publish([1])
-        with failing_once(History, "after") as calls:
-            told(it, "alice", b"UNSUB")
-            await it.publish([2, 3])
-            assert [e.seq for e in await it.given("alice", 3)] == [1, 2, 3]
-        assert calls[0] > 1
 
 
 async def test_who_waits_for_an_account_is_told(nats_node: Nodes) -> None:

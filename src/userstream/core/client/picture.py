@@ -11,7 +11,8 @@ from userstream.core.client.book import Book
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.fills import Fills
 from userstream.core.client.identity import Fill, fill_of
-from userstream.core.client.told import Gap, Holding, OrderEvent, Origin, Scope
+from userstream.core.client.sums import jumped
+from userstream.core.client.told import Gap, Holding, OrderEvent, Origin
 from userstream.events import TERMINAL, AccountSnapshot
 from userstream.venue import FillKey
 
@@ -100,17 +101,8 @@ class Picture(Book):
             if filled.shown is not None and filled.told is not None and filled.shown > filled.told:
                 quantity, filled.at_ms = filled.shown - filled.told, filled.shown_ms
                 filled.told = filled.shown
-                gaps.append(
-                    Gap(
-                        why="the order's sum jumped: filled without a fill",
-                        from_ms=filled.sound_ms,
-                        to_ms=filled.shown_ms,
-                        scope=Scope.FILLS,
-                        symbol=filled.symbol,
-                        order_id=order_id,
-                        missing_quantity=quantity,
-                    )
-                )
+                span = filled.sound_ms, filled.shown_ms
+                gaps.append(jumped(order_id, filled.symbol, *span, quantity))
         self.doubts.clear()
         return gaps
 

@@ -147,10 +147,9 @@ class Sequencer:
         return pushed_ms
 
     def _place(self, shown: Shown, now_ms: int, fill: Fill | None) -> Placed:
-        event, time_ms = shown.received.event, shown.received.time_ms
+        event = shown.received.event
+        time_ms = self._time(event, shown.received.time_ms)
         if isinstance(event, OrderUpdate):
-            if self._by_change:
-                time_ms = event.time_ms
             known = self._orders.get(event.order_id)
             if known is None:
                 self._begin(event, time_ms or 0, now_ms, fill)
@@ -207,9 +206,7 @@ def _grow(known: Progress, summed: str | None) -> int:
     """Whether a sum is more (1) or less (-1) than the largest before; that is kept."""
     if summed is None or summed == known.cumulative:
         return 0
-    now, before = Decimal(summed), known.filled
-    if before is None and known.cumulative is not None:
-        before = known.filled = Decimal(known.cumulative)
+    now, before = Decimal(summed), known.sum()
     if before is not None and now <= before:
         return -1 if now < before else 0
     known.cumulative, known.filled = summed, now

@@ -28,6 +28,12 @@ class Progress(msgspec.Struct, gc=False):
     told_ms: int | None = None
     """A fill up to then that raises no sum is in ``told`` already; ``None``: there is no sum."""
 
+    def sum(self) -> Decimal | None:
+        """The largest sum as a number."""
+        if self.filled is None and self.cumulative is not None:
+            self.filled = Decimal(self.cumulative)
+        return self.filled
+
 
 class _Jump(msgspec.Struct, gc=False):
     progress: Progress
@@ -63,11 +69,9 @@ class Sums:
         told_ms = progress.told_ms
         if fills and (grew or told_ms is None or order.time_ms > told_ms):
             progress.told += Decimal(order.last_quantity or 0)
-        filled, summed = progress.filled, progress.cumulative
+        filled = progress.sum()
         if filled is None:
-            if summed is None:
-                return
-            filled = progress.filled = Decimal(summed)
+            return
         from_ms = progress.time_ms
         if told_ms is None:
             young = self._is_young(order) or not filled
@@ -103,17 +107,8 @@ class Sums:
             filled, told = jump.progress.filled or _ZERO, jump.progress.told
             if filled > told:
                 jump.progress.told, jump.progress.told_ms = filled, jump.to_ms
-                gaps.append(
-                    Gap(
-                        why="the order's sum jumped: filled without a fill",
-                        from_ms=jump.from_ms,
-                        to_ms=jump.to_ms,
-                        scope=Scope.FILLS,
-                        symbol=jump.symbol,
-                        order_id=order_id,
-                        missing_quantity=filled - told,
-                    )
-                )
+                span = jump.from_ms, jump.to_ms
+                gaps.append(jumped(order_id, jump.symbol, *span, filled - told))
         return gaps
 
     def _note(self, order: OrderUpdate, progress: Progress, from_ms: int, now_ms: int) -> None:
@@ -125,3 +120,16 @@ class Sums:
         due_ms = now_ms + self._settle_ms
         from_ms = min(from_ms, to_ms)
         self._jumps[order_id] = _Jump(progress, order.symbol, from_ms, to_ms, due_ms)
+
+
+def jumped(order_id: str, symbol: str, from_ms: int, to_ms: int, quantity: Decimal) -> Gap:
+    """What an order's sum shows, and no fill told."""
+    return Gap(
+        why="the order's sum jumped: filled without a fill",
+        from_ms=from_ms,
+        to_ms=to_ms,
+        scope=Scope.FILLS,
+        symbol=symbol,
+        order_id=order_id,
+        missing_quantity=quantity,
+    )

@@ -142,12 +142,12 @@ def pub(subject: str, payload: bytes, reply: str = "") -> bytes:
 
 
 def fenced(subject: bytes, payload: bytes, reply: bytes, last: int) -> bytes:
-    """A message that a stream takes only behind its message ``last``."""
+    """A message that a stream takes only behind its message ``last``; answered where it says so."""
+    to = b"%b %b" % (subject, reply) if reply else subject
     place = b"%d" % last
     size = _FENCE_BYTES + len(place)
-    return b"HPUB %b %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n" % (
-        subject,
-        reply,
+    return b"HPUB %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n" % (
+        to,
         size,
         size + len(payload),
         place,
@@ -160,16 +160,9 @@ def chained(messages: Sequence[tuple[bytes, bytes]], reply: bytes, last: int) ->
 
     The last of them alone says where it is answered.
     """
-    lines = []
-    for place, (subject, payload) in enumerate(messages[:-1], last):
-        at = b"%d" % place
-        size = _FENCE_BYTES + len(at)
-        lines.append(
-            b"HPUB %b %d %d\r\nNATS/1.0\r\nNats-Expected-Last-Sequence: %b\r\n\r\n%b\r\n"
-            % (subject, size, size + len(payload), at, payload)
-        )
-    lines.append(fenced(*messages[-1], reply, last + len(messages) - 1))
-    return b"".join(lines)
+    *others, (subject, payload) = messages
+    lines = [fenced(*other, b"", place) for place, other in enumerate(others, last)]
+    return b"".join([*lines, fenced(subject, payload, reply, last + len(others))])
 
 
 def batched(messages: Sequence[tuple[bytes, bytes]], reply: bytes, name: bytes, last: int) -> bytes:
