@@ -22,7 +22,7 @@ from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message
 
-CLIENTS, FULL_CLIENTS, EACH_CORE, ACCOUNTS = 400, 10_000, 1_000, 20
+CLIENTS, FULL_CLIENTS, EACH_CORE, ACCOUNTS = 400, 10_000, 500, 20
 OPENED_AT_ONCE = 200
 MISSED = 200
 READS = 12
