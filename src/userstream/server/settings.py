@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
     roles: tuple[str, ...] = ("rest", "stream", "writer")
     """What this process does, on a NATS: ``rest`` opens the REST port, ``stream`` the stream port,
-    ``writer`` takes shards that nobody writes. Every process has the admin port."""
+    ``writer`` takes its part of the shards. Every process has the admin port."""
     keys: str = "file:userstream-data"
     """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
     shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
