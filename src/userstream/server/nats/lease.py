@@ -15,6 +15,7 @@ from userstream.server.records import encode
 TICK_S = 1.0
 LEASE_S = 5.0
 """Without a tick for so long, a shard can be taken."""
+_SOMEBODY = "?"
 
 
 class BehindError(StoreUnavailable):
@@ -75,18 +76,26 @@ class Lease:
             self._seen = None  # its writer may have been as cut off as this one
             raise
         check_end(self._stream, info.state.last_seq, known)
-        tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
+        end = info.state.last_seq
+        tick = read_tick(last.data) if last is not None else self._unknown(end)
         if tick.owner not in ("", self._owner) and not self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.
         ticks = [(subject, payload)] * (self._stride if tick.owner else 1)
-        name, end = secrets.token_hex(8).encode(), info.state.last_seq
+        name = secrets.token_hex(8).encode()
         try:
             place = await self._js.append(lambda to: batched(ticks, to.encode(), name, end))
         except JetStreamRefused:
             return None
         return Term(tick.term + 1, place, tick.floor)
+
+    def _unknown(self, end: int) -> Tick:
+        """The last tick of a stream that has none: it is new, or somebody purged it.
+
+        Whoever wrote it may do so still. No term is higher than the place where it began.
+        """
+        return Tick(end, _SOMEBODY if end else "", 0)
 
     def _silent(self, last: Kept | None) -> bool:
         """Whether the same tick has been the last for as long as a lease lasts."""
