@@ -153,10 +153,7 @@ class Service:
         link = Link(read_address(settings.bus, settings.nats))
         await link.open(_OPEN_S)
         exits.push_async_callback(link.close)
-        self._shared = Shared(
-            link, settings.nats, secret, policies, clock,
-            reserved=parts.reserved, own_accounts=parts.verifier is None,
-        )  # fmt: skip
+        self._shared = Shared(link, settings.nats, secret, policies, clock, reserved=parts.reserved)
         return await exits.enter_async_context(self._shared)
 
     async def _open_bus(self, folder: Folder, committer: Committer, admin: socket.socket) -> Bus:

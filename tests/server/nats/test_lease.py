@@ -162,6 +162,20 @@ async def test_of_two_that_take_one_is_refused(stream: Stream) -> None:
     assert await stream.lease("b").take(0) is None
 
 
+async def test_a_stream_that_was_purged_is_taken_as_from_somebody_who_may_write_still(
+    stream: Stream, clock: Hands
+) -> None:
+    stream.end, taking = 5_000, stream.lease("a")
+    assert await taking.take(0) is None
+    clock.now_s += LEASE_S
+    assert await taking.take(0) is None
+    assert stream.end == 5_000
+    clock.now_s += 0.1
+    # Above all terms of which other processes know: each began with a message at least.
+    assert await taking.take(0) == (5_001, 6_000, 0)
+    assert stream.end == 5_000 + STRIDE
+
+
 class TickBefore(msgspec.Struct, frozen=True):
     """A tick as the version before has it."""
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from tests.server.nats.servers import Nodes
 from tests.server.nats.test_service import serving
 from tests.server.running import take, until
-from tests.server.test_revocation import Theirs, ends_theirs
+from tests.server.test_revocation import (
+    Slow,
+    Theirs,
+    ends_theirs,
+    refuses_what_is_under_way,
+)
 from tests.venues.orders import order
 from userstream.server.nats.bus import NatsBus
 from userstream.server.parts import Parts
@@ -61,3 +66,15 @@ async def test_the_keys_of_a_programs_own_api_key_end_on_all_nodes(
         serving(nats_node, prefix, keys, accounts=(), parts=parts) as two,
     ):
         await ends_theirs(one, two)
+
+
+async def test_k9_a_post_under_way_on_one_node_is_given_no_key_that_another_revoked(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    prefix, keys, verifier = f"s{secrets.token_hex(4)}", secret_in(tmp_path), Slow()
+    parts = Parts(verifier=verifier)
+    async with (
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as one,
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as two,
+    ):
+        await refuses_what_is_under_way(verifier, one, two)

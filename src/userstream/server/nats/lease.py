@@ -20,6 +20,7 @@ LEASE_S = 5.0
 HUSH_S = 2.5
 """For so long, if nobody takes its lines either: the connection of its writer is gone, then."""
 _ANSWER_S = 0.5
+_SOMEBODY = "?"
 
 
 class BehindError(StoreUnavailable):
@@ -85,19 +86,27 @@ class Lease:
             self._seen = None  # its writer may have been as cut off as this one
             raise
         check_end(self._stream, info.state.last_seq, known)
-        tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
+        end = info.state.last_seq
+        tick = read_tick(last.data) if last is not None else self._unknown(end)
         # Given up to somebody else, it is that one's as if it wrote already.
         if (tick.owner or tick.heir) not in ("", self._owner) and not await self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.
         ticks = [(subject, payload)] * (self._stride if tick.owner else 1)
-        name, end = secrets.token_hex(8).encode(), info.state.last_seq
+        name = secrets.token_hex(8).encode()
         try:
             place = await self._js.append(lambda to: batched(ticks, to.encode(), name, end))
         except JetStreamRefused:
             return None
         return Term(tick.term + 1, place, tick.floor)
+
+    def _unknown(self, end: int) -> Tick:
+        """The last tick of a stream that has none: it is new, or somebody purged it.
+
+        Whoever wrote it may do so still. No term is higher than the place where it began.
+        """
+        return Tick(end, _SOMEBODY if end else "", 0)
 
     async def _silent(self, last: Kept | None) -> bool:
         """Whether the same tick has been the last for long enough."""
