@@ -244,8 +244,8 @@ class Service:
 
 
 def _place(admin: socket.socket) -> str:
-    """What names this process among others, also after a restart."""
-    return f"{socket.gethostname()}:{admin.getsockname()[1]}"
+    """What names this process among others, also after a restart. Hosts may share a name."""
+    return "{}:{}:{}".format(socket.gethostname(), *admin.getsockname()[:2])
 
 
 def _shared_secret(file: Path) -> bytes:
