@@ -13,7 +13,7 @@ import msgspec
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings
 from userstream.markets import Markets, Symbol
-from userstream.server.nats.address import NatsSettings, read_address
+from userstream.server.nats.address import NatsSettings, read_address, shown
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
@@ -214,7 +214,7 @@ def folder_of(settings: Settings) -> Path | None:
     if on_nats(settings):
         shared = key_secret_file(settings) is not None
         return None if shared else _folder("keys", settings.keys, _KEYS)
-    return _folder("bus", settings.bus, "file:DIR, memory: and nats://HOST")
+    return _folder("bus", settings.bus, "file:DIR, memory:, nats://HOST and tls://HOST")
 
 
 def _folder(name: str, text: str, allowed: str) -> Path | None:
@@ -223,7 +223,7 @@ def _folder(name: str, text: str, allowed: str) -> Path | None:
     kind, _, path = text.partition(":")
     if kind == "file" and path:
         return Path(path)
-    raise InvalidSettings(f"{name} is {text!r}; allowed are {allowed}")
+    raise InvalidSettings(f"{name} is {shown(text)!r}; allowed are {allowed}")
 
 
 def markets_of(settings: Settings) -> Markets:

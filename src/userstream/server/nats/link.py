@@ -13,7 +13,7 @@ import msgspec
 
 from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.address import HELLO, Address, Server
+from userstream.server.nats.address import HELLO, Address, Server, told
 from userstream.server.nats.call import Call
 from userstream.server.nats.inbox import Handler, Inbox, NobodyError, Stored
 from userstream.server.nats.wire import Info, Line, Message, Parser, check_server, pub, read_info
@@ -193,9 +193,8 @@ class Link:
             except (OSError, TimeoutError, StoreError, InvalidSettings) as e:
                 if self._transport is not None:
                     self._transport.abort()
-                text = str(e) or "it does not answer"
                 kind = InvalidSettings if isinstance(e, InvalidSettings) else StoreUnavailable
-                why = kind(f"NATS at {server}: {text}")
+                why = kind(f"NATS at {server}: {told(e)}")
                 continue
             return None
         return why
