@@ -107,6 +107,11 @@ class NatsBus:
         """Whether no shard at all has a writer now, as far as is known."""
         return len(self._appends.unwritten()) == self._layout.shards
 
+    @property
+    def written(self) -> int:
+        """How many shards this process writes."""
+        return self._appends.written
+
     def short_windows(self) -> Mapping[str, float]:
         """None: a full stream refuses, and drops nothing before its time."""
         return {}

@@ -7,14 +7,19 @@ import time
 from typing import NamedTuple
 
 from userstream.errors import StoreUnavailable
+from userstream.server.nats.batch import unknown_batch
+from userstream.server.nats.inbox import NobodyError
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept
-from userstream.server.nats.layout import Tick, read_tick
+from userstream.server.nats.layout import Layout, Tick, read_tick
 from userstream.server.nats.wire import batched
 from userstream.server.records import encode
 
 TICK_S = 1.0
 LEASE_S = 5.0
 """Without a tick for so long, a shard can be taken."""
+HUSH_S = 2.5
+"""For so long, if nobody takes its lines either: the connection of its writer is gone, then."""
+_ANSWER_S = 0.5
 _SOMEBODY = "?"
 
 
@@ -48,20 +53,25 @@ class Lease:
     Time is only what passes here: no two clocks are compared.
     """
 
-    def __init__(self, js: JetStream, stream: str, subject: str, owner: str, stride: int) -> None:
+    def __init__(self, js: JetStream, layout: Layout, shard: int, owner: str, stride: int) -> None:
         self._js = js
-        self._stream = stream
-        self._subject = subject
+        self._stream = layout.events(shard)
+        self._subject = layout.tick_subject(shard)
+        self._put_subject = layout.put_subject(shard)
         self._owner = owner
         self._stride = stride
         self._seen: tuple[int, float] | None = None
 
-    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[bytes, bytes]:
-        """What the writer appends every second, and once its term is over."""
-        return self._subject.encode(), encode(Tick(term, "" if over else self._owner, floor))
+    def tick(self, term: int, floor: int) -> tuple[bytes, bytes]:
+        """What the writer appends every second."""
+        return self._subject.encode(), encode(Tick(term, self._owner, floor))
+
+    def farewell(self, term: int, floor: int, heir: str = "") -> tuple[bytes, bytes]:
+        """What it appends once its term is over, behind all else."""
+        return self._subject.encode(), encode(Tick(term, "", floor, heir))
 
     async def take(self, known: int) -> Term | None:
-        """Opens a term, if the shard is given up, or was ours, or its writer is silent.
+        """Opens a term, if the shard is given up to us, or was ours, or its writer is silent.
 
         ``known`` is a place that the stream must have reached.
 
@@ -78,7 +88,8 @@ class Lease:
         check_end(self._stream, info.state.last_seq, known)
         end = info.state.last_seq
         tick = read_tick(last.data) if last is not None else self._unknown(end)
-        if tick.owner not in ("", self._owner) and not self._silent(last):
+        # Given up to somebody else, it is that one's as if it wrote already.
+        if (tick.owner or tick.heir) not in ("", self._owner) and not await self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.
@@ -97,9 +108,20 @@ class Lease:
         """
         return Tick(end, _SOMEBODY if end else "", 0)
 
-    def _silent(self, last: Kept | None) -> bool:
-        """Whether the same tick has been the last for as long as a lease lasts."""
+    async def _silent(self, last: Kept | None) -> bool:
+        """Whether the same tick has been the last for long enough."""
         place, now = last.place if last else 0, time.monotonic()
         if self._seen is None or self._seen[0] != place:
             self._seen = (place, now)
-        return now - self._seen[1] > LEASE_S
+        silent_s = now - self._seen[1]
+        return silent_s > LEASE_S or (silent_s > HUSH_S and await self._gone())
+
+    async def _gone(self) -> bool:
+        """Whether NATS knows of nobody who takes the shard's lines."""
+        try:
+            await self._js.link.request(self._put_subject, unknown_batch(), _ANSWER_S)
+        except NobodyError:
+            return True
+        except StoreUnavailable:
+            pass
+        return False
