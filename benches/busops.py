@@ -43,7 +43,7 @@ def scratch(data: Path) -> Iterator[Path]:
 
 
 @contextlib.asynccontextmanager
-async def _bus(nats: Nodes, prefix: str, owner: str) -> AsyncIterator[NatsBus]:
+async def _bus(nats: Nodes, prefix: str, owner: str, *, writes: bool) -> AsyncIterator[NatsBus]:
     settings = NatsSettings(
         prefix=prefix,
         shards=NATS_SHARDS,
@@ -52,7 +52,7 @@ async def _bus(nats: Nodes, prefix: str, owner: str) -> AsyncIterator[NatsBus]:
     )
     address = read_address(nats.url, settings)
     entropy = secrets.token_bytes(32)
-    bus = await NatsBus.open(address, settings, owner, Clock(), Limits(), entropy)
+    bus = await NatsBus.open(address, settings, owner, Clock(), Limits(), entropy, writes=writes)
     try:
         yield bus
     finally:
@@ -63,7 +63,10 @@ async def follow(nats: Nodes, count: int) -> Row:
     """How long it takes until accounts, each with an event, are followed, all asked for at once."""
     names = [f"a{n:06d}" for n in range(count)]
     prefix = f"b{secrets.token_hex(4)}"
-    async with _bus(nats, prefix, "writer") as writer, _bus(nats, prefix, "edge") as edge:
+    async with (
+        _bus(nats, prefix, "writer", writes=True) as writer,
+        _bus(nats, prefix, "edge", writes=False) as edge,
+    ):
         for at in range(0, count, _AT_ONCE):
             lines = [line(n, order(), source="bench", n=1) for n in names[at : at + _AT_ONCE]]
             ticket = writer.append(writer.submission(), lines)

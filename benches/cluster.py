@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import uvloop
 from tests.server.keystores.nodes import Embedded, OnNats
@@ -67,8 +68,8 @@ PLACES = {
 
 
 class OnCluster(Trial):
-    """Two servers on one NATS. The one that starts first writes all shards: the publisher talks
-    to it. The other has the sockets, unless ``alone``: then the writer has them as well.
+    """Two servers on one NATS. One writes all shards: the publisher talks to it. The other has the
+    sockets, unless ``alone``: then the first has them, and both write.
     """
 
     def __init__(
@@ -96,17 +97,18 @@ class OnCluster(Trial):
             self._other = self._node(ANY_CORE, self.port + _WRITER)
         else:
             self._other = self._node(ANY_CORE, self.port + _WRITER)
-            self.server = self._node(SERVER_CORE, self.port)
+            self.server = self._node(SERVER_CORE, self.port, writes=False)
 
     @property
     def publish_port(self) -> int:
         """The writer's."""
         return ours.admin_port(self.port if self._alone else self.port + _WRITER)
 
-    def _node(self, core: int | str, port: int) -> Any:
+    def _node(self, core: int | str, port: int, *, writes: bool = True) -> Any:
         folder = self._scratch / str(port)
         folder.mkdir()
-        settings = ours.write_settings(folder, port, self._nats, self._scratch / "secret")
+        secret = self._scratch / "secret"
+        settings = ours.write_settings(folder, port, self._nats, secret, writes=writes)
         process = self._start(core, [*ours.COMMAND, str(settings)])
         await_port(port, process, self._log)
         return process
@@ -121,7 +123,7 @@ class OnCluster(Trial):
         }
 
     def take_over(self) -> Row:
-        """The node that writes and has all sockets is killed; the other takes both over."""
+        """The node that has all sockets, and shards, is killed; the other takes both over."""
         page, survivor = Page(self._scratch / "second"), self.port + _WRITER
         page[Slot.CONNECTIONS] = self.connections
         acked: list[float] = []
@@ -149,20 +151,23 @@ class OnCluster(Trial):
 
 
 def _until_acked(port: int, acked: list[float]) -> None:
-    """Publishes an event again and again; when it was acknowledged."""
-    asked = line("q000000", order(), source="bench", n=1)  # an account that nobody listens to
+    """Publishes an event in each shard again and again; when all were acknowledged."""
+    names = [f"q{number:06}" for number in range(400)]  # accounts that nobody listens to
+    every = {crc32(name.encode()) % ours.NATS_SHARDS: name for name in names}
+    asked = b"\n".join(line(name, order(), source="bench", n=1) for name in every.values())
     end = time.monotonic() + _TAKEN_WITHIN_S
     while time.monotonic() < end:
         call = http.client.HTTPConnection("127.0.0.1", port, timeout=_TAKEN_WITHIN_S)
         head = {"Authorization": f"Bearer {ours.TOKEN}"}
         call.request("POST", "/_events", asked, head)
-        answer = json.loads(call.getresponse().read())
+        answers = [json.loads(text) for text in call.getresponse().read().splitlines()]
         call.close()
-        if "seq" in answer:
+        refused = [answer for answer in answers if "seq" not in answer]
+        if not refused:
             acked.append(time.monotonic())
             return
-        if answer["error"]["code"] != "unavailable":
-            raise Failed(f"publishing was answered {answer}")
+        if any(answer["error"]["code"] != "unavailable" for answer in refused):
+            raise Failed(f"publishing was answered {refused}")
         time.sleep(0.05)
 
 

@@ -48,7 +48,7 @@ async def measure(backend: Backend, seconds: float) -> dict[str, float]:
 
         async def create(n: int) -> None:
             """A key where the account has room, or one deleted and another made."""
-            done = await a.keys.create("mexc", identities[n % ACCOUNTS])
+            done = await a.asked("mexc", identities[n % ACCOUNTS])
             if isinstance(done, Issued):
                 made.append(done)
             else:
@@ -82,7 +82,7 @@ async def look(node: Node, issued: Issued) -> None:
 
 async def across(a: Node, b: Node, identity: object) -> None:
     """A key from one node, looked up on the other at once."""
-    done = await a.keys.create("binance", identity)  # type: ignore[arg-type]
+    done = await a.asked("binance", identity)  # type: ignore[arg-type]
     assert isinstance(done, Issued)
     await look(b, done)
 

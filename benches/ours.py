@@ -41,16 +41,25 @@ max_bytes = {max_bytes}
 
 
 def write_settings(
-    folder: Path, port: int, nats: Nodes | None = None, secret: Path | None = None
+    folder: Path,
+    port: int,
+    nats: Nodes | None = None,
+    secret: Path | None = None,
+    *,
+    writes: bool = True,
 ) -> Path:
-    """The settings file: limits per address raised, and which NATS, where it is one."""
+    """The settings file: limits per address raised, and which NATS, where it is one.
+
+    Of processes on a NATS that write, each has as many shards, so most benches have one.
+    """
     path = folder / "userstream.toml"
     text = _SETTINGS.format(rest=rest_port(port), stream=port, admin=admin_port(port), token=TOKEN)
     if nats is not None:
         table = _ON_NATS.format(
             replicas=nats.replicas, shards=NATS_SHARDS, max_bytes=NATS_SHARD_BYTES
         )
-        text = f'bus = "{nats.url}"\nkeys = "nats:{secret}"\n{text}{table}'
+        roles = "" if writes else 'roles = ["rest", "stream"]\n'
+        text = f'bus = "{nats.url}"\nkeys = "nats:{secret}"\n{roles}{text}{table}'
     path.write_text(text)
     return path
 

@@ -80,7 +80,8 @@ def test_a_move_that_was_killed_is_run_again_and_serves(nats_node: Nodes, tmp_pa
     ("arguments", "why"),
     [
         ((), "needed is a NATS, such as nats://HOST"),
-        (("--to", "http://n1"), "allowed are file:DIR, memory: and nats://HOST"),
+        (("--to", "http://n1"), "allowed are file:DIR, memory:, nats://HOST and tls://"),
+        (("--to", "ntas://us:pw@n1"), "bus is 'ntas://n1'"),
         (("--to", "nats://n1"), "needed is nats:FILE, the file"),
         (("--to", "nats://n1", "--keys", "nats:k", "--config", "none.toml"), "does not exist"),
         (("--to", "nats://n1", "--keys", "nats:k"), "nowhere is no data folder"),

@@ -166,12 +166,15 @@ def test_revoking_an_api_key_ends_every_listen_key_that_it_was_given() -> None:
     it.create("binance", "alice", "api-2", entropy(9), 0)
     own = it.create("mexc", "alice", "api-2", entropy(2), 0)
     other = it.create("mexc", "alice", "api-3", entropy(3), 0)
+    foreign = it.create("mexc", "bob", "api-2", entropy(4), 0)
     assert isinstance(own, Issued)
     assert isinstance(other, Issued)
-    ended = it.revoke(["api-2", "never-seen"])
+    assert isinstance(foreign, Issued)
+    ended = it.revoke("alice", ["api-2", "never-seen"])
     assert {r.random for r in ended} == {shared.record.random, own.record.random}
     assert it.owned_by("mexc", "alice", 0) == [other.key]
-    assert it.revoke(["api-2"]) == []
+    assert it.owned_by("mexc", "bob", 0) == [foreign.key]
+    assert it.revoke("alice", ["api-2"]) == []
 
 
 def test_keys_expire_in_the_order_of_their_deadlines() -> None:
@@ -296,11 +299,11 @@ def _deadlines(it: KeyTable) -> int:
 def test_an_end_that_could_not_be_stored_is_taken_back() -> None:
     it = table()
     issued = create(it)
-    (record,) = it.revoke(["api"])
+    (record,) = it.revoke("alice", ["api"])
     assert it.find("binance", issued.key, 1) is None
     it.put(record)
     assert it.find("binance", issued.key, 1) == record
-    assert it.revoke(["api"]) == [record]
+    assert it.revoke("alice", ["api"]) == [record]
 
 
 def test_a_listen_key_is_not_shown() -> None:

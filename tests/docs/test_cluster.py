@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.x509 import DNSName, load_pem_x509_certificate
+from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.docs.cluster import BIN, PASSWORDS, block, machines, replaced
 from tests.server.nats.servers import BINARY
@@ -21,6 +24,23 @@ def test_nats_takes_its_configuration(tmp_path: Path) -> None:
             [BINARY, "-t", "-c", config], env=PASSWORDS, capture_output=True, text=True, check=False
         )
         assert ended.returncode == 0, ended.stderr
+
+
+def test_the_certificates_are_of_servers_and_clients_on_each_machine(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        ["bash", "-e", "-c", block("bash", "certificates")],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    names = [f"nats{n}.internal" for n in (1, 2, 3)]
+    routes = re.findall(r"tls://([a-z0-9.]+):6222", block("conf"))
+    assert routes == names
+    store = Store([load_pem_x509_certificate((tmp_path / "ca.pem").read_bytes())])
+    for n, name in enumerate(names, 1):
+        cert = load_pem_x509_certificate((tmp_path / f"nats{n}.pem").read_bytes())
+        PolicyBuilder().store(store).build_server_verifier(DNSName(name)).verify(cert, [])
+        PolicyBuilder().store(store).build_client_verifier().verify(cert, [])
+        assert (tmp_path / f"nats{n}.key").stat().st_mode & 0o077 == 0
 
 
 def test_both_settings_are_of_nodes_on_that_nats(tmp_path: Path) -> None:

@@ -121,10 +121,11 @@ class KeyTableModel(RuleBasedStateMachine):
         else:
             assert deleted is Refusal.LISTEN_KEY_UNKNOWN
 
-    @rule(api_key=st.sampled_from(API_KEYS))
-    def revoke(self, api_key: str) -> None:
-        given = {key for key, e in self.entries.items() if api_key in e.api_keys}
-        assert {self._key(r) for r in self.table.revoke([api_key])} == given
+    @rule(account=st.sampled_from(ACCOUNTS), api_key=st.sampled_from(API_KEYS))
+    def revoke(self, account: str, api_key: str) -> None:
+        its = {key: e for key, e in self.entries.items() if e.account == account}
+        given = {key for key, e in its.items() if api_key in e.api_keys}
+        assert {self._key(r) for r in self.table.revoke(account, [api_key])} == given
         for key in given:
             self._end(key)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 from tests.server.fakes import SlowStore, on_store
-from tests.server.running import Running, rest_of, running
+from tests.server.running import Running, rest_of, running, until
 from userstream.core.rest import Credentials, Identity
+from userstream.errors import StoreError
 from userstream.server.parts import Parts
 from userstream.server.records import ACCOUNTS, LISTEN_KEYS
 from userstream.server.store import Batch
 from userstream.venue import Call, Refusal
+from userstream.venues import names
 
 
 async def test_api_key_and_listen_keys_are_stored_as_revoked_in_one_commit() -> None:
@@ -68,6 +74,62 @@ class Theirs:
     async def verify(self, credentials: Credentials) -> Identity | Refusal:
         account = credentials.api_key.partition("-")[0]
         return Identity(account, credentials.api_key)
+
+
+class Slow(Theirs):
+    """The same, but an answer may be under way for as long as it is held up."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+
+    async def verify(self, credentials: Credentials) -> Identity | Refusal:
+        found = await super().verify(credentials)
+        self.waiting += 1
+        await self.goes_on.wait()
+        self.waiting -= 1
+        return found
+
+
+async def test_k9_a_post_under_way_in_the_verifier_is_given_no_key(tmp_path: Path) -> None:
+    verifier = Slow()
+    async with running(
+        bus=f"file:{tmp_path / 'data'}", parts=Parts(verifier=verifier), accounts=()
+    ) as server:
+        await refuses_what_is_under_way(verifier, server, server)
+
+
+async def refuses_what_is_under_way(verifier: Slow, asked: Running, revoking: Running) -> None:
+    """A POST on one server, verified already, while its API key is revoked on another one."""
+    kept = await asked.key("binance", "carol-2")
+    verifier.goes_on.clear()
+    posts = [asyncio.create_task(asked.call(venue, Call.CREATE, "carol-1")) for venue in names()]
+    await until(lambda: verifier.waiting == len(posts))
+    answer = await revoking.admin.delete("/_listen_keys/carol?api_key=carol-1")
+    assert answer.json() == {"account": "carol", "listen_keys_ended": 0}
+    verifier.goes_on.set()
+    for venue, post in zip(names(), posts, strict=True):
+        refused = await post
+        form = asked.venues[venue].errors[Refusal.API_KEY_REJECTED]
+        assert (refused.status_code, refused.json()["code"]) == (form.status, form.code)
+        for server in (asked, revoking):
+            live = await server.service.keys.owned_by(venue, "carol")
+            assert live == ([kept] if venue == "binance" else [])
+
+
+async def test_a_key_that_is_revoked_while_a_stream_subscribes_to_it_ends_the_stream() -> None:
+    """A subscription under way is on no list yet of those who are told."""
+    async with running() as server, server.open("/ws") as socket:
+        bus, key = server.service.bus, await server.key()
+        then: list[Callable[[StoreError | None], None]] = []
+        with mock.patch.object(bus, "follow", lambda _, told: then.append(told)):
+            await socket.send(json.dumps({"method": "SUBSCRIBE", "params": [key], "id": 1}))
+            assert json.loads(await socket.recv())["result"] is None
+        assert (await server.admin.delete("/_accounts/alice")).json()["listen_keys_ended"] == 1
+        then[0](None)
+        frames, code, text = await rest_of(socket)
+        assert (frames, code, text) == ([], 1008, "listen key expired")
 
 
 async def ends_theirs(made: Running, asked: Running) -> None:

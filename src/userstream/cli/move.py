@@ -102,6 +102,7 @@ def nodes_of(
     Raises:
         InvalidSettings: they are not of such nodes.
     """
+    from userstream.server.nats.address import shown  # noqa: PLC0415 - an extra
     from userstream.server.settings import (  # noqa: PLC0415 - an extra
         key_secret_file,
         load_settings,
@@ -111,7 +112,9 @@ def nodes_of(
 
     settings = load_settings(config, os.environ, {"bus": to, "keys": keys})
     if not on_nats(settings):
-        raise InvalidSettings(f"bus is {settings.bus!r}; needed is a NATS, such as nats://HOST")
+        raise InvalidSettings(
+            f"bus is {shown(settings.bus)!r}; needed is a NATS, such as nats://HOST"
+        )
     file = key_secret_file(settings)
     if file is None:
         raise InvalidSettings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -138,10 +138,14 @@ class KeyTable:
         """The listen key of a random part, for its owner's own stream only."""
         return self._minter.key(venue, self._policies[venue], random)
 
-    def revoke(self, api_keys: Iterable[str]) -> list[KeyRecord]:
-        """Ends every listen key that one of these API keys was given."""
-        revoked = set(api_keys)
-        ended = [r for r in self._records.values() if not revoked.isdisjoint(r.api_keys)]
+    def revoke(self, account: str, api_keys: Collection[str]) -> list[KeyRecord]:
+        """Ends every listen key that one of these API keys of the account was given."""
+        given = [
+            self._records[venue, random]
+            for venue in self._policies
+            for random in self._owned.get((venue, account), ())
+        ]
+        ended = [r for r in given if any(k in api_keys for k in r.api_keys)]
         for record in ended:
             self.forget(record)
         return ended

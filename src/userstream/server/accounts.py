@@ -172,7 +172,8 @@ class AccountTable:
             raise InvalidSettings(f"there is no account {name[:70]!r}")
         gone = [k for k in record.api_keys if fingerprint in {None, k.fingerprint}]
         if not gone:
-            raise InvalidSettings(f"account {name} has no API key {str(fingerprint)[:20]!r}")
+            which = "" if fingerprint is None else f" {fingerprint[:20]!r}"
+            raise InvalidSettings(f"account {name} has no API key{which}")
         left = tuple(k for k in record.api_keys if k not in gone)
         return msgspec.structs.replace(record, api_keys=left), gone
 

@@ -12,8 +12,8 @@ from userstream.server.committer import Committer
 from userstream.server.records import account_key, encode
 from userstream.venue import Refusal
 
-EndKeys = Callable[[Sequence[str], tuple[bytes, bytes]], Awaitable[int]]
-"""Ends the listen keys of API keys and stores that, together with one more record."""
+EndKeys = Callable[[str, Sequence[str], tuple[bytes, bytes]], Awaitable[int]]
+"""Ends the listen keys of an account's API keys; stores that, together with one more record."""
 
 
 class Accounts:
@@ -55,7 +55,8 @@ class Accounts:
             fingerprints = [k.fingerprint for k in gone]
             self._table.put(after)
             try:
-                ended = await self._end_keys(fingerprints, (account_key(name), encode(after)))
+                put = (account_key(name), encode(after))
+                ended = await self._end_keys(name, fingerprints, put)
             except StoreError:
                 if before is not None:
                     self._table.put(before)

@@ -122,6 +122,7 @@ class AdminApp:
         self._metrics.listen_keys.set(len(self._keys))
         self._metrics.pending.set(self._bus.pending_bytes)
         self._metrics.refusing.set(self._bus.refusing)
+        self._metrics.written.set(self._bus.written)
         for stream, part in self._bus.fullness().items():
             self._metrics.full.labels(stream).set(round(part, 4))
         self._metrics.window.clear()

@@ -71,6 +71,11 @@ class Bus(Log, Protocol):
         """Whether nothing at all can be appended now: it is no use to read a request."""
         ...
 
+    @property
+    def written(self) -> int:
+        """How many shards of the log this process writes, where it has some."""
+        ...
+
     async def mend(self) -> None:
         """Tries, after a refusal, whether commits are taken again, where that does not show."""
         ...

@@ -45,8 +45,12 @@ class ListenKeys(Protocol):
         """The record of a live key, as far as this node knows."""
         ...
 
-    async def create(self, venue: str, identity: Identity) -> Issued | Refusal:
-        """The account's key: a new one, or the live one, extended, where the venue shares it."""
+    async def create(self, venue: str, identity: Identity, asked_s: float) -> Issued | Refusal:
+        """The account's key: a new one, or the live one, extended, where the venue shares it.
+
+        ``asked_s`` is when the verifier was asked who that is, by ``time.monotonic``: an API key
+        that was revoked since is refused, and so is what took longer than this is known for.
+        """
         ...
 
     async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
@@ -63,6 +67,8 @@ class ListenKeys(Protocol):
 
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every live listen key that these API keys of the account were given; how many.
+
+        ``create`` refuses, on every node, those whose verifier was asked before this returned.
 
         Raises:
             StoreError: some may live on; call again.

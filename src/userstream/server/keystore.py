@@ -14,6 +14,7 @@ from userstream.server.clock import Alarm, Clock
 from userstream.server.committer import Committer
 from userstream.server.keys import Ended, Place
 from userstream.server.records import encode, listen_key_key
+from userstream.server.revocations import Revocations
 from userstream.venue import Refusal
 
 _AT_ONCE = 300
@@ -31,6 +32,7 @@ class KeyStore:
         self._committer = committer
         self._clock = clock
         self._ended: list[Ended] = []
+        self._revocations = Revocations()
         self._alarm = Alarm(clock, self._expire)
 
     def __len__(self) -> int:
@@ -60,8 +62,12 @@ class KeyStore:
         """The live keys of an account, the oldest first."""
         return self._table.owned_by(venue, account, self._clock.ms())
 
-    async def create(self, venue: str, identity: Identity) -> Issued | Refusal:
+    async def create(self, venue: str, identity: Identity, asked_s: float) -> Issued | Refusal:
         """The account's key, new or extended."""
+        # Nothing is awaited until the table has the key: what revokes it later finds it there.
+        refusal = self._revocations.refusal(identity, asked_s)
+        if refusal is not None:
+            return refusal
         entropy = secrets.token_bytes(ENTROPY_BYTES)
         account, api_key = identity
         return await self._store(
@@ -84,25 +90,24 @@ class KeyStore:
 
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every listen key that these API keys of the account were given."""
-        revoked = set(api_keys)
-        live = self._table.all_live(self._clock.ms())
-        ended = [r for r in live if r.account == account and not revoked.isdisjoint(r.api_keys)]
-        await self.end(ended, End.REVOKED)
-        return len(ended)
+        return await self.revoke_with(account, api_keys)
 
-    async def revoke_with(self, api_keys: Iterable[str], put: tuple[bytes, bytes]) -> int:
-        """Ends every listen key that these API keys were given, and says how many.
-
-        ``put``, which says why, is stored in the same commit.
+    async def revoke_with(
+        self, account: str, api_keys: Iterable[str], *puts: tuple[bytes, bytes]
+    ) -> int:
+        """As ``revoke``; ``puts``, which say why, are stored in the same commit.
 
         Raises:
             StoreError: nothing was stored; the keys live on, without the streams that they had.
         """
-        records = self._table.revoke(api_keys)
+        revoked = set(api_keys)
+        for api_key in revoked:
+            self._revocations.add(Identity(account, api_key))
+        records = self._table.revoke(account, revoked)
         for record in records:
             self._tell(record, End.REVOKED)
         try:
-            await self._committer.write([put], [listen_key_key(r) for r in records])
+            await self._committer.write(puts, [listen_key_key(r) for r in records])
         except StoreError:
             for record in records:
                 self._table.put(record)

@@ -91,6 +91,11 @@ class LocalBus:
         """Never: only a try tells whether a store takes something again."""
         return False
 
+    @property
+    def written(self) -> int:
+        """None: a folder has no shards."""
+        return 0
+
     async def mend(self) -> None:
         """Commits something of no consequence."""
         with contextlib.suppress(StoreError):
@@ -121,7 +126,7 @@ class LocalBus:
     def unfollow(self, account: str) -> None:
         """All accounts are followed."""
 
-    async def settled(self, account: str) -> None:
+    async def settled(self, account: str, seq: int) -> None:
         """At once: nobody else knows more."""
 
     def proven(self, account: str) -> bool:

@@ -43,6 +43,7 @@ class Metrics:
         )  # fmt: skip
         self.probe_age = gauge("probe_age_seconds", "Since a probe came through")
         self.full = gauge("stream_full_ratio", "Of its bound, by stream of a NATS", "stream")
+        self.written = gauge("shards_written", "Shards of a NATS that this process writes")
         self.refusing = gauge(
             "store_refusing", "1 while the last write was refused, by a full disk say"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 
 from starlette.requests import ClientDisconnect, Request
@@ -101,25 +102,26 @@ class RestApp:
             return admitted
         if isinstance(admitted, Open):
             return await self._ask_desk(gate, admitted, None)
+        asked_s = time.monotonic()
         identity = await self._verifier.verify(admitted.credentials)
         if isinstance(identity, Refusal):
             return gate.refuse(identity, verdict=admitted.verdict)
         if admitted.route.call is Call.DESK:
             return await self._ask_desk(gate, admitted, identity)
         try:
-            done = await self._act(gate.venue.name, admitted, identity)
+            done = await self._act(gate.venue.name, admitted, identity, asked_s)
         except StoreError:
             done = Refusal.UNAVAILABLE
         return gate.serve(admitted, done)
 
     async def _act(
-        self, venue: str, admitted: Admitted, identity: Identity
+        self, venue: str, admitted: Admitted, identity: Identity, asked_s: float
     ) -> Issued | list[str] | Refusal:
         call = admitted.route.call
         if call is Call.LIST:
             return await self._keys.owned_by(venue, identity.account)
         if call is Call.CREATE:
-            return await self._keys.create(venue, identity)
+            return await self._keys.create(venue, identity, asked_s)
         act = self._keys.renew if call is Call.RENEW else self._keys.delete
         return await act(venue, admitted.parameters["listenKey"], identity.account)
 

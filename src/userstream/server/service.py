@@ -32,7 +32,7 @@ from userstream.server.kept import Kept, kept_in
 from userstream.server.localbus import LocalBus
 from userstream.server.logs import logger
 from userstream.server.metrics import Metrics
-from userstream.server.nats.address import read_address
+from userstream.server.nats.address import read_address, shown
 from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.link import Link
 from userstream.server.nats.shared import Shared
@@ -153,10 +153,7 @@ class Service:
         link = Link(read_address(settings.bus, settings.nats))
         await link.open(_OPEN_S)
         exits.push_async_callback(link.close)
-        self._shared = Shared(
-            link, settings.nats, secret, policies, clock,
-            reserved=parts.reserved, own_accounts=parts.verifier is None,
-        )  # fmt: skip
+        self._shared = Shared(link, settings.nats, secret, policies, clock, reserved=parts.reserved)
         return await exits.enter_async_context(self._shared)
 
     async def _open_bus(self, folder: Folder, committer: Committer, admin: socket.socket) -> Bus:
@@ -202,7 +199,7 @@ class Service:
             "serving",
             roles=",".join(self.settings.roles),
             epoch=self.bus.epoch,
-            bus=self.settings.bus.rpartition("@")[2],  # without a password
+            bus=shown(self.settings.bus),
             ack_survives=self.bus.survives.value,
             compiled=COMPILED,
             **self.urls,
@@ -247,8 +244,8 @@ class Service:
 
 
 def _place(admin: socket.socket) -> str:
-    """What names this process among others, also after a restart."""
-    return f"{socket.gethostname()}:{admin.getsockname()[1]}"
+    """What names this process among others, also after a restart. Hosts may share a name."""
+    return "{}:{}:{}".format(socket.gethostname(), *admin.getsockname()[:2])
 
 
 def _shared_secret(file: Path) -> bytes:

@@ -13,7 +13,7 @@ import msgspec
 from userstream.core.limits import Limits
 from userstream.errors import InvalidSettings
 from userstream.markets import Markets, Symbol
-from userstream.server.nats.address import NatsSettings, read_address
+from userstream.server.nats.address import NatsSettings, read_address, shown
 
 MAX_CLOCK_SPEED = 100_000
 _PREFIX = "USERSTREAM_"
@@ -58,7 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """``file:DIR``, ``memory:``, or ``nats://[USER:PASSWORD@]HOST[:PORT][,HOST…]`` (``tls://…``)."""
     roles: tuple[str, ...] = ("rest", "stream", "writer")
     """What this process does, on a NATS: ``rest`` opens the REST port, ``stream`` the stream port,
-    ``writer`` takes shards that nobody writes. Every process has the admin port."""
+    ``writer`` takes its part of the shards. Every process has the admin port."""
     keys: str = "file:userstream-data"
     """Where listen keys and accounts lie when the bus is a NATS: ``file:DIR``, ``memory:``, or,
     shared by all processes on that NATS, ``nats:FILE``: a key secret that all of them have."""
@@ -214,7 +214,7 @@ def folder_of(settings: Settings) -> Path | None:
     if on_nats(settings):
         shared = key_secret_file(settings) is not None
         return None if shared else _folder("keys", settings.keys, _KEYS)
-    return _folder("bus", settings.bus, "file:DIR, memory: and nats://HOST")
+    return _folder("bus", settings.bus, "file:DIR, memory:, nats://HOST and tls://HOST")
 
 
 def _folder(name: str, text: str, allowed: str) -> Path | None:
@@ -223,7 +223,7 @@ def _folder(name: str, text: str, allowed: str) -> Path | None:
     kind, _, path = text.partition(":")
     if kind == "file" and path:
         return Path(path)
-    raise InvalidSettings(f"{name} is {text!r}; allowed are {allowed}")
+    raise InvalidSettings(f"{name} is {shown(text)!r}; allowed are {allowed}")
 
 
 def markets_of(settings: Settings) -> Markets:

@@ -140,6 +140,9 @@ class Subscriptions:
             connection.end(End.INTERNAL)
         elif session is None or session.end is not None or key not in connection.joining:
             self._log.unfollow(record.account)
+        elif self._find(session.venue, key) is None:  # who was told of its end is bound to it
+            self._log.unfollow(record.account)
+            connection.end(End.EXPIRED)
         else:
             connection.joining -= {key}
             binding = self.bind(connection, session.venue, key, record)

@@ -24,7 +24,7 @@ from tests.server.nats.servers import Node, Nodes
 
 EDGES, RESTS = ("edge0", "edge1"), ("rest0", "rest1")
 ROLES = {"edge": "stream", "rest": "rest,writer"}
-WRITES = "a shard is written here"
+WRITES, GIVES = "a shard is written here", "a shard is given to another process"
 NODE = "nats-"
 """What the names of processes of NATS begin with."""
 
@@ -130,7 +130,7 @@ class Cluster(Home):
     async def start(self) -> None:
         """Starts all that do not run."""
         first = self.members[RESTS[0]]
-        if not hasattr(first, "process"):  # whoever is first writes; the rest stand by
+        if not hasattr(first, "process"):  # whoever is first makes the streams
             await self.launch(first)
         idle = [m for m in self.members.values() if not (hasattr(m, "process") and m.runs)]
         done = await asyncio.gather(*map(self.launch, idle), return_exceptions=True)
@@ -177,7 +177,7 @@ class Cluster(Home):
         return [line for lines in found for line in lines]
 
     def writer(self, shard: int = 0) -> Member:
-        """The process that writes a shard, as their logs have it."""
+        """The process that writes a shard, as their logs have it; others write other shards."""
         terms = [
             (int(line["term"]), member.name)
             for member in self.members.values()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cluster.home import Cluster, Member
+from tests.reliability.cluster.home import GIVES, WRITES, Cluster, Member
 from tests.reliability.server.home import names
 from tests.reliability.server.pairs import p99
 from tests.reliability.server.sizes import SCALED, for_cores
@@ -68,7 +68,7 @@ async def test_r1_full_size(
     await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS)
 
 
-async def test_r1_the_process_that_writes_is_killed_and_the_next_one_goes_on(
+async def test_r1_the_process_that_writes_a_shard_is_killed_and_the_next_one_goes_on(
     tmp_path: Path, nats_cluster: Nodes
 ) -> None:
     wrote: list[Member] = []
@@ -90,3 +90,71 @@ async def test_r1_the_process_that_writes_is_killed_and_the_next_one_goes_on(
                 assert writer.process.epoch == epoch
         await home.proven_and_stored()
     assert len({member.name for member in wrote}) > 1
+
+
+@pytest.mark.parametrize("dies", ["who gives", "who is given to"])
+async def test_r1_processes_are_killed_while_shards_are_given(
+    dies: str, tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    async with Cluster(tmp_path, nats_cluster, shards=8) as home:
+        exchange = await home.open(names(40))
+        home.follow_all()
+        await home.all_live()
+        async with exchange.load(RATE):
+            for _ in range(3):
+                before = gifts(home)
+                home.rest_processes[0].kill()
+                await home.start()  # whoever has none is given some
+                giver = await gives(home, before)
+                heir = next(m for m in home.rest_processes if m is not giver)
+                (giver if dies == "who gives" else heir).kill()
+                total = exchange.total
+                await until(lambda total=total: exchange.total >= total + 200, 40)  # type: ignore[misc]
+                await home.start()
+        await home.proven_and_stored()
+
+
+def gifts(home: Cluster) -> list[int]:
+    """How many shards each process has given to the other until now."""
+    return [len(member.said(GIVES)) for member in home.rest_processes]
+
+
+async def gives(home: Cluster, before: list[int]) -> Member:
+    """The process that gives the next shard to the other, just after it did."""
+    async with asyncio.timeout(60):
+        while True:
+            for member, count, known in zip(home.rest_processes, gifts(home), before, strict=True):
+                if count > known:
+                    return member
+            await asyncio.sleep(0.005)
+
+
+async def test_r1_processes_that_write_have_as_many_shards_each_and_keep_them(
+    tmp_path: Path, nats_cluster: Nodes
+) -> None:
+    async with Cluster(tmp_path, nats_cluster, shards=16) as home:
+        exchange = await home.open(names(40))
+        home.follow_all()
+        await home.all_live()
+        one, two = home.rest_processes
+        async with exchange.load(RATE):
+            await eight_each(home)
+            assert exchange.refused == 0
+            for again in (one, two):  # a restart in turn
+                terms = len(one.said(WRITES) + two.said(WRITES))
+                await asyncio.sleep(2)
+                assert len(one.said(WRITES) + two.said(WRITES)) == terms, "shards go to and fro"
+                assert await again.stop() == 0
+                await home.start()
+                await eight_each(home)
+        await home.proven_and_stored()
+
+
+async def eight_each(home: Cluster) -> None:
+    """Waits until both processes write half of all shards."""
+    async with asyncio.timeout(60):
+        while True:
+            counts = [await m.metric("userstream_shards_written ") for m in home.rest_processes]
+            if counts == [8, 8]:
+                return
+            await asyncio.sleep(0.2)

@@ -50,7 +50,7 @@ async def _outage(nodes: Nodes, shares: list[Shared], within_s: float) -> None:
         await soon(lambda: shares[0].register.down and shares[1].register.down, 5)
         await _while_down(b, shares[1], kept, left)
         with pytest.raises(StoreUnavailable):
-            await b.keys.create("mexc", identity)
+            await b.asked("mexc", identity)
         last_ms = max(issued.record.expires_ms for issued in (kept, left, shown))
         await soon(lambda: b.clock.ms() > last_ms + 500, 10)
         renewed = await b.renewed(kept)

@@ -72,9 +72,16 @@ class Node:
 
     async def create(self, venue: str, account: str = "alice", api_key: str = "") -> Issued:
         """A listen key that must be given."""
-        done = await self.keys.create(venue, await self.identity(api_key or f"{account}key"))
+        done = await self.asked(venue, await self.identity(api_key or f"{account}key"))
         assert isinstance(done, Issued), done
         return done
+
+    async def asked(
+        self, venue: str, identity: Identity, asked_s: float | None = None
+    ) -> Issued | Refusal:
+        """What a POST is answered whose verifier was asked then, or just now."""
+        since_s = time.monotonic() if asked_s is None else asked_s
+        return await self.keys.create(venue, identity, since_s)
 
     async def identity(self, api_key: str) -> Identity:
         """Whose an API key is."""
@@ -195,3 +202,8 @@ def refused(done: Issued | Refusal) -> Refusal:
     """A refusal that must have been given."""
     assert isinstance(done, Refusal), done
     return done
+
+
+def told_by(issued: Issued, *nodes: Node) -> bool:
+    """Whether all these nodes were told that a key ended."""
+    return all(node.told(issued) for node in nodes)

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from tests.server.keystores.nodes import Backend, Node, refused, soon
+from tests.server.keystores.nodes import Backend, refused, soon, told_by
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
 from userstream.core.rest import Credentials
@@ -56,10 +56,6 @@ async def test_revoking_ends_every_listen_key_that_the_api_key_was_given(backend
         assert (await b.create("binance")).key != both.key
 
 
-def told_by(issued: Issued, *nodes: Node) -> bool:
-    return all(node.told(issued) for node in nodes)
-
-
 @pytest.mark.parametrize("venue", names())
 async def test_no_key_outlives_a_revocation_that_it_races_with(
     backend: Backend, venue: str
@@ -69,7 +65,7 @@ async def test_no_key_outlives_a_revocation_that_it_races_with(
             await a.accounts.add("alice", f"k{i}", None)
             identity = await b.identity(f"k{i}")
             made, _ = await asyncio.gather(
-                b.keys.create(venue, identity), a.accounts.revoke("alice", identity.api_key)
+                b.asked(venue, identity), a.accounts.revoke("alice", identity.api_key)
             )
             if isinstance(made, Issued):
                 await soon(partial(told_by, made, a, b), 1)
@@ -118,6 +114,6 @@ async def test_a_refused_create_leaves_nothing(backend: Backend) -> None:
     async with backend.nodes(2) as (a, b):
         identity = await a.identity("alicekey")
         made = [await a.create("mexc") for _ in range(60)]
-        assert refused(await b.keys.create("mexc", identity)) is Refusal.LISTEN_KEYS_EXHAUSTED
+        assert refused(await b.asked("mexc", identity)) is Refusal.LISTEN_KEYS_EXHAUSTED
         await b.keys.end([issued.record for issued in made], End.DELETED)
         await soon(lambda: len(a.keys) == len(b.keys) == 0, 1)

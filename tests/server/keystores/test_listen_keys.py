@@ -59,7 +59,7 @@ async def test_an_account_has_one_key_however_many_ask_for_it_at_once(
 async def test_sixty_keys_an_account_and_not_one_more_on_two_nodes(backend: Backend) -> None:
     async with backend.nodes(2) as (a, b):
         identity = await a.identity("alicekey")
-        asked = [node.keys.create("mexc", identity) for node in (a, b) * 35]
+        asked = [node.asked("mexc", identity) for node in (a, b) * 35]
         done = await asyncio.gather(*asked)
         made = [d for d in done if isinstance(d, Issued)]
         assert len({issued.key for issued in made}) == 60
@@ -67,8 +67,8 @@ async def test_sixty_keys_an_account_and_not_one_more_on_two_nodes(backend: Back
         for node in (a, b):
             assert set(await node.keys.owned_by("mexc", "alice")) == {i.key for i in made}
         await a.keys.delete("mexc", made[0].key, "alice")
-        assert isinstance(await b.keys.create("mexc", identity), Issued)
-        assert refused(await a.keys.create("mexc", identity)) is Refusal.LISTEN_KEYS_EXHAUSTED
+        assert isinstance(await b.asked("mexc", identity), Issued)
+        assert refused(await a.asked("mexc", identity)) is Refusal.LISTEN_KEYS_EXHAUSTED
 
 
 async def test_a_key_is_found_on_another_node_at_once(backend: Backend) -> None:

@@ -7,11 +7,12 @@ import contextlib
 import secrets
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from tests.server.keystores.joined import HASTY, joined, node
-from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, soon
+from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, soon, told_by
 from tests.server.nats.servers import Nodes, one_node, running
 from userstream.core.listenkeys import Issued
 from userstream.core.rest import Credentials, Identity
@@ -23,6 +24,7 @@ from userstream.server.folder import open_folder
 from userstream.server.kept import kept_in
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.shared import Shared
+from userstream.venue import Refusal
 from userstream.venues import names
 
 
@@ -82,6 +84,29 @@ async def test_a_node_whose_clock_is_minutes_off_takes_the_time_of_the_others(
         assert 1.5 <= time.monotonic() - began < 3.5
         for n in nodes:
             assert all(0 <= n.ended_ms(i) - i.record.expires_ms < 1_000 for i in made)
+
+
+@pytest.mark.parametrize("every", [True, False])
+async def test_a_revocation_of_which_only_the_first_half_was_stored_is_repeated(
+    nats_node: Nodes, every: bool
+) -> None:
+    """The API key is gone, and its listen keys live on: whoever revokes is told so."""
+    async with joined(nats_node, 2) as shares:
+        a, b = (node(shared) for shared in shares)
+        made = [await a.create(venue) for venue in ("binance", "mexc")]
+        (given,) = made[0].record.api_keys
+        which = None if every else given
+        outage = StoreUnavailable("NATS has no quorum")
+        with (
+            mock.patch.object(shares[0].keys, "end", side_effect=outage),
+            pytest.raises(StoreUnavailable),
+        ):
+            await a.accounts.revoke("alice", which)
+        assert await b.accounts.verify(Credentials("alicekey")) is Refusal.API_KEY_REJECTED
+        assert await b.accounts.revoke("alice", which) == ([given], 2)
+        await soon(lambda: all(told_by(issued, a, b) for issued in made), 1)
+        with pytest.raises(InvalidSettings, match="no API key"):
+            await a.accounts.revoke("alice", which)
 
 
 async def test_what_got_lost_on_the_way_is_read_again(nats_node: Nodes) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
-from tests.server.nats.servers import Nodes
+from tests.server.nats.servers import Nodes, free_ports
 from tests.server.nats.test_service import serving
 from tests.server.running import take, until
-from tests.server.test_revocation import Theirs, ends_theirs
+from tests.server.test_revocation import (
+    Slow,
+    Theirs,
+    ends_theirs,
+    refuses_what_is_under_way,
+)
 from tests.venues.orders import order
 from userstream.server.nats.bus import NatsBus
 from userstream.server.parts import Parts
@@ -61,3 +66,31 @@ async def test_the_keys_of_a_programs_own_api_key_end_on_all_nodes(
         serving(nats_node, prefix, keys, accounts=(), parts=parts) as two,
     ):
         await ends_theirs(one, two)
+
+
+async def test_k9_a_post_under_way_on_one_node_is_given_no_key_that_another_revoked(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    prefix, keys, verifier = f"s{secrets.token_hex(4)}", secret_in(tmp_path), Slow()
+    parts = Parts(verifier=verifier)
+    async with (
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as one,
+        serving(nats_node, prefix, keys, accounts=(), parts=parts) as two,
+    ):
+        await refuses_what_is_under_way(verifier, one, two)
+
+
+async def test_machines_of_one_name_are_told_apart_by_their_addresses(
+    nats_node: Nodes, tmp_path: Path
+) -> None:
+    """Who comes to the place of another one takes its shards at once, as after a restart."""
+    prefix, keys = f"s{secrets.token_hex(4)}", secret_in(tmp_path)
+    (port,) = free_ports(1)
+    places = [f"{host}:{port}" for host in ("127.0.0.1", "127.0.0.2")]
+    async with (
+        serving(nats_node, prefix, keys, admin=places[0]) as one,
+        serving(nats_node, prefix, keys, accounts=(), admin=places[1]) as two,
+    ):
+        buses = [server.service.bus for server in (one, two)]
+        owners = {b._appends.shards[0]._lease._owner for b in buses if isinstance(b, NatsBus)}
+        assert len(owners) == 2

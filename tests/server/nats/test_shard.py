@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.server.running import until
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
-from userstream.server.nats.inbox import Handler, Inbox
+from userstream.server.nats.inbox import Handler, Inbox, NobodyError
 from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo, _State
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import Term
@@ -43,6 +43,9 @@ class Wire:
 
     def forget(self, token: bytes) -> None:
         self._inbox.forget(token)
+
+    async def request(self, *_: object) -> Message:
+        raise NobodyError("nobody takes its lines")
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)

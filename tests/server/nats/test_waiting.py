@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
 
 from userstream.core.limits import Limits
 from userstream.core.publishing import Ledger
@@ -23,9 +22,9 @@ class Heads:
         self.accepted: list[Job] = []
         self.waiting = Waiting(self._missing, self._fetch, self.accepted.append)
 
-    def _missing(self, accounts: Collection[str | None]) -> list[str]:
+    def _missing(self, job: Job) -> list[str]:
         self.looked += 1
-        return [a for a in accounts if a is not None and a not in self.known]
+        return [a for a in job.accounts if a is not None and a not in self.known]
 
     async def _fetch(self, account: str) -> None:
         self.asked.append(account)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import islice
 
@@ -10,35 +10,27 @@ from userstream.core.rest import Credentials, Identity
 from userstream.errors import InvalidSettings, StoreUnavailable
 from userstream.server.accounts import AccountRecord, AccountTable, ApiKey, Revoked
 from userstream.server.nats.bucket import Change, Conflict
+from userstream.server.nats.keys import NatsKeys
 from userstream.server.nats.register import Register
 from userstream.server.records import decode, encode
 from userstream.server.tasks import all_of
 from userstream.venue import Refusal
 
 _AT_ONCE = 256
-EndKeys = Callable[[str, Sequence[str]], Awaitable[int]]
-"""Ends the listen keys that API keys of an account were given; says how many."""
 
 
 class NatsAccounts:
     """``Registry`` of one node among others."""
 
-    def __init__(self, register: Register, table: AccountTable, end_keys: EndKeys) -> None:
+    def __init__(self, register: Register, table: AccountTable, keys: NatsKeys) -> None:
         self._register = register
-        self._end_keys = end_keys
+        self._keys = keys
         self._table = table
         register.on("a", self._stored)
 
     def listed(self) -> list[AccountRecord]:
         """Every account, by name, as far as this node knows."""
         return self._table.listed()
-
-    def confirmed(self, identity: Identity) -> bool:
-        """Whether this copy of the register still knows an API key."""
-        record = self._table.at(identity.account)
-        return record is not None and any(
-            key.fingerprint == identity.api_key for key in record.api_keys
-        )
 
     async def verify(self, credentials: Credentials) -> Identity | Refusal:
         """The account of an API key; one that another node added a moment ago is known."""
@@ -69,9 +61,25 @@ class NatsAccounts:
             await all_of(self._take(record) for record in some)
 
     async def revoke(self, name: str, fingerprint: str | None) -> Revoked:
-        """Takes back one API key of an account, or all; then the listen keys end."""
-        gone = await self._take_back(name, fingerprint)
-        return Revoked(gone, await self._end_keys(name, gone))
+        """Takes back one API key of an account, or all; then the listen keys end.
+
+        Those, too, that a revocation left which failed between the two.
+        """
+        gone: list[str] = []
+        try:
+            gone = await self._take_back(name, fingerprint)
+        except InvalidSettings:
+            if not self._left(name, fingerprint):
+                raise
+        gone = [*dict.fromkeys((*gone, *self._left(name, fingerprint)))]
+        return Revoked(gone, await self._keys.revoke(name, gone))
+
+    def _left(self, name: str, fingerprint: str | None) -> list[str]:
+        """API keys that the account has no more, and listen keys still have."""
+        record = self._table.at(name)
+        known = {key.fingerprint for key in record.api_keys} if record else set()
+        left = self._keys.given_to(name) - known
+        return sorted(left if fingerprint is None else left & {fingerprint})
 
     async def _take(self, record: AccountRecord) -> None:
         for key in record.api_keys:

@@ -100,6 +100,25 @@ def read_address(bus: str, settings: NatsSettings) -> Address:
     return Address(servers, tls, unquote(user), unquote(password), jwt, seed)
 
 
+def told(error: Exception) -> str:
+    """Why a server would not have us, and which setting has a say in it."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"certificate verify failed: {error.verify_message}"
+        return f"{why}; nats.ca names the authorities to trust"
+    if "Authorization Violation" in str(error):
+        return f"{error}: no such user and password as bus has, or nats.credentials"
+    return str(error) or "it does not answer"
+
+
+def shown(bus: str) -> str:
+    """A ``bus`` setting without the user and password in it, whether it is an address or not."""
+    login, at, hosts = bus.rpartition("@")
+    if not at or bus.startswith("file:"):
+        return bus
+    scheme, sign, _ = login.partition("://")
+    return f"{scheme}://{hosts}" if sign else hosts
+
+
 def _check(settings: NatsSettings) -> None:
     if _TOKEN.fullmatch(settings.prefix) is None:
         raise InvalidSettings(f"nats.prefix is {settings.prefix!r}; allowed is {_TOKEN.pattern}")
@@ -130,7 +149,9 @@ def _tls(settings: NatsSettings) -> ssl.SSLContext:
         if settings.cert:
             context.load_cert_chain(settings.cert, settings.key)
     except (OSError, ssl.SSLError) as e:
-        raise InvalidSettings(f"nats.ca, nats.cert and nats.key cannot be used: {e}") from None
+        given = {"ca": settings.ca, "cert": settings.cert, "key": settings.key}
+        files = ", ".join(f"nats.{name} {file!r}" for name, file in given.items() if file)
+        raise InvalidSettings(f"{files} cannot be used: {e}") from None
     return context
 
 

@@ -19,6 +19,7 @@ from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.fullness import Fullness
+from userstream.server.nats.giving import Giving
 from userstream.server.nats.handover import Handover
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.intake import Intake
@@ -26,6 +27,7 @@ from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
 from userstream.server.nats.shard import Shard
+from userstream.server.nats.spread import Spread
 from userstream.server.nats.waiting import Waiting
 
 _log = logger("bus")
@@ -62,6 +64,9 @@ class Appends:
         self._intake = Intake(js.link, layout, self)
         self._handover = Handover(js.link, layout, limits.append_wait_s)
         self._waiting = Waiting(self._missing, self._fetch, self._accept)
+        writers = self._handover.writers
+        self._giving = Giving(js.link, layout, self.shards, writers, self._intake, self._waiting)
+        self._spread = Spread(js.link, layout, owner, self.shards, writers, self._intake)
         self._loaded: dict[str, tuple[Head, AccountSnapshot] | StoreError | None] = {}
         self._routes: dict[str, tuple[Shard, bytes]] = {}
         self.pending_bytes = 0
@@ -79,9 +84,12 @@ class Appends:
             async with asyncio.timeout(_TAKE_S):
                 for shard in self.shards:
                     await shard.asked.wait()
+        self._spread.start()
 
     async def retire(self) -> None:
         """Gives the shards up; from then on lines go to whoever takes them."""
+        await self._spread.close()
+        await self._giving.close()
         for shard in self.shards:
             self._intake.lost(shard)
         await asyncio.gather(*(shard.close() for shard in self.shards))
@@ -112,6 +120,11 @@ class Appends:
         return self._queue(Job(submission, numbers, lines, stays=True))
 
     @property
+    def written(self) -> int:
+        """How many shards this process writes."""
+        return sum(shard.mine for shard in self.shards)
+
+    @property
     def full(self) -> bool:
         """Whether as much waits to be committed as may."""
         return self.pending_bytes >= self._limits.append_queue_bytes
@@ -128,15 +141,18 @@ class Appends:
             self._accept(job)
         return job.ticket
 
-    def _missing(self, accounts: Collection[str | None]) -> list[str]:
-        """Accounts whose heads have to be loaded first."""
-        return [
+    def _missing(self, job: Job) -> list[str]:
+        """Accounts whose heads have to be loaded first, or whose shard is being given."""
+        return self._giving.held(job) or [
             a
-            for a in self._ledger.unknown(accounts)
+            for a in self._ledger.unknown(job.accounts)
             if a is not None and a not in self._loaded and self._shard(a).mine
         ]
 
     async def _fetch(self, account: str) -> None:
+        if self._giving.holds(account):
+            await self._giving.over()
+            return
         shard = self._shard(account)
         term = shard.term
         with contextlib.suppress(StoreError):
@@ -179,6 +195,7 @@ class Appends:
             else:
                 shard = self._shard(outcome.account)
                 shard.barrier(partial(self._done, job, i, outcome.account))
+        self._giving.accepted(job)
 
     def _elsewhere(self, job: Job) -> Collection[str]:
         """Accounts of a job that another process writes, as far as is known."""
@@ -191,7 +208,11 @@ class Appends:
         line, number, account = job.lines[i], job.numbers[i], job.accounts[i]
         if account not in elsewhere or len(line) > self._limits.event_bytes:
             return job.submission.accept(line, number, now_ms)
-        return job.submission.blocking(line, number) or _UNDER_WAY
+        blocked = job.submission.blocking(line, number)
+        if blocked is None and job.error is not None:
+            job.submission.block(account, number)
+            return Refused("unavailable", f"not stored: {job.error}", account)
+        return blocked or _UNDER_WAY
 
     def _told(self, job: Job, i: int, outcome: Outcome) -> None:
         job.ticket.outcomes[i] = outcome
@@ -246,10 +267,13 @@ class Appends:
         """A term begins."""
         self._heads.opened(shard, floor)
         self._intake.opened(shard)
+        self._giving.opened(shard)
+        self._spread.opened()
 
     def _lost(self, shard: Shard) -> None:
         """What this process knows of a shard's accounts is not the truth any more."""
         self._intake.lost(shard)
+        self._giving.lost(shard)
         self._heads.lost(shard)
         for account in [a for a in self._ledger if self._shard(a) is shard]:
             self._ledger.forget(account)

@@ -39,6 +39,8 @@ class Batch(msgspec.Struct, frozen=True):
     answered: int
     """The answers to all batches before this number are known to whoever asks."""
     pieces: list[Piece]
+    term: int = 0
+    """The latest of the shard that its sender heard of; 0: of none, or it does not say."""
     v: int = VERSION
 
 
@@ -88,6 +90,11 @@ def read_batch(data: bytes) -> tuple[Batch, bytes]:
     if sum(size for piece in batch.pieces for size in piece.sizes) != len(lines):
         raise StoreDamaged("a batch of lines is not as long as it says")
     return batch, lines
+
+
+def unknown_batch() -> bytes:
+    """A batch that no writer takes, of this version or another: it tells whether there is one."""
+    return write_batch(Batch("", 1, 0, []), [])
 
 
 def told_of(outcome: Outcome) -> Told:

@@ -121,6 +121,11 @@ class Channel:
         if self._timer is None:
             self._timer = loop.call_later(_LOOK_S, self._look)
 
+    def offer(self) -> None:
+        """Offers what was not taken again, at once: another process writes now."""
+        self._paused = False
+        self._pump()
+
     def _begin(self) -> None:
         self._session, self._next = secrets.token_hex(8), 0
 
@@ -161,7 +166,8 @@ class Channel:
             entries = list(group)
             sizes = [len(entry.text) for entry in entries]
             pieces.append(Piece(self._request(submission), [e.line for e in entries], sizes))
-        batch = Batch(self._session, flight.number, self._flights[0].number, pieces)
+        answered = self._flights[0].number
+        batch = Batch(self._session, flight.number, answered, pieces, flight.term)
         reply, flight.token = self._link.inbox(partial(self._answered, flight))
         payload = write_batch(batch, [entry.text for entry in handed])
         self._link.send(pub(self._subject, payload, reply))
@@ -187,6 +193,7 @@ class Channel:
                 _log.error("a writer's answer cannot be read", shard=self._shard, error=str(e))
                 self._fail(str(e))
                 return
+            self._writers.heard(self._shard, answer.term)
             flight.not_taken = answer.not_taken
             if not flight.not_taken:
                 self._flights.remove(flight)

@@ -82,6 +82,11 @@ class Flow:
         """The last place in the stream that is known to be taken by us."""
         self.moved_s = 0.0
 
+    def open(self, place: int) -> None:
+        """A term begins, at the stream's end."""
+        self._late = None
+        self.at(place)
+
     def at(self, place: int) -> None:
         """The stream is known to end there."""
         self.base, self.moved_s = place, time.monotonic()
@@ -102,7 +107,10 @@ class Flow:
         return found
 
     def seal(self) -> None:
-        """Sends nothing behind what was put until now: all that comes is given up with the rest."""
+        """Sends nothing behind what was put until now, until a term begins.
+
+        All that comes is given up with the rest.
+        """
         self._late = []
 
     def begin(self) -> None:

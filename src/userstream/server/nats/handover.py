@@ -21,6 +21,7 @@ class Handover:
         self.channels = [
             Channel(n, layout, link, self.writers, wait_s) for n in range(layout.shards)
         ]
+        self.writers.on_term.append(lambda shard: self.channels[shard].offer())
 
     def put(self, job: Job, i: int, told: Callable[[Outcome], None]) -> None:
         """Hands over a line of a job, one whose account is known."""

@@ -118,6 +118,8 @@ class Heads:
     def lost(self, shard: Shard) -> None:
         """The shard is another's affair now."""
         self._behind.pop(shard, None)
+        for account in [a for a in self._places if self._layout.shard_of(a) == shard.number]:
+            del self._places[account]
         scan = self._scans.pop(shard, None)
         if scan is not None:
             scan.cancel()

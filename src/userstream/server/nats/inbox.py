@@ -5,11 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from userstream.errors import StoreUnavailable
 from userstream.server.nats.wire import Message
 
 Handler = Callable[[Message], None]
 Stored = Callable[[int], None]
 """Told the place in its stream that a message was given."""
+
+
+class NobodyError(StoreUnavailable):
+    """NATS knows of nobody who takes messages of that subject."""
 
 
 class Inbox:

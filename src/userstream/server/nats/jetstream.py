@@ -163,7 +163,10 @@ class JetStream:
             return _read_info(await self.ask(f"STREAM.CREATE.{name}", config))
         except JetStreamRefused as e:
             if e.err_code != NAME_TAKEN:
-                raise InvalidSettings(f"NATS does not make the stream {name}: {e}") from None
+                raise InvalidSettings(
+                    f"NATS does not make the stream {name}: {e}; it needs nats.replicas = "
+                    f"{config['num_replicas']} servers with {config['max_bytes']} bytes left each"
+                ) from None
         return await self.info(name)
 
     async def names(self) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from userstream.core.publishing import account_of
 from userstream.core.submission import Submission
+from userstream.errors import StoreError
 from userstream.plain import read
 from userstream.server.bus import Ticket
 
@@ -14,7 +15,8 @@ class Job:
     """Lines of one request that are appended together."""
 
     __slots__ = (
-        "accounts", "left", "lines", "numbers", "plain", "size", "stays", "submission", "ticket",
+        "accounts", "error", "left", "lines", "numbers", "plain", "size", "stays", "submission",
+        "ticket",
     )  # fmt: skip
 
     def __init__(
@@ -38,3 +40,5 @@ class Job:
         self.size = sum(map(len, lines))
         self.stays = stays
         """Whether another process handed it over, so that it is not handed on."""
+        self.error: StoreError | None = None
+        """Why nothing of it is handed over; ``None``: it may be."""

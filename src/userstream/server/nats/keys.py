@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
@@ -24,6 +24,7 @@ from userstream.server.nats.debts import Debts
 from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
 from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.register import Register
+from userstream.server.nats.revoking import SharedRevocations
 from userstream.server.records import encode
 from userstream.server.tasks import all_of
 from userstream.venue import KeyPolicy, OnCreate, Refusal
@@ -43,17 +44,15 @@ class NatsKeys:
         register: Register,
         minter: Minter,
         policies: Mapping[str, KeyPolicy],
-        confirmed: Callable[[Identity], bool],
     ) -> None:
-        """``confirmed`` says whether this copy of the register still knows an API key."""
         self._register = register
         self._clock = register.clock
         self._minter = minter
         self._policies = policies
-        self._confirmed = confirmed
         self._copy = KeyCopy(register, KeyTable(minter, policies), policies)
         self._table = self._copy.table
         self._places = SocketPlaces(register)
+        self._revocations = SharedRevocations(register)
         self._debts = Debts(self._copy, policies, self._extend_to)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -118,12 +117,13 @@ class NatsKeys:
 
     # ── changes ─────────────────────────────────────────────────────────────────────────────────
 
-    async def create(self, venue: str, identity: Identity) -> Issued | Refusal:
+    async def create(self, venue: str, identity: Identity, asked_s: float) -> Issued | Refusal:
         """The account's key: a new one, or the live one, extended, where the venue shares it."""
         at = (venue, identity.account)
+        make = partial(self._create, venue, identity, asked_s)
         async with self._locks.setdefault(at, asyncio.Lock()):
             try:
-                return await self._register.retried(partial(self._create, venue, identity))
+                return await self._register.retried(make)
             except StoreUnavailable:
                 shared = self._policies[venue].on_create is OnCreate.REUSE
                 live = self._copy.live(venue, identity.account) if shared else []
@@ -132,7 +132,7 @@ class NatsKeys:
                 owed = await self._debts.owe(live[0])
                 if owed is not None:
                     return owed
-                return await self._register.retried(partial(self._create, venue, identity))
+                return await self._register.retried(make)
 
     async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
         """A whole life from now on. Where it cannot be stored it is owed, and stored later."""
@@ -177,16 +177,19 @@ class NatsKeys:
         Raises:
             StoreUnavailable: some may live on.
         """
-        await self._register.catch_up()
         revoked = set(api_keys)
-        ended = [
-            record
-            for venue in self._policies
-            for record in self._table.live(venue, account, self._register.time.ms)
-            if not revoked.isdisjoint(record.api_keys)
-        ]
+        await self._revocations.store(account, revoked)
+        ended = [r for r in self._of(account) if not revoked.isdisjoint(r.api_keys)]
         await self.end(ended, End.REVOKED)
         return len(ended)
+
+    def given_to(self, account: str) -> set[str]:
+        """The API keys that the account's live listen keys were given to."""
+        return {api_key for record in self._of(account) for api_key in record.api_keys}
+
+    def _of(self, account: str) -> list[KeyRecord]:
+        now_ms = self._register.time.ms
+        return [r for venue in self._policies for r in self._table.live(venue, account, now_ms)]
 
     async def _taken(self, moved: Sequence[KeyRecord]) -> None:
         await self._register.retried(partial(self._take, moved))
@@ -203,7 +206,12 @@ class NatsKeys:
         await self._register.put(owner, encode(Owned(tuple(randoms))), after=after)
         return True
 
-    async def _create(self, venue: str, identity: Identity, sure: bool) -> Issued | Refusal | None:
+    async def _create(
+        self, venue: str, identity: Identity, asked_s: float, sure: bool
+    ) -> Issued | Refusal | None:
+        refusal = partial(self._revocations.seen.refusal, identity, asked_s)
+        if before := refusal():
+            return before
         policy = self._policies[venue]
         live = self._copy.live(venue, identity.account)
         if live and policy.on_create is OnCreate.REUSE:
@@ -212,12 +220,11 @@ class NatsKeys:
             done = await self._make(venue, identity, live)
         else:
             return Refusal.LISTEN_KEYS_EXHAUSTED if sure else None
-        # A revocation stands before this key in the stream, and shows here, or after it: then
-        # whoever revokes sees the key, and ends it.
-        if done is not None and not self._confirmed(identity):
+        # A revocation is stored before this key, and shows here, or finds it, and ends it.
+        if done is not None and (after := refusal()):
             if done.new:
                 await self.end([done.record], End.REVOKED)
-            return Refusal.API_KEY_REJECTED
+            return after
         return done
 
     async def _make(self, venue: str, identity: Identity, live: Sequence[KeyRecord]) -> Issued:

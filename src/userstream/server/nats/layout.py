@@ -68,6 +68,10 @@ class Layout(NamedTuple):
         """Where other processes hand lines to a shard's writer."""
         return f"{self.prefix}.put.{shard}"
 
+    def ask_subject(self, shard: int) -> str:
+        """Where a shard's writer is asked for it; one word, as where lines are handed to it."""
+        return f"{self.prefix}.put.{shard}-ask"
+
     def tick_subject(self, shard: int, at: str = "in") -> str:
         """Where a shard's writer says that it writes; no account's, which are one word."""
         return f"{self.prefix}.{at}.{shard}._.tick"
@@ -81,6 +85,8 @@ class Tick(msgspec.Struct, frozen=True):
     """Empty: it gives the shard up."""
     floor: int
     """Heads hold all that is in the stream up to here."""
+    heir: str = ""
+    """To whom it is given up; empty: to anybody."""
     v: int = VERSION
 
 

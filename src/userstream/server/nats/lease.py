@@ -7,14 +7,20 @@ import time
 from typing import NamedTuple
 
 from userstream.errors import StoreUnavailable
+from userstream.server.nats.batch import unknown_batch
+from userstream.server.nats.inbox import NobodyError
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept
-from userstream.server.nats.layout import Tick, read_tick
+from userstream.server.nats.layout import Layout, Tick, read_tick
 from userstream.server.nats.wire import batched
 from userstream.server.records import encode
 
 TICK_S = 1.0
 LEASE_S = 5.0
 """Without a tick for so long, a shard can be taken."""
+HUSH_S = 2.5
+"""For so long, if nobody takes its lines either: the connection of its writer is gone, then."""
+_ANSWER_S = 0.5
+_SOMEBODY = "?"
 
 
 class BehindError(StoreUnavailable):
@@ -47,20 +53,25 @@ class Lease:
     Time is only what passes here: no two clocks are compared.
     """
 
-    def __init__(self, js: JetStream, stream: str, subject: str, owner: str, stride: int) -> None:
+    def __init__(self, js: JetStream, layout: Layout, shard: int, owner: str, stride: int) -> None:
         self._js = js
-        self._stream = stream
-        self._subject = subject
+        self._stream = layout.events(shard)
+        self._subject = layout.tick_subject(shard)
+        self._put_subject = layout.put_subject(shard)
         self._owner = owner
         self._stride = stride
         self._seen: tuple[int, float] | None = None
 
-    def tick(self, term: int, floor: int, *, over: bool = False) -> tuple[bytes, bytes]:
-        """What the writer appends every second, and once its term is over."""
-        return self._subject.encode(), encode(Tick(term, "" if over else self._owner, floor))
+    def tick(self, term: int, floor: int) -> tuple[bytes, bytes]:
+        """What the writer appends every second."""
+        return self._subject.encode(), encode(Tick(term, self._owner, floor))
+
+    def farewell(self, term: int, floor: int, heir: str = "") -> tuple[bytes, bytes]:
+        """What it appends once its term is over, behind all else."""
+        return self._subject.encode(), encode(Tick(term, "", floor, heir))
 
     async def take(self, known: int) -> Term | None:
-        """Opens a term, if the shard is given up, or was ours, or its writer is silent.
+        """Opens a term, if the shard is given up to us, or was ours, or its writer is silent.
 
         ``known`` is a place that the stream must have reached.
 
@@ -75,22 +86,42 @@ class Lease:
             self._seen = None  # its writer may have been as cut off as this one
             raise
         check_end(self._stream, info.state.last_seq, known)
-        tick = read_tick(last.data) if last is not None else Tick(0, "", 0)
-        if tick.owner not in ("", self._owner) and not self._silent(last):
+        end = info.state.last_seq
+        tick = read_tick(last.data) if last is not None else self._unknown(end)
+        # Given up to somebody else, it is that one's as if it wrote already.
+        if (tick.owner or tick.heir) not in ("", self._owner) and not await self._silent(last):
             return None
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.
         ticks = [(subject, payload)] * (self._stride if tick.owner else 1)
-        name, end = secrets.token_hex(8).encode(), info.state.last_seq
+        name = secrets.token_hex(8).encode()
         try:
             place = await self._js.append(lambda to: batched(ticks, to.encode(), name, end))
         except JetStreamRefused:
             return None
         return Term(tick.term + 1, place, tick.floor)
 
-    def _silent(self, last: Kept | None) -> bool:
-        """Whether the same tick has been the last for as long as a lease lasts."""
+    def _unknown(self, end: int) -> Tick:
+        """The last tick of a stream that has none: it is new, or somebody purged it.
+
+        Whoever wrote it may do so still. No term is higher than the place where it began.
+        """
+        return Tick(end, _SOMEBODY if end else "", 0)
+
+    async def _silent(self, last: Kept | None) -> bool:
+        """Whether the same tick has been the last for long enough."""
         place, now = last.place if last else 0, time.monotonic()
         if self._seen is None or self._seen[0] != place:
             self._seen = (place, now)
-        return now - self._seen[1] > LEASE_S
+        silent_s = now - self._seen[1]
+        return silent_s > LEASE_S or (silent_s > HUSH_S and await self._gone())
+
+    async def _gone(self) -> bool:
+        """Whether NATS knows of nobody who takes the shard's lines."""
+        try:
+            await self._js.link.request(self._put_subject, unknown_batch(), _ANSWER_S)
+        except NobodyError:
+            return True
+        except StoreUnavailable:
+            pass
+        return False

@@ -13,9 +13,9 @@ import msgspec
 
 from userstream.errors import InvalidSettings, StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
-from userstream.server.nats.address import HELLO, Address, Server
+from userstream.server.nats.address import HELLO, Address, Server, told
 from userstream.server.nats.call import Call
-from userstream.server.nats.inbox import Handler, Inbox, Stored
+from userstream.server.nats.inbox import Handler, Inbox, NobodyError, Stored
 from userstream.server.nats.wire import Info, Line, Message, Parser, check_server, pub, read_info
 from userstream.server.tasks import ended, lasting
 
@@ -150,7 +150,7 @@ class Link:
         finally:
             self.forget(token)
         if message.status == 503:
-            raise StoreUnavailable("nobody answers for JetStream: it is off, or has no leader")
+            raise NobodyError("nobody answers for JetStream: it is off, or has no leader")
         return message
 
     # ── the connection ──────────────────────────────────────────────────────────────────────────
@@ -193,9 +193,8 @@ class Link:
             except (OSError, TimeoutError, StoreError, InvalidSettings) as e:
                 if self._transport is not None:
                     self._transport.abort()
-                text = str(e) or "it does not answer"
                 kind = InvalidSettings if isinstance(e, InvalidSettings) else StoreUnavailable
-                why = kind(f"NATS at {server}: {text}")
+                why = kind(f"NATS at {server}: {told(e)}")
                 continue
             return None
         return why

@@ -7,6 +7,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.logs import logger
@@ -61,11 +62,12 @@ class Shard:
         self._lost = lost
         flow = _flow_of(layout)
         self._flow = flow(js.link, number, self._troubled)
-        self._lease = Lease(js, self.stream, layout.tick_subject(number), owner, flow.stride)
+        self._lease = Lease(js, layout, number, owner, flow.stride)
         self._trouble = asyncio.Event()
         self._begun = -1
         self._pause_s = 0.0
         self._ticking = False
+        self._nudged = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.asked = asyncio.Event()
         """Set once the stream said who writes it."""
@@ -89,14 +91,43 @@ class Shard:
             self._js.link.on_down.remove(self._troubled)
         if self.mine:
             given: asyncio.Event = asyncio.Event()
-            self.put(*self._lease.tick(self.term, self.floor, over=True), lambda *_: given.set())
-            # The next writer begins where that lies: nothing of this one may come behind it.
-            self._flow.seal()
+            self._say_farewell("", lambda *_: given.set())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_S):
                     await given.wait()
         await ended(self._task)
         self._fail(StoreUnavailable("the server stops"))
+
+    @property
+    def calm(self) -> bool:
+        """Whether this process writes it, and no trouble is known."""
+        return self.mine and not self._trouble.is_set()
+
+    def nudge(self) -> None:
+        """It may have been given up just now."""
+        self._nudged.set()
+
+    async def give(self, heir: str) -> None:
+        """Gives the shard up to another process, once all that was put before is stored.
+
+        Raises:
+            StoreError: that is not known; the shard is not ours any more either way.
+        """
+        await told(partial(self._give, heir))
+
+    def _give(self, heir: str, told: Callable[[StoreError | None], None]) -> None:
+        def done(error: StoreError | None, _: int) -> None:
+            if error is None:
+                _log.info("a shard is given to another process", shard=self.number, to=heir)
+                self._leave(StoreUnavailable("another process writes this account now"))
+            told(error)
+
+        self._say_farewell(heir, done)
+
+    def _say_farewell(self, heir: str, done: Done) -> None:
+        self.put(*self._lease.farewell(self.term, self.floor, heir), done)
+        # The next writer begins where that lies: nothing of this one may come behind it.
+        self._flow.seal()
 
     def put(self, subject: bytes, payload: bytes, done: Done) -> None:
         """Appends behind all that was put before; only while the shard is ``mine``."""
@@ -130,9 +161,14 @@ class Shard:
     def _fail(self, error: StoreError) -> None:
         if self.mine:
             _log.warning("a shard is not written here now", shard=self.number, why=str(error))
-            self.mine = False
-            self._flow.stop()
-            self._lost(self)
+            self._leave(error)
+        else:
+            self._flow.give_up(error)
+
+    def _leave(self, error: StoreError) -> None:
+        self.mine = False
+        self._troubled()  # so that nobody ticks any more
+        self._lost(self)
         self._flow.give_up(error)
 
     # ── terms ───────────────────────────────────────────────────────────────────────────────────
@@ -143,7 +179,8 @@ class Shard:
                 if not self.mine:
                     await self._take()
                 await self._tend()
-                await self._recover()
+                if self.mine:
+                    await self._recover()
         except Exception as e:  # what is there makes no sense: nothing is written onto it
             self._fail(e if isinstance(e, StoreError) else StoreUnavailable(repr(e)))
             raise
@@ -167,9 +204,12 @@ class Shard:
                 self.asked.set()
                 if term is not None:
                     break
-            await asyncio.sleep(TICK_S / 4)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S / 4):
+                    await self._nudged.wait()
+            self._nudged.clear()
         self.mine, self.term, self.floor = True, term.number, term.floor
-        self._flow.at(term.place)
+        self._flow.open(term.place)
         self._begin()
         self._opened(self, term.floor)
         _log.info("a shard is written here", shard=self.number, term=self.term)
@@ -216,6 +256,8 @@ class Shard:
             except StoreUnavailable as e:
                 why = e
             else:
+                if not self.mine:  # what was found was its farewell
+                    return
                 # A leader without a quorum answers, too, and commits nothing.
                 if silent_s < self._wait_s or time.monotonic() - self._flow.moved_s < self._wait_s:
                     self._begin()

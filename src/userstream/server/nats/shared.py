@@ -7,7 +7,6 @@ import hmac
 from collections.abc import Collection, Mapping
 
 from userstream.core.ratelimit import RateLimiter
-from userstream.core.rest import Identity
 from userstream.core.tokens import Minter
 from userstream.errors import InvalidSettings
 from userstream.server.accounts import AccountTable
@@ -33,8 +32,6 @@ class Shared:
         InvalidSettings: on entry, where the secret is not that of the other nodes.
 
     ``secret`` is the same 32 bytes on every node. The clock is set to the other nodes' time.
-    With ``own_accounts`` API keys are those of the register; else an exchange's own verifier
-    knows them, and also ends what they were given.
     """
 
     def __init__(
@@ -46,19 +43,15 @@ class Shared:
         clock: Clock,
         *,
         reserved: Collection[str] = (),
-        own_accounts: bool = True,
         timing: Timing | None = None,
     ) -> None:
         self._link = link
         self._prefix = settings.prefix
         self.register = Register(link, settings, clock, timing)
 
-        def confirmed(identity: Identity) -> bool:
-            return not own_accounts or self.accounts.confirmed(identity)
-
-        self.keys = NatsKeys(self.register, Minter(secret), policies, confirmed)
+        self.keys = NatsKeys(self.register, Minter(secret), policies)
         table = AccountTable(secret, reserved=reserved)
-        self.accounts = NatsAccounts(self.register, table, self.keys.revoke)
+        self.accounts = NatsAccounts(self.register, table, self.keys)
         self._fingerprint = hmac.digest(secret, b"userstream fingerprint", hashlib.sha256)[:8]
         self._known = b""
         self.register.on("m", self._met)

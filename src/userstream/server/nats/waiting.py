@@ -1,10 +1,10 @@
-"""Waiting: jobs some of whose accounts' heads have to be read first."""
+"""Waiting: jobs some of whose accounts' heads have to be read first, or that are given away."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterator
 
 from userstream.server.nats.job import Job
 
@@ -17,11 +17,11 @@ class Waiting:
 
     def __init__(
         self,
-        missing: Callable[[Collection[str | None]], list[str]],
+        missing: Callable[[Job], list[str]],
         fetch: Callable[[str], Awaitable[None]],
         accept: Callable[[Job], None],
     ) -> None:
-        """``missing`` says which heads are to be read, ``fetch`` reads one and never fails."""
+        """``missing`` says what accounts a job waits for, ``fetch`` gets one and never fails."""
         self._missing = missing
         self._fetch = fetch
         self._accept = accept
@@ -41,9 +41,12 @@ class Waiting:
         for job in jobs:
             self._accept(job)
 
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs)
+
     def takes(self, job: Job) -> bool:
         """Whether a job has to wait; if so it is accepted later."""
-        missing = self._missing(job.accounts)
+        missing = self._missing(job)
         if not (missing or (self._queues and not self._queues.keys().isdisjoint(_keys(job)))):
             return False
         self._jobs[job] = None
@@ -75,7 +78,7 @@ class Waiting:
             del ready[job]
             if job not in self._jobs or any(self._queues[key][0] is not job for key in _keys(job)):
                 continue
-            missing = self._missing(job.accounts)
+            missing = self._missing(job)
             if missing:
                 self._read(missing)
                 continue
