@@ -69,12 +69,14 @@ def _faulty() -> None:
 def _lenient() -> None:
     act = rest.RestApp._act
 
-    async def acting(self: rest.RestApp, venue: str, admitted: Any, identity: Any) -> Any:
+    async def acting(
+        self: rest.RestApp, venue: str, admitted: Any, identity: Any, *more: Any
+    ) -> Any:
         if admitted.route.call is Call.DELETE:
             return await self._keys.renew(venue, admitted.parameters["listenKey"], identity.account)
-        return await act(self, venue, admitted, identity)
+        return await act(self, venue, admitted, identity, *more)
 
-    rest.RestApp._act = acting  # type: ignore[method-assign]
+    rest.RestApp._act = acting  # type: ignore[assignment,method-assign]
 
 
 def _change(what: str) -> None:
