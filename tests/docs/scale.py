@@ -49,7 +49,7 @@ INPUTS: Mapping[str, Input] = {
     ),
     "near_kib": Input(1.5, "KiB", "a subscription on the NATS node of its edge", _HERE),
     "far_kib": Input(0.72, "KiB", "the same subscription on every other NATS node", _HERE),
-    "bucket_kib": Input(0.9, "KiB", "an account and its key in the bucket, on each NATS node", _HERE),
+    "bucket_kib": Input(0.9, "KiB", "account and key in the bucket, on each NATS node", _HERE),
     "far_us": Input(5.0, "µs", "CPU of every other NATS node to hear of it", _HERE),
     "renew_every_s": Input(1_800, "s", "between two renewals of a bot, as venues advise", _ASSUMED),
     "stored": Input(
