@@ -126,7 +126,7 @@ class LocalBus:
     def unfollow(self, account: str) -> None:
         """All accounts are followed."""
 
-    async def settled(self, account: str) -> None:
+    async def settled(self, account: str, seq: int) -> None:
         """At once: nobody else knows more."""
 
     def proven(self, account: str) -> bool:

@@ -48,11 +48,11 @@ class Log(Protocol):
         """Takes one ``follow`` back that was told to be so, or will be."""
         ...
 
-    async def settled(self, account: str) -> None:
-        """Returns once ``head`` is at least what it was when the account was followed.
+    async def settled(self, account: str, seq: int) -> None:
+        """Returns once ``head`` has come to a ``seq``, or the log is known to end before it.
 
-        Before that it may be what a node thought that was not told of the last events yet. After
-        some seconds it returns in any case.
+        A node may not have been told yet of what another one showed. After some seconds it
+        returns in any case.
         """
         ...
 
@@ -125,7 +125,7 @@ class Replays:
         """Tells the client whether all that it missed is there, before anything else."""
         log, epoch = self.log, self.epoch(account)
         if cursor.epoch == epoch and cursor.seq > log.head(account):
-            await log.settled(account)
+            await log.settled(account, cursor.seq)
         async with self._turns.of(account):
             oldest = await log.oldest(account)
         if not reader.tells:  # nobody would hear a refusal: what is left comes

@@ -172,9 +172,9 @@ class NatsBus:
         """
         return await self._follower.oldest(self._followed(account))
 
-    async def settled(self, account: str) -> None:
-        """Returns once the head was compared with the log since it was followed, or soon."""
-        await self._follower.settled(self._followed(account))
+    async def settled(self, account: str, seq: int) -> None:
+        """Returns once the head has come to a ``seq``, or the log ends before it, or soon."""
+        await self._follower.settled(self._followed(account), seq)
 
     def proven(self, account: str) -> bool:
         """Whether the head was compared with the log lately."""
@@ -187,13 +187,14 @@ class NatsBus:
             StoreError: the log cannot be read.
         """
         found = self._followed(account)
-        if from_seq > found.seen:
+        seen = found.seen  # what comes meanwhile is retained
+        if from_seq > seen:
             return []
         # A page before the first that is retained is empty: then whatever comes first is read.
         events = await self._pages.read(account, from_seq) or await self._history.read(
             account, from_seq, found.seen, found.place
         )
-        first = events[0].seq if events else found.seen + 1
+        first = events[0].seq if events else seen + 1
         if first > from_seq:
             found.oldest = max(found.oldest, first)
         return events

@@ -68,7 +68,7 @@ class Followed:
         self.place = 0
         """Of the last that came, in its stream."""
         self.oldest = 0
-        """The first that is retained, as far as anybody asked; 0: nobody did."""
+        """The first that is retained, when somebody asked; 0: nobody did."""
         self.began_s = self.checked_s = 0.0
         self.held: list[tuple[Appended, int]] | None = []
         """What came while the beginning or a hole is read; ``None``: neither is."""
@@ -121,11 +121,17 @@ class Follower:
         """Whether the head of an account was compared with the log lately."""
         return self._sweep.proven(followed)
 
-    async def settled(self, followed: Followed) -> None:
-        """Returns once tails were compared since the beginning, or after some seconds."""
+    async def settled(self, followed: Followed, seq: int) -> None:
+        """Returns once an account has come to a ``seq`` or its log ends before, or soon."""
         for _ in range(_SETTLE_PAUSES):
-            if self._sweep.swept(followed) and followed.task is None:
-                return  # nothing was missing, or it has come
+            if followed.head >= seq or not self._waits(followed):
+                return
+            with contextlib.suppress(StoreError):
+                tail = await self._history.tail(followed.account)
+                if (last := tail.event.seq if tail else 0) < seq and self._sweep.swept(followed):
+                    return
+                if last > followed.seen and self._waits(followed):
+                    self._repair(followed, last)
             await asyncio.sleep(_PAUSE_S)
 
     def follow(self, account: str, then: Then) -> None:
@@ -169,8 +175,9 @@ class Follower:
         if not followed.oldest:
             async with self._asking.setdefault(account, asyncio.Lock()):
                 if not followed.oldest:
+                    seen = followed.seen  # what comes meanwhile is retained
                     first = await self._history.oldest(account)
-                    known = followed.seen + 1 if first is None else first.event.seq
+                    known = seen + 1 if first is None else first.event.seq
                     followed.oldest = max(followed.oldest, known)
         return followed.oldest
 

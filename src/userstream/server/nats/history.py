@@ -90,7 +90,13 @@ class History:
         Raises:
             StoreError: it cannot be read.
         """
-        return await self._next(account, 0)
+        found = await self._next(account, 0)
+        if found is not None:
+            return found
+        # That copy may lag so far that it has none yet: only the leader knows.
+        stream = self._layout.events(self._layout.shard_of(account))
+        kept = await self._js.get(stream, seq=1, next_by_subj=self._layout.event_subject(account))
+        return None if kept is None else _placed(account, kept)
 
     async def read(
         self, account: str, from_seq: int, head: int, head_place: int

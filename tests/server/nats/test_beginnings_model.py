@@ -1,0 +1,240 @@
+"""Accounts that begin to be followed, against copies that lag, losses, purges, changes of mind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.server.bus.places import numbered
+from tests.server.nats.simulated import Nats, Pipe
+from tests.server.nats.simulated_streams import Stream
+from tests.server.nats.virtual import VirtualLoop, run_virtually
+from userstream.core.limits import Limits
+from userstream.core.picture import EMPTY
+from userstream.core.publishing import Appended, Head
+from userstream.core.track import judge
+from userstream.errors import StoreError
+from userstream.server.clock import Clock
+from userstream.server.nats.bus import NatsBus
+from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.layout import HeadRecord, Layout, Tick, write_event
+from userstream.server.records import encode
+from userstream.venue import WHOLE, Cursor
+
+LAYOUT = Layout("us", 1, "e")
+NAMES = ["a", "b", "c"]
+WHO = st.sampled_from([*"aaabc"])
+LAGS = st.sampled_from([0, 1, 3, 9, 1_000])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("publish"), WHO, st.sampled_from([1, 2, 300]), st.booleans()),
+        st.tuples(st.just("publish"), WHO, st.sampled_from([1, 1, 2]), st.just(True)),
+        st.tuples(st.just("settle"), WHO),
+        st.tuples(st.just("purge")),
+        st.tuples(st.just("follow"), WHO),
+        st.tuples(st.just("follow"), WHO),
+        st.tuples(st.just("unfollow"), WHO),
+        st.tuples(st.just("resume"), WHO, st.integers(0, 4)),
+        st.tuples(st.just("resume"), WHO, st.integers(0, 4)),
+        st.tuples(st.just("wait"), st.sampled_from([0.0005, 0.0011, 0.0022, 0.0033, 0.06, 1.0])),
+        st.tuples(st.just("wait"), st.sampled_from([0.0005, 0.0011, 0.0022, 0.0033, 0.06, 7.0])),
+        st.tuples(st.just("lag"), st.sampled_from(["events", "heads"]), st.lists(LAGS, max_size=6)),
+        st.tuples(st.just("fail"), st.integers(1, 3)),
+        st.tuples(st.just("cut")),
+    ),
+    min_size=6,
+    max_size=30,
+)
+
+
+class Watched:
+    """One who follows an account: what it was told, and what it was shown."""
+
+    def __init__(self, account: str, least: int) -> None:
+        self.account = account
+        self.least = least
+        """Events that were committed before it asked, as the first one."""
+        self.told: list[StoreError | None] = []
+        self.head = 0
+        self.over = False
+        self.ready = asyncio.Event()
+
+
+class World:
+    """A log that a writer fills, and a node that follows it."""
+
+    def __init__(self, nats: Nats, bus: NatsBus, pipe: Any) -> None:
+        self.nats = nats
+        self.bus = bus
+        self.pipe: Any = pipe
+        self.events = nats.streams[LAYOUT.events(0)]
+        self.heads = nats.streams[LAYOUT.heads(0)]
+        self.seqs = dict.fromkeys(NAMES, 0)
+        self.settled: dict[str, int] = dict.fromkeys(NAMES, 0)
+        self.watching: list[Watched] = []
+        self.resuming: list[asyncio.Task[None]] = []
+        self.wrong = False
+        bus.subscribe(self._shown)
+
+    async def ticking(self) -> None:
+        while True:
+            self._add(LAYOUT.tick_subject(0), encode(Tick(1, "w", 0)), heard=True)
+            await asyncio.sleep(1)
+
+    def _add(self, subject: str, data: bytes, *, heard: bool) -> None:
+        before = self.events.leader.last_of(subject)
+        message = self.events.add(subject, data)
+        if heard:
+            self.nats.republish(self.events, message, before.place if before else 0)
+
+    def publish(self, account: str, count: int, heard: bool) -> None:
+        for _ in range(count):
+            self.seqs[account] += 1
+            n = self.seqs[account]
+            event = Appended(account, "e", n, 1, numbered(n, account), None)
+            self._add(LAYOUT.event_subject(account), write_event(event), heard=heard)
+
+    def settle(self, account: str) -> None:
+        """Its head is written, as far as it is now."""
+        place, n = self.events.leader.last, self.seqs[account]
+        if n:
+            record = HeadRecord(Head(n, "s", {"s": n}), EMPTY, place)
+            self.heads.add(LAYOUT.head_subject(account), encode(record))
+        self.settled[account] = place
+
+    def purge(self) -> None:
+        """What all heads hold goes."""
+        self.events.purge(min(self.settled.values()) + 1)
+
+    def oldest(self, account: str) -> int:
+        messages = self.events.leader.messages.values()
+        retained = sum(m.subject == LAYOUT.event_subject(account) for m in messages)
+        return self.seqs[account] + 1 - retained
+
+    # ── readers ─────────────────────────────────────────────────────────────────────────────────
+
+    def follow(self, account: str) -> None:
+        fresh = account not in self.bus._follower._followed
+        one = Watched(account, self.seqs[account] if fresh else 0)
+        self.watching.append(one)
+
+        def then(error: StoreError | None) -> None:
+            self.wrong = self.wrong or bool(one.told) or one.over
+            one.told.append(error)
+            one.ready.set()
+            if error is None:
+                one.head = self.bus.head(account)
+                right = one.least <= one.head <= self.seqs[account]
+                self.wrong = self.wrong or not right
+            else:
+                one.over = True
+
+        self.bus.follow(account, then)
+
+    def unfollow(self, account: str) -> None:
+        for one in self.watching:
+            if one.account == account and one.told and not one.over:
+                one.over = True
+                self.bus.unfollow(account)
+                return
+
+    def _shown(self, events: Sequence[Appended]) -> None:
+        for event in events:
+            for one in self.watching:
+                if one.account == event.account and one.told and not one.over:
+                    self.wrong = self.wrong or event.seq != one.head + 1
+                    one.head = event.seq
+
+    def resume(self, account: str, back: int) -> None:
+        if any(one.account == account and one.told == [None] for one in self.watching):
+            self.resuming.append(asyncio.ensure_future(self._resume(account, back)))
+
+    async def _resume(self, account: str, back: int) -> None:
+        """A cursor that the log gave out comes back, and is judged as streams are."""
+        self.follow(account)
+        one, cursor = self.watching[-1], Cursor("e", max(self.seqs[account] - back, 0), WHOLE)
+        await one.ready.wait()
+        try:
+            if cursor.seq > self.bus.head(account):
+                await self.bus.settled(account, cursor.seq)
+            oldest = await self.bus.oldest(account)
+            head = self.bus.head(account)
+            reason = judge(cursor, "e", head, oldest)
+            events = await self.bus.read(account, cursor.seq + 1)
+        except StoreError:
+            return
+        retained = cursor.seq + 1 >= self.oldest(account)
+        assert not (reason and retained), (reason, cursor.seq, head, oldest)
+        if events and retained:
+            assert events[0].seq == cursor.seq + 1
+        if cursor.seq < head and retained:
+            assert events
+
+    async def step(self, what: str, *args: Any) -> None:
+        """One thing that happens."""
+        if what == "wait":
+            await asyncio.sleep(args[0])
+        elif what == "lag":
+            stream = self.events if args[0] == "events" else self.heads
+            stream.lags = [min(lag, len(stream.ops)) for lag in args[1]]
+        elif what == "fail":
+            self.nats.failing = args[0]
+        elif what == "cut":
+            pipe: Pipe = self.pipe()
+            pipe.cut(arrives=True)
+        else:
+            getattr(self, what)(*args)
+
+    async def heal(self) -> None:
+        """No more faults: everybody was told, and was shown all."""
+        self.nats.failing = 0
+        self.events.lags, self.heads.lags = [], []
+        await asyncio.sleep(30)
+        assert not self.wrong
+        for one in self.watching:
+            assert one.told or one.over
+            if not one.over:
+                assert one.head == self.seqs[one.account]
+        for task in self.resuming:
+            assert task.done()
+            task.result()
+
+
+AHEAD = [
+    ("follow", "a"), ("wait", 7.0), ("publish", "a", 2, False), ("resume", "a", 0), ("wait", 7.0),
+]  # fmt: skip
+"""A cursor of events that another node showed already."""
+NONE_YET = [
+    ("publish", "a", 2, True), ("follow", "a"), ("wait", 0.06),
+    ("lag", "events", [1_000]), ("resume", "a", 1), ("wait", 0.06),
+]  # fmt: skip
+"""A copy that has nothing of the account is asked for the first event."""
+
+
+@settings(max_examples=60, deadline=None)
+@example(steps=AHEAD)
+@example(steps=NONE_YET)
+@given(steps=STEPS)
+def test_whoever_follows_is_shown_all_from_where_it_was_told(steps: list[tuple[Any, ...]]) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        streams = [
+            Stream(LAYOUT.events(0), "us.in.0."),
+            Stream(LAYOUT.heads(0), "us.head.0.", one_a_subject=True),
+        ]
+        nats = Nats(loop, streams)
+        link, pipe = await nats.link()
+        bus = NatsBus(JetStream(link), LAYOUT, "w", Clock(), Limits(), writes=False)
+        bus._follower.start()
+        world = World(nats, bus, pipe)
+        ticking = asyncio.ensure_future(world.ticking())
+        await asyncio.sleep(0.01)
+        for step in steps:
+            await world.step(*step)
+        await world.heal()
+        ticking.cancel()
+
+    run_virtually(main)
