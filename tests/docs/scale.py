@@ -28,12 +28,14 @@ INPUTS: Mapping[str, Input] = {
     "connections": Input(10_000_000, "", "connections, each of an account of its own", _ASKED),
     "events": Input(5_000_000, "/s", "events published and delivered", _ASKED),
     "load": Input(0.5, "", "how full a core, a stream or a bucket may be", _ASSUMED),
-    "edge_us": Input(14.4, "µs", "CPU of an edge for an event", _CLUSTER),
-    "writer_us": Input(15.5, "µs", "CPU of a writer for an event", _CLUSTER),
-    "nats_us": Input(77.2, "µs", "CPU of all three copies on NATS for an event", _CLUSTER),
-    "stream_per_s": Input(14_359, "/s", "appends that one bare stream takes", _CLUSTER),
-    "renewals_per_s": Input(2_932, "/s", "renewals that one bucket of keys takes", _CLUSTER),
+    "edge_us": Input(14.9, "µs", "CPU of an edge for an event", _CLUSTER),
+    "writer_us": Input(14.3, "µs", "CPU of a writer for an event", _CLUSTER),
+    "nats_us": Input(60.7, "µs", "CPU of all three copies on NATS for an event", _CLUSTER),
+    "stream_per_s": Input(36_380, "/s", "appends that one bare stream takes", _CLUSTER),
+    "renewals_per_s": Input(8_605, "/s", "renewals that one bucket of keys takes", _CLUSTER),
     "follows_per_s": Input(4_167, "/s", "streams of a lost edge that another takes", _CLUSTER),
+    "mesh": Input(144, "", "cores of NATS in one cluster: nine nodes of 16", _ASSUMED),
+    "writer_shards": Input(8, "", "shards of a writer at least, so that they spread", _ASSUMED),
     "sockets": Input(50_000, "", "sockets of one edge; `limits.sockets` is 100,000", _ASSUMED),
     "socket_kib": Input(3.1, "KiB", "an idle socket on an edge, with what it follows", _HERE),
     "account_kib": Input(2.1, "KiB", "an account with one API key, in **every** process", _HERE),
@@ -41,8 +43,13 @@ INPUTS: Mapping[str, Input] = {
         1.5, "KiB", "a listen key, in **every** process",
         "[ADR 15](../adr/0015-listen-keys-on-nats.md)",
     ),
+    "loaded_per_s": Input(
+        22_700, "/s", "listen keys that a process loads when it begins",
+        "[ADR 15](../adr/0015-listen-keys-on-nats.md)",
+    ),
     "near_kib": Input(1.5, "KiB", "a subscription on the NATS node of its edge", _HERE),
     "far_kib": Input(0.72, "KiB", "the same subscription on every other NATS node", _HERE),
+    "bucket_kib": Input(0.9, "KiB", "account and key in the bucket, on each NATS node", _HERE),
     "far_us": Input(5.0, "µs", "CPU of every other NATS node to hear of it", _HERE),
     "renew_every_s": Input(1_800, "s", "between two renewals of a bot, as venues advise", _ASSUMED),
     "stored": Input(
@@ -50,6 +57,7 @@ INPUTS: Mapping[str, Input] = {
         "631 of the [bench](../../benches/README.md), 130 around it",
     ),
     "frame": Input(450, "bytes", "an event on a trader's socket", _ASSUMED),
+    "packet": Input(80, "bytes", "around it: WebSocket, TLS, TCP and IP", _ASSUMED),
     "retention_s": Input(3_600, "s", "`retention_s`; the default is a day", _ASSUMED),
     "process_gib": Input(8, "GiB", "memory that one process may take", _ASSUMED),
     "cell": Input(500_000, "", "connections of one cell", _ASSUMED),
@@ -58,6 +66,9 @@ INPUTS: Mapping[str, Input] = {
     "zone_usd": Input(0.01, "USD a GB", "traffic between zones", _ASSUMED),
     "out_usd": Input(0.05, "USD a GB", "traffic to traders", _ASSUMED),
 }  # fmt: skip
+_HOPS = 2 + 3 * 2 / 3
+"""How often an event passes from zone to zone: to two copies; to its writer, from there to the
+stream's leader, from there to an edge's node, each in another zone two times of three."""
 _v = {name: i.value for name, i in INPUTS.items()}
 
 
@@ -91,6 +102,9 @@ def one_cluster() -> Iterator[tuple[str, ...]]:
         "subscriptions, of which every NATS node has all": (
             _v["process_gib"] * GIB / KIB / _v["far_kib"]
         ),
+        "NATS: cores of one mesh, at half an event a second and connection": (
+            _v["mesh"] * _v["load"] / (_v["nats_us"] / 1e6) / (_v["events"] / _v["connections"])
+        ),
         "streams: 1,024 shards, at half an event a second and connection": (
             1_024 * _v["stream_per_s"] * _v["load"] / (_v["events"] / _v["connections"])
         ),
@@ -123,19 +137,24 @@ def cell() -> Cell:
         return math.ceil(events * us / 1e6 / _v["load"])
 
     edges = max(cores(_v["edge_us"]), math.ceil(_v["cell"] / _v["sockets"]))
-    shards = math.ceil(events / (_v["stream_per_s"] * _v["load"]))
+    writers = cores(_v["writer_us"])
+    shards = max(events / (_v["stream_per_s"] * _v["load"]), writers * _v["writer_shards"])
     return Cell(
-        _v["cell"], events, edges, cores(_v["writer_us"]), cores(_v["nats_us"]),
-        2 ** math.ceil(math.log2(shards)),
-    )  # fmt: skip
+        _v["cell"], events, edges, writers, cores(_v["nats_us"]), 2 ** math.ceil(math.log2(shards))
+    )
+
+
+def set_aside(c: Cell) -> float:
+    """Bytes of all copies: streams are as full as all else, and heads have a quarter more."""
+    return c.events * _v["stored"] * _v["retention_s"] * 3 * 1.25 / _v["load"]
 
 
 def _cell_parts(c: Cell) -> Iterator[tuple[str, float, str, bool]]:
     """What, how much in a cell, its unit, and whether it adds up over cells."""
     copy = (_v["account_kib"] + _v["key_kib"]) * c.connections * KIB / GIB
     own = _v["socket_kib"] * c.connections / c.edges * KIB / GIB
-    stored = c.events * _v["stored"] * _v["retention_s"] * 3 / 1e12
-    known = (_v["near_kib"] + 2 * _v["far_kib"]) / 3 * c.connections * KIB / GIB
+    written = c.events * _v["stored"]
+    known = (_v["near_kib"] + 2 * _v["far_kib"]) / 3 + _v["bucket_kib"]
     lost = c.connections / 3
     yield "connections", c.connections, "", True
     yield "events a second", c.events, "", True
@@ -145,13 +164,30 @@ def _cell_parts(c: Cell) -> Iterator[tuple[str, float, str, bool]]:
     yield "shards", c.shards, "", True
     yield "memory of a process: its copy of accounts and keys", copy, "GiB", False
     yield "memory of an edge: its sockets", own, "GiB", False
-    yield "memory of each of three NATS nodes: subscriptions", known, "GiB", False
-    yield "disk, three copies", stored, "TB", True
+    on_nats = known * c.connections * KIB / GIB
+    yield "memory of each of three NATS nodes: subscriptions, bucket", on_nats, "GiB", False
+    yield "disk that is set aside, three copies", set_aside(c) / 1e12, "TB", True
+    yield "`nats.max_bytes`", set_aside(c) / 3 / 1.25 / c.shards / 1e9, "GB", False
+    yield "written by each of three NATS nodes, a second", written / 1e6, "MB", False
+    through = 1 + 2 + 2 / 3  # from the writer, to two copies, to the node of an edge elsewhere
+    yield (
+        "network of each of three NATS nodes, each way",
+        8 * written * through / 3e9,
+        "Gbit/s",
+        False,
+    )
+    yield "a process begins: until it has its copy", _load_s(c), "s", False
     yield "renewals a second", c.connections / _v["renew_every_s"], "", True
     yield "a zone is lost: streams that come back", lost, "", False
     follows = c.edges * 2 / 3 * _v["follows_per_s"]
     yield "a zone is lost: until all are followed again", lost / follows, "s", False
+    yield "a zone is lost: until each has renewed a key", lost / _v["renewals_per_s"], "s", False
     yield "a zone is lost: CPU of each NATS node for it", lost * _v["far_us"] / 1e6, "s", False
+
+
+def _load_s(c: Cell) -> float:
+    """An account and its record of keys take about what a key takes."""
+    return 2 * c.connections / _v["loaded_per_s"]
 
 
 def cells() -> Iterator[tuple[str, ...]]:
@@ -168,16 +204,17 @@ def cost() -> Iterator[tuple[str, ...]]:
     """Rows of what a month costs."""
     count = math.ceil(_v["connections"] / _v["cell"])
     cores = cell().cores * count
-    disk = _v["events"] * _v["stored"] * 3 / 1e9
-    zones = _v["events"] * (2 * _v["stored"] + _v["stored"] * 2 / 3) * MONTH_S / 1e9
-    out = _v["events"] * _v["frame"] * MONTH_S / 1e9
+    disk = set_aside(cell()) * count / 1e9
+    zones = _v["events"] * _v["stored"] * _HOPS * MONTH_S / 1e9
+    out = _v["events"] * (_v["frame"] + _v["packet"]) * MONTH_S / 1e9
     parts = {
         f"{cores:,} cores": cores * _v["core_usd"],
-        f"disk for {_v['retention_s'] / 3600:g} h": disk * _v["retention_s"] * _v["disk_usd"],
-        "traffic between zones: two copies, two edges of three": zones * _v["zone_usd"],
+        f"disk for {_v['retention_s'] / 3600:g} h": disk * _v["disk_usd"],
+        "traffic between zones: two copies, and two of three writers, leaders and edges": zones
+        * _v["zone_usd"],
         "traffic to traders": out * _v["out_usd"],
     }
     for what, usd in parts.items():
         yield what, shown(usd)
     yield "**together**", shown(sum(parts.values()))
-    yield "disk for a day instead", shown(disk * DAY_S * _v["disk_usd"])
+    yield "disk for a day instead", shown(disk * DAY_S / _v["retention_s"] * _v["disk_usd"])

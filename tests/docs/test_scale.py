@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
+import itertools
+import re
 
 import pytest
 
 from tests.docs import scale
 from tests.docs.generate import SCALE
+from tests.docs.snippets import ROOT
 
 
 def test_the_short_form_is_that_of_the_figures() -> None:
@@ -31,10 +33,47 @@ def test_the_words_on_a_cell_are_those_of_the_figures() -> None:
     assert (c.writers, c.shards // c.writers) == (8, 8)
     assert "with eight writers each has eight shards" in page
     lost = c.connections / 3
-    assert math.ceil(lost / scale.INPUTS["renewals_per_s"].value) == pytest.approx(60, abs=10)
-    mesh = 9 * 16 * scale.INPUTS["load"].value / (scale.INPUTS["nats_us"].value / 1e6)
-    assert 0.8e6 < mesh < 1e6
-    assert "store almost a million" in page
+    renewals = scale.INPUTS["renewals_per_s"].value
+    assert lost / renewals == pytest.approx(20, abs=2)
+    assert "need 20 s for that in one cell" in page
+    assert c.connections / renewals == pytest.approx(60, abs=5)
+    assert "a whole cell needs a minute" in page
+    asked = c.connections / scale.INPUTS["renew_every_s"].value
+    assert renewals / asked == pytest.approx(30, abs=2)
+    assert "Renewals are a thirtieth" in page
+    mesh = scale.INPUTS["mesh"].value * scale.INPUTS["load"].value
+    assert mesh / (scale.INPUTS["nats_us"].value / 1e6) == pytest.approx(1.2e6, rel=0.05)
+    assert re.search(r"nine of 16 cores, half full, store 1\.2\s+million events a second", page)
+
+
+def test_measured_inputs_are_those_of_the_run_that_the_page_on_performance_shows() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text("utf-8")
+    tables = page.partition("<!-- cluster: begin -->")[2].partition("<!-- cluster: end -->")[0]
+
+    def measured(table: str, column: str) -> float:
+        _, _, rest = tables.partition(f"**{table}**")
+        head, _, *rows = rest.strip().splitlines()
+        table_rows = itertools.takewhile(bool, rows)
+        (row,) = [r for r in table_rows if "three nodes that sync always" in r]
+        cells = [cell.strip() for cell in row.split("|")]
+        text = cells[[cell.strip() for cell in head.split("|")].index(column)]
+        return float(text.split(" ")[0].replace(",", ""))
+
+    flat, lost = "Flat out: publisher, writer, NATS, edge, sockets", "A node is killed that writes"
+    lost += " and has all sockets; accounts that are followed"
+    appends = "Acknowledged publishes, one writer, accounts that nobody listens to"
+    found = {
+        "edge_us": 1e6 / measured(flat, "events per CPU-second of the edge"),
+        "writer_us": measured(flat, "µs of the writer"),
+        "nats_us": measured(flat, "µs of NATS"),
+        "stream_per_s": measured(appends, "bare JetStream, one stream, acks/s"),
+        "renewals_per_s": measured("Operations on listen keys a second, 200 in flight", "renew"),
+        "follows_per_s": measured(lost, "sockets") / measured(lost, "all open at the other, s"),
+    }
+    for name, value in found.items():
+        assert scale.INPUTS[name].value == pytest.approx(value, rel=0.005), name
+    from_there = {n for n, i in scale.INPUTS.items() if "performance" in i.source}
+    assert from_there == set(found)
 
 
 @pytest.mark.parametrize(
