@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
+from tests.server.nats.virtual import run_virtually
 from tests.server.running import until
 from userstream.core.limits import Limits
-from userstream.core.publishing import Acknowledged, Ledger
+from userstream.core.publishing import Acknowledged, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.server.bus import Outcome
 from userstream.server.nats.batch import Batch, BatchAnswer, read_batch
-from userstream.server.nats.channel import Channel, Handed
+from userstream.server.nats.channel import Channel
+from userstream.server.nats.handed import Handed
 from userstream.server.nats.inbox import Handler, Stored
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.link import Link
@@ -54,11 +57,11 @@ class Wire:
 class Place:
     """A channel, what it was given, and what became of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, term: int = 4) -> None:
         self.wire = Wire()
         link = cast("Link", self.wire)
         self.writers = Writers(link, LAYOUT)
-        self.writers.heard(0, 4)
+        self.writers.heard(0, term)
         self.channel = Channel(0, LAYOUT, link, self.writers, 10)
         self.writers.on_term.append(lambda _: self.channel.offer())
         self.told: list[Outcome] = []
@@ -66,9 +69,16 @@ class Place:
 
     async def put(self, line: int) -> None:
         """A line, in a batch of its own."""
-        count, text = len(self.wire.sent), b"%d" % line
-        self.channel.put(Handed(self.request, line, "a", text, self.told.append))
+        count = len(self.wire.sent)
+        await self.put_behind(line)
         await until(lambda: len(self.wire.sent) > count)
+
+    async def put_behind(self, line: int) -> None:
+        """A line that may have to wait."""
+        text = b"%d" % line
+        self.channel.put(Handed(self.request, line, "a", text, self.told.append))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 async def test_what_was_not_taken_is_offered_to_the_next_writer_at_once() -> None:
@@ -107,4 +117,53 @@ async def test_a_writer_says_its_term_to_who_has_not_heard_of_it() -> None:
     await it.put(1)
     it.wire.answer(0, BatchAnswer(5, not_taken="its writer does not know what came before"))
     assert it.wire.said[1:] == [(5, 0, b"1")]
+    it.channel.close()
+
+
+async def test_of_whoever_was_replaced_not_taken_proves_nothing() -> None:
+    it = Place()
+    await it.put(1)
+    it.wire.answer(0, BatchAnswer(3, not_taken="its append queue is full"))
+    it.channel._pump()
+    assert len(it.wire.sent) == 1
+    it.wire.answer(0, BatchAnswer(4, [1]))
+    assert it.told == [Acknowledged("a", "e", 1)]
+    it.channel.close()
+
+
+def test_of_a_later_writer_it_proves_nothing_once_the_one_before_may_have_taken_it() -> None:
+    async def main(_: object) -> None:
+        it = Place()
+        await it.put(1)
+        await asyncio.sleep(1.1)
+        it.wire.answer(0, BatchAnswer(5, not_taken="its writer does not write any more"))
+        assert len(it.wire.sent) == 1
+        await asyncio.sleep(1.5)
+        assert [type(outcome) for outcome in it.told] == [Refused]
+        assert len(it.wire.sent) == 1
+        await it.put(2)
+        assert it.wire.said[1:] == [(5, 0, b"2")]
+        it.channel.close()
+
+    run_virtually(main)
+
+
+async def test_the_term_is_asked_for_before_a_line_is_handed_over() -> None:
+    it = Place(term=0)
+    await it.put(1)
+    await it.put_behind(2)
+    assert it.wire.said == [(0, 0, b"")]
+    it.wire.answer(0, BatchAnswer(5, []))
+    assert it.wire.said[1:] == [(5, 0, b"12")]
+    it.channel.close()
+
+
+async def test_a_term_that_is_heard_of_while_it_is_asked_for_will_do() -> None:
+    it = Place(term=0)
+    await it.put(1)
+    it.writers.heard(0, 5)
+    assert it.wire.said == [(0, 0, b""), (5, 0, b"1")]
+    it.wire.answer(0, BatchAnswer(5, []))
+    it.wire.answer(1, BatchAnswer(5, [1]))
+    assert it.told == [Acknowledged("a", "e", 1)]
     it.channel.close()

@@ -269,6 +269,7 @@ async def test_an_answer_of_a_later_version_is_read_and_nonsense_is_none(
         self._link.send(b"PUB %b %d\r\n%b\r\n" % (reply.encode(), len(told), told))
 
     async with Beside(nats_node).open() as it:
+        await until(lambda: channel_of(it)._writers.term(_shard(it)))
         with mock.patch.object(Intake, "_answer", answer):
             told = b'{"term":1,"outcomes":[1],"mood":"good","v":1}'
             assert seqs(await it.publish([1])) == [1]

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from tests.server.nats.virtual import run_virtually
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Ledger
 from userstream.core.submission import Submission
@@ -47,8 +48,8 @@ class Wire:
         assert found is not None
         self.answers.append(decode(found[0], BatchAnswer))
 
-    def came(self, payload: bytes) -> None:
-        for handler in [*self.handlers.values()]:
+    def came(self, payload: bytes, *to: Handler) -> None:
+        for handler in to or [*self.handlers.values()]:
             handler(Message(1, b"us.put.0", b"reply", b"", payload))
 
 
@@ -117,19 +118,80 @@ async def test_what_comes_while_a_shard_is_given_is_taken_once_or_not_at_all(wir
     assert await told(wire) == []
     heir.shard.term = OURS
     heir.intake.opened(heir.shard)
-    *before, taken = await told(wire)
-    assert taken == ""
-    assert set(before) == {"its writer does not write any more"}
+    assert await told(wire) == [""], "of what the giver took or refused, the heir says nothing"
     wire.came(batch(b"2", session="w"))
-    assert await told(wire) == ["it was given", "its writer does not know what came before"]
+    assert await told(wire) == ["it was given"]
     wire.came(batch(b"3", 1, OURS, "v"))
-    wire.came(batch(b"4", 0, 0, "of the version before"))
-    assert await told(wire) == ["", ""]
-    assert (giver.took, heir.took) == ([b"1"], [b"2", b"3", b"4"])
-    giver.intake.leave(giver.shard)
-    assert len(wire.handlers) == 1
+    assert await told(wire) == [""]
+    assert (giver.took, heir.took) == ([b"1"], [b"2", b"3"])
     await giver.intake.close()
+    assert len(wire.handlers) == 1
     await heir.intake.close()
+
+
+def test_of_two_that_got_a_batch_none_refuses_what_the_other_takes(wire: Wire) -> None:
+    """However late it comes to one of them, and whether it names a term or not."""
+
+    async def main(_: object) -> None:
+        giver, heir = Process(wire, THEIRS), Process(wire, 0)
+        giver.intake.opened(giver.shard)
+        heir.intake.expect(heir.shard)
+        to_giver, to_heir = wire.handlers.values()
+        wire.came(batch(b"1"), to_giver)
+        assert await told(wire) == [""]
+        giver.intake.hold(giver.shard)
+        giver.intake.lost(giver.shard)
+        giver.intake.release()
+        heir.shard.term = OURS
+        heir.intake.opened(heir.shard)
+        wire.came(batch(b"1"), to_heir)
+        assert await told(wire) == [], "its giver took it, and its answer may be on its way"
+        for i, after_s in enumerate((0.0, 0.5, 0.7, 0.7, 0.7, 0.7)):
+            await asyncio.sleep(after_s)
+            for term in (0, THEIRS):
+                wire.came(batch(b"%d" % i, term=term, session=f"{i}-{term}"))
+                found = await told(wire)
+                assert found
+                assert "" not in found or found == [""]
+                assert (found == [""]) == (term == 0 and after_s * i > 3)
+        assert heir.took == [b"5"]
+        await giver.intake.close()
+        await heir.intake.close()
+
+    run_virtually(main)
+
+
+async def test_who_took_a_shard_by_itself_refuses_at_once_what_was_for_another(wire: Wire) -> None:
+    it = Process(wire, OURS)
+    it.intake.opened(it.shard)  # it got nothing before: none of it was stored, nor will be
+    wire.came(batch(b"1"))
+    wire.came(batch(b"2", term=0, session="of the version before"))
+    assert await told(wire) == ["its writer does not know what came before", ""]
+    await it.intake.close()
+
+
+def test_who_gave_a_shard_and_asks_for_it_again_goes_on_refusing(wire: Wire) -> None:
+    async def main(_: object) -> None:
+        it = Process(wire, THEIRS)
+        it.intake.opened(it.shard)
+        it.intake.hold(it.shard)
+        it.intake.lost(it.shard)
+        it.intake.release()
+        it.intake.expect(it.shard)
+        wire.came(batch(b"1"))
+        assert await told(wire) == ["it was given"]
+        it.intake.leave(it.shard)
+        wire.came(batch(b"2", session="t"))
+        assert await told(wire) == ["it was given"]
+        it.intake.expect(it.shard)
+        await asyncio.sleep(5)
+        assert wire.handlers
+        wire.came(batch(b"3", session="u"))
+        assert await told(wire) == []
+        it.intake.leave(it.shard)
+        assert not wire.handlers
+
+    run_virtually(main)
 
 
 async def test_who_gave_a_shard_listens_for_a_while_and_may_get_it_back(

@@ -14,7 +14,6 @@ import itertools
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from weakref import WeakKeyDictionary
 
@@ -24,6 +23,7 @@ from userstream.errors import StoreDamaged, StoreError
 from userstream.server.bus import Outcome
 from userstream.server.logs import logger
 from userstream.server.nats.batch import Batch, BatchAnswer, No, Piece, Repeat, Told, write_batch
+from userstream.server.nats.handed import Handed
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message, pub
@@ -36,34 +36,10 @@ _BATCH_LINES = 1_000
 _BATCH_BYTES = 262_144
 _LOOK_S = 0.2
 _ANSWER_S = 3.0
-_REPLACED_S = 1.0
-"""For the last answers of a writer that gave its shard up."""
 """Beyond the time that a writer itself waits for its stream."""
+_REPLACED_S = 1.0
+"""For the last answers of a writer that gave its shard up; its heir is quiet for as long."""
 NO_WRITER = "no process writes this account now"
-
-
-class Handed:
-    """A line that is handed over, and who is told what became of it."""
-
-    __slots__ = ("account", "done", "line", "submission", "text")
-
-    def __init__(
-        self,
-        submission: Submission,
-        line: int,
-        account: str,
-        text: bytes,
-        done: Callable[[Outcome], None],
-    ) -> None:
-        self.submission = submission
-        self.line = line
-        self.account = account
-        self.text = text
-        self.done = done
-
-    def refuse(self, why: str) -> None:
-        """It is not known to be stored."""
-        self.done(Refused("unavailable", f"not known to be stored: {why}", self.account))
 
 
 class _Flight:
@@ -136,15 +112,23 @@ class Channel:
     def _pump(self) -> None:
         self._turn = False
         if self._term != self._writers.term(self._shard):
-            if self._flights:  # of the writer before: what became of them comes first
-                return
-            self._begin()
+            if self._flights and self._term:
+                return  # of the writer before: what became of them comes first
+            self._drop()
+        if not self._term:
+            self._ask()
+            return
         while self._waiting and len(self._flights) < _FLIGHTS and not self._paused:
             if not self._link.connected:
                 return
             handed = self._fill()
             if handed:
                 self._send(handed)
+
+    def _ask(self) -> None:
+        """Asks for the term: of what names none, two processes might both believe it theirs."""
+        if self._waiting and not self._flights and not self._paused and self._link.connected:
+            self._send([])
 
     def _fill(self) -> list[Handed]:
         """The next lines, but for those that a refusal of which we know blocks."""
@@ -187,7 +171,6 @@ class Channel:
     # ── back ────────────────────────────────────────────────────────────────────────────────────
 
     def _answered(self, flight: _Flight, message: Message) -> None:
-        self._link.forget(flight.token)
         if message.status:
             flight.not_taken = NO_WRITER
         else:
@@ -200,13 +183,24 @@ class Channel:
                 self._fail(str(e))
                 return
             self._writers.heard(self._shard, answer.term)
+            if flight not in self._flights or not self._counts(flight, answer):
+                return
             flight.not_taken = answer.not_taken
             if not flight.not_taken:
                 self._flights.remove(flight)
                 self._tell(flight, answer)
+        self._link.forget(flight.token)
         if self._flights and self._flights[0].not_taken:
             self._again()
         self._pump()
+
+    def _counts(self, flight: _Flight, answer: BatchAnswer) -> bool:
+        """Whether "not taken" is true of all that may have got it; else that is not the answer."""
+        if not answer.not_taken or answer.term == flight.term:
+            return True
+        # One that was replaced cannot know, nor can a later one of what is so old.
+        late = time.monotonic() - flight.since > _REPLACED_S
+        return answer.term > flight.term and not late
 
     def _tell(self, flight: _Flight, answer: BatchAnswer) -> None:
         self._stalled_s = None

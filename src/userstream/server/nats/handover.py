@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from userstream.server.bus import Outcome
-from userstream.server.nats.channel import Channel, Handed
+from userstream.server.nats.channel import Channel
+from userstream.server.nats.handed import Handed
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.link import Link

@@ -1,8 +1,9 @@
 """The intake of a shard's writer: lines that other processes hand over, and the answers.
 
-While a shard is given from one process to another both are subscribed, so that nothing is lost
-between them. A batch names the term that its sender had heard of: whoever wrote in it says that it
-was not taken, whoever writes in a later one says so, too, and never do both take it.
+"Not taken" must be true of every process that may have got the batch. Whoever subscribes once its
+term has begun gets nothing that was published before, and whoever wrote before can store nothing
+any more. While a shard is given, both are subscribed, so that nothing is lost between them: then
+whoever gave it answers for its own term, and the heir does not, until nobody believes it any more.
 """
 
 from __future__ import annotations
@@ -29,8 +30,12 @@ _SESSIONS = 1_000
 """Of a shard: one a process that publishes, and some that are over."""
 _EARLY = 100
 """Batches that are kept for a term that may begin: the latest."""
-_LINGER_S = 1.0
-"""For what is on its way to a writer that has given its shard."""
+_QUIET_S = 1.0
+"""So long an heir says nothing of what its giver may have taken."""
+_LINGER_S = 2.0
+"""So long whoever gave a shard says of all that comes for it that it is not taken."""
+_UNNAMED_S = 3.0
+"""So long an heir takes nothing that names no term (a version before): its giver refuses it."""
 
 
 class Writing(Protocol):
@@ -72,6 +77,8 @@ class Intake:
         self._writing = writing
         self._sids: dict[Shard, int] = {}
         self._sessions: dict[Shard, OrderedDict[str, _Session]] = {}
+        self._given_s: dict[Shard, float] = {}
+        """When terms began of shards whose batches came here before, too."""
         self._held: Shard | None = None
         self._early: dict[Shard, deque[tuple[Message, Batch, bytes]]] = {}
         self._lingering: dict[Shard, asyncio.TimerHandle] = {}
@@ -86,18 +93,15 @@ class Intake:
 
     def opened(self, shard: Shard) -> None:
         """A term begins."""
+        if shard in self._sids:
+            self._given_s[shard] = asyncio.get_running_loop().time()
         self._listen(shard)
+        self._end_lingering(shard)
         self._sessions[shard] = OrderedDict()
         for message, batch, lines in self._early.pop(shard, ()):
-            if batch.term >= shard.term:  # whoever sent it heard of the term before this process
-                self._judge(shard, message, batch, lines)
-            else:
-                self._refuse(shard, message, "its writer does not write any more")
+            self._judge(shard, message, batch, lines)
 
     def _listen(self, shard: Shard) -> None:
-        lingering = self._lingering.pop(shard, None)
-        if lingering is not None:
-            lingering.cancel()
         if shard not in self._sids:
             subject = self._layout.put_subject(shard.number)
             self._sids[shard] = self._link.subscribe(subject, partial(self._came, shard))
@@ -113,27 +117,37 @@ class Intake:
     def lost(self, shard: Shard) -> None:
         """Another process's affair now; what was taken is still answered."""
         self._sessions.pop(shard, None)
+        self._given_s.pop(shard, None)
         if self._held is shard:
             loop = asyncio.get_running_loop()
-            self._lingering[shard] = loop.call_later(_LINGER_S, self.leave, shard)
-        else:
-            self.leave(shard)
+            self._lingering[shard] = loop.call_later(_LINGER_S, self._lingered, shard)
+        self._quit(shard)
 
     def leave(self, shard: Shard) -> None:
-        """Does not even say that nothing is taken, unless a term has begun."""
+        """Expects no term any more."""
+        self._early.pop(shard, None)
+        self._quit(shard)
+
+    def _lingered(self, shard: Shard) -> None:
+        self._end_lingering(shard)
+        self._quit(shard)
+
+    def _end_lingering(self, shard: Shard) -> None:
         lingering = self._lingering.pop(shard, None)
         if lingering is not None:
             lingering.cancel()
-        self._early.pop(shard, None)
-        if shard not in self._sessions:
-            sid = self._sids.pop(shard, None)
-            if sid is not None:
-                self._link.unsubscribe(sid)
+
+    def _quit(self, shard: Shard) -> None:
+        """Says nothing at all any more, unless there is a reason to."""
+        if shard in self._sids and not (
+            shard in self._sessions or shard in self._early or shard in self._lingering
+        ):
+            self._link.unsubscribe(self._sids.pop(shard))
 
     async def close(self) -> None:
         """Answers what was taken; the outcomes must be on their way."""
         for shard in list(self._lingering):
-            self.leave(shard)
+            self._lingered(shard)
         if self._answering:
             await asyncio.wait(self._answering)
 
@@ -150,14 +164,21 @@ class Intake:
                 _log.error("a batch of another process cannot be read", error=str(e))
                 self._refuse(shard, message, str(e))
             return
-        if shard in self._early:
-            self._early[shard].append((message, batch, lines))
-        elif shard in self._sessions:
+        if shard in self._sessions:
             self._judge(shard, message, batch, lines)
-        elif 0 < batch.term <= shard.term:  # what is for a later term is the next writer's
+        elif shard in self._lingering and batch.term <= shard.term:
             self._refuse(shard, message, "it was given to another process")
+        elif shard in self._early:
+            self._early[shard].append((message, batch, lines))
 
     def _judge(self, shard: Shard, message: Message, batch: Batch, lines: bytes) -> None:
+        if batch.term < shard.term and shard in self._given_s:
+            since_s = asyncio.get_running_loop().time() - self._given_s[shard]
+            if since_s <= _QUIET_S:  # its giver may have taken it, and says so
+                return
+            if since_s <= _UNNAMED_S:
+                self._refuse(shard, message, "its writer does not write any more")
+                return
         sessions = self._sessions[shard]
         session = sessions.get(batch.session)
         if session is None and batch.number == 0 and not 0 < batch.term < shard.term:
