@@ -36,6 +36,8 @@ class Pipe(asyncio.Transport):
         self._rest = b""
         self.subjects: dict[int, str] = {}
         self.up_delay_s = self.down_delay_s = 0.001
+        self.put_delay_s = 0.0
+        """So much later than elsewhere it hears what is put to writers."""
         self.closed = False
         self.lost_answers = 0
         """So many of the next answers do not arrive."""
@@ -145,20 +147,27 @@ class Nats:
             if subject.startswith(stream.prefix):
                 self._append(stream, subject, reply, head, data)
                 return
-        self.tell(subject, data, reply=reply)
+        if not self.tell(subject, data, reply=reply) and reply:
+            self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
 
-    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> None:
-        """Hands a message to who subscribed."""
-        to = f"{reply} " if reply else ""
+    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> int:
+        """Hands a message to who subscribed; says how many did."""
+        to, count = f"{reply} " if reply else "", 0
         for pipe in self.pipes:
             for sid, wanted in list(pipe.subjects.items()):
                 if wanted == subject or (wanted.endswith(".*") and subject.startswith(wanted[:-1])):
+                    count += not pipe.closed
                     if head:
                         sizes = f"{len(head)} {len(head) + len(data)}"
                         line = f"HMSG {subject} {sid} {to}{sizes}\r\n"
                     else:
                         line = f"MSG {subject} {sid} {to}{len(data)}\r\n"
-                    pipe.say(line.encode() + head + data + b"\r\n")
+                    whole = line.encode() + head + data + b"\r\n"
+                    if pipe.put_delay_s and ".put." in subject:
+                        asyncio.get_running_loop().call_later(pipe.put_delay_s, pipe.say, whole)
+                    else:
+                        pipe.say(whole)
+        return count
 
     # ── appends ─────────────────────────────────────────────────────────────────────────────────
 

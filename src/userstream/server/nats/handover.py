@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from userstream.server.bus import Outcome
 from userstream.server.nats.channel import Channel
@@ -22,13 +24,24 @@ class Handover:
         self.channels = [
             Channel(n, layout, link, self.writers, wait_s) for n in range(layout.shards)
         ]
+        self.under_way: Counter[str] = Counter()
+        """Lines without an outcome of each account. Until there are none, later ones go behind
+        them, even if this process writes the account by now."""
         self.writers.on_term.append(lambda shard: self.channels[shard].offer())
 
     def put(self, job: Job, i: int, told: Callable[[Outcome], None]) -> None:
         """Hands over a line of a job, one whose account is known."""
         account = job.accounts[i] or ""
         channel = self.channels[self._layout.shard_of(account)]
-        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], told))
+        self.under_way[account] += 1
+        done = partial(self._done, account, told)
+        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], done))
+
+    def _done(self, account: str, told: Callable[[Outcome], None], outcome: Outcome) -> None:
+        self.under_way[account] -= 1
+        if not self.under_way[account]:
+            del self.under_way[account]
+        told(outcome)
 
     def close(self) -> None:
         """Hands nothing over any more."""

@@ -166,7 +166,7 @@ class Intake:
             return
         if shard in self._sessions:
             self._judge(shard, message, batch, lines)
-        elif shard in self._lingering and batch.term <= shard.term:
+        elif shard in self._lingering and batch.term in (0, shard.term):
             self._refuse(shard, message, "it was given to another process")
         elif shard in self._early:
             self._early[shard].append((message, batch, lines))
