@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.reliability.server.exchange import Exchange
-from tests.reliability.server.follower import Follower
+from tests.reliability.server.follower import following
 from tests.reliability.server.lag import Lag
 from tests.reliability.server.manykeys import make
 from tests.reliability.server.proof import NONE, settled
@@ -29,13 +29,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
         followers = []
         for n in range(CLIENTS):
             account = exchange.accounts[n % ACCOUNTS]
-
-            async def dial(account: str = account) -> str:
-                return server.url("binance", keys[account])
-
-            venue = server.venues["binance"]
-            epoch = server.epoch(account)
-            followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
+            followers.append(following(server, account, "binance", keys[account], heartbeat_s=60))
             if n % 50 == 49:
                 await until(lambda: all(f.live for f in followers), 60)
         all_opened_ms = clock.ms()

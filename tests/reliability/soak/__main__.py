@@ -62,17 +62,22 @@ def soak(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is no trouble; allowed are {', '.join(MENU)}")
     plan = Plan(length, clients, per_s, calm_s, trouble or tuple(MENU), seed)
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        run = Soak(plan, Path(folder), lambda r, now_s: _tell(r, now_s, plan))
-        print(f"opening {clients:,} streams", file=sys.stderr)
-        uvloop.run(run.run())
-        if full:
-            run.scenarios = in_full(Path(folder), lambda line: print(line, file=sys.stderr))
+    run = _run(plan, full=full)
     report.write_text(page(run))
     if as_json:
         print(json.dumps(figures(run)))
     print(f"{'passed' if run.passed else 'FAILED'}: {report}", file=sys.stderr)
     raise typer.Exit(0 if run.passed else 1)
+
+
+def _run(plan: Plan, *, full: bool) -> Soak:
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        run = Soak(plan, Path(folder), lambda r, now_s: _tell(r, now_s, plan))
+        print(f"opening {plan.clients:,} streams", file=sys.stderr)
+        uvloop.run(run.run())
+        if full:
+            run.scenarios = in_full(Path(folder), lambda line: print(line, file=sys.stderr))
+    return run
 
 
 def _tell(r: Round, now_s: float, plan: Plan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -49,15 +49,7 @@ def lines(
         *_seconds(x, last_s),
     ]
     for at_s, label in marks:
-        parts.append(
-            f'<path d="M{x(at_s):.1f} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_MARK}" '
-            f'stroke-opacity="0.45"><title>{escape(label)}, at {at_s:.0f} s</title></path>'
-        )
-        if len(marks) <= _NAMED:
-            parts.append(
-                f'<text transform="translate({x(at_s) + 3:.1f} {_TOP + 2}) rotate(90)" '
-                f'font-size="9" fill="{_MARK}">{escape(label)}</text>'
-            )
+        parts += _mark(x(at_s), at_s, label, named=len(marks) <= _NAMED)
     for line in series:
         path = _path([(x(t), v) for t, v in zip(times_s, line.values, strict=True)], axis)
         parts.append(
@@ -136,3 +128,15 @@ def _path(points: Sequence[tuple[float, float | None]], axis: _Axis) -> str:
             parts.append("h0.1")  # a point alone is seen too
         down = True
     return "".join(parts)
+
+
+def _mark(x: float, at_s: float, label: str, *, named: bool) -> Iterator[str]:
+    yield (
+        f'<path d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_MARK}" '
+        f'stroke-opacity="0.45"><title>{escape(label)}, at {at_s:.0f} s</title></path>'
+    )
+    if named:
+        yield (
+            f'<text transform="translate({x + 3:.1f} {_TOP + 2}) rotate(90)" '
+            f'font-size="9" fill="{_MARK}">{escape(label)}</text>'
+        )
