@@ -37,7 +37,7 @@ endif
 reliability: $(STAMP) ## Faults, crashes, slow readers, herds: the promises at their figures (minutes)
 	$(BIN)/python -m pytest -n 2 -rfEs -m 'reliability$(if $(SLOW),, and not slow)' tests/reliability tests/server/bus tests/server/nats $(if $(AGAIN),$(FAILED)) $(ARGS)
 
-soak: $(STAMP) ## A server under load and one trouble after the other (ARGS='--for 8h --clients 2000')
+soak: $(STAMP) ## A server, or a cluster, under load and one trouble after the other (ARGS='--for 8h --cluster')
 	@$(BIN)/python -m tests.reliability.soak $(ARGS)
 
 test-pure: $(STAMP) ## Run the tests of what the compiled helper does, without it

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.reliability.server.sizes import SCALED
+
 HERE = Path(__file__).parent
 
 
@@ -11,3 +13,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("reliability")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == SCALED and report.when == "call":
+                    terminalreporter.write_line(f"{report.nodeid}: {SCALED}: {value}")

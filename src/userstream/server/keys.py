@@ -8,10 +8,31 @@ from typing import Protocol
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued, KeyRecord
 from userstream.core.rest import Identity
+from userstream.server.tasks import failed
 from userstream.venue import Refusal
 
 Ended = Callable[[KeyRecord, End], None]
 """Told of a key that expired, was deleted or revoked; on every node, once."""
+
+
+class Ends:
+    """All who are told of the ends of keys; none of them keeps the others from it."""
+
+    def __init__(self) -> None:
+        self._told: list[Ended] = []
+
+    def add(self, ended: Ended) -> None:
+        """Calls back when a key ends."""
+        self._told.append(ended)
+
+    def tell(self, record: KeyRecord, end: End) -> None:
+        """A key ended."""
+        for ended in self._told:
+            try:
+                ended(record, end)
+            except Exception as e:  # noqa: BLE001 - other keys end in the same turn
+                failed("keys", e)
+
 
 Place = tuple[str, str]
 """Venue and random part of a listen key."""

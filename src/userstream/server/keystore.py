@@ -12,7 +12,7 @@ from userstream.core.tokens import ENTROPY_BYTES
 from userstream.errors import StoreError
 from userstream.server.clock import Alarm, Clock
 from userstream.server.committer import Committer
-from userstream.server.keys import Ended, Place
+from userstream.server.keys import Ended, Ends, Place
 from userstream.server.records import encode, listen_key_key
 from userstream.server.revocations import Revocations
 from userstream.venue import Refusal
@@ -31,7 +31,7 @@ class KeyStore:
         self._table = table
         self._committer = committer
         self._clock = clock
-        self._ended: list[Ended] = []
+        self._ends = Ends()
         self._revocations = Revocations()
         self._alarm = Alarm(clock, self._expire)
 
@@ -48,7 +48,7 @@ class KeyStore:
 
     def on_end(self, ended: Ended) -> None:
         """Calls back when a key expires, is deleted or revoked."""
-        self._ended.append(ended)
+        self._ends.add(ended)
 
     def key_of(self, place: Place) -> str:
         """The listen key of a random part."""
@@ -85,7 +85,7 @@ class KeyStore:
             try:
                 await self._committer.write([], [listen_key_key(done.record)])
             finally:
-                self._tell(done.record, End.DELETED)
+                self._ends.tell(done.record, End.DELETED)
         return done
 
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
@@ -105,12 +105,13 @@ class KeyStore:
             self._revocations.add(Identity(account, api_key))
         records = self._table.revoke(account, revoked)
         for record in records:
-            self._tell(record, End.REVOKED)
+            self._ends.tell(record, End.REVOKED)
         try:
             await self._committer.write(puts, [listen_key_key(r) for r in records])
         except StoreError:
             for record in records:
                 self._table.put(record)
+            self._alarm.set(self._table.deadline())
             raise
         return len(records)
 
@@ -119,7 +120,7 @@ class KeyStore:
         live = [r for r in records if self._table.at(r.venue, r.random) is not None]
         for record in live:
             self._table.forget(record)
-            self._tell(record, end)
+            self._ends.tell(record, end)
         await self._committer.write([], [listen_key_key(r) for r in live])
 
     async def _store(self, done: Issued | Refusal) -> Issued | Refusal:
@@ -138,13 +139,9 @@ class KeyStore:
 
     def _expire(self) -> None:
         records = self._table.expire(self._clock.ms(), _AT_ONCE)
+        self._alarm.set(self._table.deadline())
         for record in records:
-            self._tell(record, End.EXPIRED)
+            self._ends.tell(record, End.EXPIRED)
         if records:
             # An expired key that stays stored is expired still at the next start.
             self._committer.put([], [listen_key_key(r) for r in records], lambda _: None)
-        self._alarm.set(self._table.deadline())
-
-    def _tell(self, record: KeyRecord, end: End) -> None:
-        for ended in self._ended:
-            ended(record, end)

@@ -12,6 +12,10 @@ TASK_FAILURES = Counter(
     f"{_PREFIX}task_failures", "Tasks that failed and began anew", ("task",), registry=None
 )
 """Of the process: tasks begin in places that know of no server."""
+DAMAGED_HEADS = Counter(
+    f"{_PREFIX}damaged_heads", "Heads that could not be written: bytes are damaged", registry=None
+)
+"""Of the process as well."""
 
 
 class Metrics:
@@ -20,6 +24,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.registry.register(TASK_FAILURES)
+        self.registry.register(DAMAGED_HEADS)
         count, gauge = self._count, self._gauge
         self.requests = count("requests", "REST requests by venue and status", "venue", "status")
         self.handshakes = count(

@@ -13,12 +13,15 @@ from tests.reliability.proxy import Proxy, place_of
 from userstream.client.publisher import Answer, Publisher
 from userstream.errors import PublishUnproven
 
+BUFFER_BYTES = 65_536
+"""What a balancer holds back for a slow reader, as it would without this kernel's megabytes."""
+
 
 class Balancer(Proxy):
     """Each connection goes to the next place in turn that takes it. Nobody is pinned."""
 
     def __init__(self) -> None:
-        super().__init__("", 0, None)
+        super().__init__("", 0, BUFFER_BYTES)
         self._places: deque[tuple[str, int]] = deque()
 
     def before(self, urls: Sequence[str]) -> None:
@@ -41,10 +44,16 @@ class Balancer(Proxy):
 
 
 class Publishers:
-    """Publishes to one process, and to the next where it is gone or cannot store."""
+    """Publishes to one process, and to the next where it is gone or cannot store.
 
-    def __init__(self, urls: Sequence[str], give_up_s: float = 120) -> None:
+    With ``patience_s`` also after so long without an answer; what was sent may arrive all the same.
+    """
+
+    def __init__(
+        self, urls: Sequence[str], give_up_s: float = 120, patience_s: float | None = None
+    ) -> None:
         self._give_up_s = give_up_s
+        self._patience_s = patience_s
         self.turned_away = 0
         """Requests that nobody took: a process was gone, or said that it cannot store."""
         self._all = deque(Publisher(url, token=TOKEN, give_up_s=0, trust_env=False) for url in urls)
@@ -58,8 +67,9 @@ class Publishers:
         last = time.monotonic() + self._give_up_s
         while True:
             try:
-                answers = await self._all[0].send(lines)
-            except PublishUnproven:
+                async with asyncio.timeout(self._patience_s):
+                    answers = await self._all[0].send(lines)
+            except (PublishUnproven, TimeoutError):
                 self.turned_away += 1
                 self._all.rotate(-1)
                 if time.monotonic() > last:

@@ -3,6 +3,7 @@
 ``life=S``: listen keys live for so many seconds. ``skew=S``: the wall clock is so far off.
 ``faulty``: streams lose an event, repeat one and swap one with the next, counted over all of this
 process. It is done where the server itself cannot notice any more.
+``lenient``: a listen key whose deletion was confirmed lives on.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from dataclasses import replace
 from typing import Any
 
 from userstream.cli import main
+from userstream.server import rest
 from userstream.server.reader import Reader
 from userstream.server.service import Service
-from userstream.venue import Frame
+from userstream.venue import Call, Frame
 
 LOST, REPEATED, SWAPPED = 20, 40, 60
 
@@ -64,6 +66,19 @@ def _faulty() -> None:
     Reader.shown = showing  # type: ignore[method-assign]
 
 
+def _lenient() -> None:
+    act = rest.RestApp._act
+
+    async def acting(
+        self: rest.RestApp, venue: str, admitted: Any, identity: Any, *more: Any
+    ) -> Any:
+        if admitted.route.call is Call.DELETE:
+            return await self._keys.renew(venue, admitted.parameters["listenKey"], identity.account)
+        return await act(self, venue, admitted, identity, *more)
+
+    rest.RestApp._act = acting  # type: ignore[assignment,method-assign]
+
+
 def _change(what: str) -> None:
     name, _, value = what.partition("=")
     if name == "life":
@@ -72,6 +87,8 @@ def _change(what: str) -> None:
         _skew(float(value))
     elif name == "faulty":
         _faulty()
+    elif name == "lenient":
+        _lenient()
     else:
         raise SystemExit(f"{what} is no change")
 

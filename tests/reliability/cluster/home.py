@@ -16,7 +16,7 @@ import httpx
 
 from tests.cli.command import COMMAND, TOKEN, Process
 from tests.reliability.cluster.balancer import Balancer, Publishers
-from tests.reliability.proxy import listening
+from tests.reliability.proxy import Proxy, listening, proxied
 from tests.reliability.server.exchange import Exchange, open_accounts
 from tests.reliability.server.home import Home
 from tests.reliability.server.served import Served
@@ -25,6 +25,8 @@ from tests.server.nats.servers import Node, Nodes
 EDGES, RESTS = ("edge0", "edge1"), ("rest0", "rest1")
 ROLES = {"edge": "stream", "rest": "rest,writer"}
 WRITES, GIVES = "a shard is written here", "a shard is given to another process"
+NODE = "nats-"
+"""What the names of processes of NATS begin with."""
 
 
 class Member(Served):
@@ -48,20 +50,21 @@ class Member(Served):
 
     def said(self, event: str) -> list[dict[str, str | int]]:
         """Lines of its log about an event."""
-        lines = map(json.loads, self.log.read_text().splitlines())
-        return [line for line in lines if line["event"] == event]
+        lines = (line for line in self.log.read_text().splitlines() if event in line)
+        return [line for line in map(json.loads, lines) if line["event"] == event]
 
 
 class Cluster(Home):
     """Two processes for streams, two for REST and publishing; ``async with`` starts and ends them.
 
     Bots and traders come through balancers, so none is pinned to a process. ``roles`` is what the
-    setting of that name says, by what a process is called.
+    setting of that name says, by what a process is called. The processes that ``cabled`` names
+    reach each node of NATS through a proxy of ``cables``.
     """
 
     def __init__(
         self, path: Path, nodes: Nodes, *, roles: Mapping[str, str] = ROLES,
-        shards: int = 2, **limits: float,
+        shards: int = 2, max_bytes: int = 100_000_000, cabled: Sequence[str] = (), **limits: float,
     ) -> None:  # fmt: skip
         super().__init__(path, **limits)
         self.nodes = nodes
@@ -72,11 +75,16 @@ class Cluster(Home):
         self.settings = (
             f'keys = "nats:{secret}"\n'
             f'[nats]\nprefix = "{self.prefix}"\nshards = {shards}\n'
-            f"max_bytes = 100000000\nreplicas = {nodes.replicas}\n"
+            f"max_bytes = {max_bytes}\nreplicas = {nodes.replicas}\n"
         )
         self.members = {name: Member(name, path) for name in (*EDGES, *RESTS)}
         for name, member in self.members.items():
             member.arguments = ("--bus", nodes.url, "--roles", roles[name[:4]])
+        self.shards = shards
+        self._cabled = cabled
+        self.cables: list[Proxy] = []
+        self.patience_s: float | None = None
+        """Of publishers, with one process."""
         self.streams, self.rests, self.admins = Balancer(), Balancer(), Balancer()
         self._exits = AsyncExitStack()
         self.publishers: Publishers
@@ -95,6 +103,8 @@ class Cluster(Home):
         try:
             for balancer in (self.streams, self.rests, self.admins):
                 await self._exits.enter_async_context(listening(balancer))
+            if self._cabled:
+                await self._pull_cables()
             return await super().__aenter__()
         except BaseException:
             await self._end()
@@ -103,6 +113,13 @@ class Cluster(Home):
     async def __aexit__(self, *_: object) -> None:
         await super().__aexit__()
         await self._end()
+
+    async def _pull_cables(self) -> None:
+        for node in self.nodes.nodes:
+            self.cables.append(await self._exits.enter_async_context(proxied(node.url)))
+        urls = ",".join(cable.url("nats") for cable in self.cables)
+        for name in self._cabled:
+            self.members[name].arguments += ("--bus", urls)
 
     async def _end(self) -> None:
         self.kill()
@@ -141,6 +158,24 @@ class Cluster(Home):
             if hasattr(member, "process"):
                 member.kill()
 
+    def pids(self) -> dict[str, int]:
+        """The processes that run, those of NATS too, by their names."""
+        running = {m.name: m.process.popen.pid for m in self.members.values() if m.runs}
+        nodes = {
+            f"{NODE}{node.name}": node.process.pid for node in self.nodes.nodes if node.process
+        }
+        return running | nodes
+
+    async def series(self) -> list[str]:
+        """All series of all processes that run.
+
+        Raises:
+            httpx.HTTPError: one does not tell them.
+        """
+        running = [m for m in self.members.values() if m.runs]
+        found = await asyncio.gather(*(member.series(self.admin) for member in running))
+        return [line for lines in found for line in lines]
+
     def writer(self, shard: int = 0) -> Member:
         """The process that writes a shard, as their logs have it; others write other shards."""
         terms = [
@@ -157,7 +192,7 @@ class Cluster(Home):
         """Makes accounts, and who publishes for them."""
         await open_accounts(self.admin, accounts)
         urls = [m.urls["admin"] for m in (*self.rest_processes, *self.edges)]
-        self.publishers = Publishers(urls)
+        self.publishers = Publishers(urls, patience_s=self.patience_s)
         self.exchange = Exchange("", TOKEN, accounts, self.publishers)
         return self.exchange
 

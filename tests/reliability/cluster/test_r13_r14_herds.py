@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,17 +13,17 @@ import httpx
 import pytest
 
 from tests.reliability.cluster.home import Cluster
-from tests.reliability.proxy import place_of
-from tests.reliability.server.follower import Line
+from tests.reliability.cluster.traders import connected
 from tests.reliability.server.home import PATHS, STREAMS, names
+from tests.reliability.server.sizes import SCALED, for_cores
 from tests.server.nats.servers import Nodes
 from tests.server.running import JSON_VENUES, until
-from tests.server.wire import handshake
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message
 
-CLIENTS, FULL_CLIENTS, ACCOUNTS = 400, 10_000, 20
+CLIENTS, FULL_CLIENTS, EACH_CORE, ACCOUNTS = 400, 10_000, 500, 20
+OPENED_AT_ONCE = 200
 MISSED = 200
 READS = 12
 """Of which eleven are the search: it halves the places of a shard until a page is left."""
@@ -61,6 +61,8 @@ async def herd(path: Path, nodes: Nodes, clients: int) -> None:
                 await home.url(venue, name)  # its listen key, which bots share
         for n in range(clients):
             home.follow(exchange.accounts[n % ACCOUNTS], JSON_VENUES[n % 3])
+            if n % OPENED_AT_ONCE == OPENED_AT_ONCE - 1:
+                await home.all_live()
         await home.all_live()
         for follower in home.followers:
             follower.hold()
@@ -92,20 +94,12 @@ async def test_r13_bots_that_come_back_at_once_share_what_is_read(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-async def test_r13_full_size(tmp_path: Path, nats_cluster: Nodes) -> None:
-    await herd(tmp_path, nats_cluster, FULL_CLIENTS)
-
-
-async def connected(url: str) -> int:
-    """The status of a handshake, which is hung up at once."""
-    path = url.partition("//")[2].partition("/")[2]
-    line = Line(handshake(f"/{path}"), lambda *_: None)
-    transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, *place_of(url))
-    try:
-        await until(lambda: line.status, 30)
-    finally:
-        transport.abort()
-    return line.status
+async def test_r13_full_size(
+    tmp_path: Path, nats_cluster: Nodes, record_property: Callable[[str, object], None]
+) -> None:
+    clients = for_cores(FULL_CLIENTS, EACH_CORE)
+    record_property(SCALED, f"{clients:,} of {FULL_CLIENTS:,} bots")
+    await herd(tmp_path, nats_cluster, clients)
 
 
 async def pairs(path: Path, nodes: Nodes, count: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from tests.reliability.cluster.home import GIVES, WRITES, Cluster, Member
 from tests.reliability.server.home import names
 from tests.reliability.server.pairs import p99
+from tests.reliability.server.sizes import SCALED, for_cores
 from tests.server.nats.servers import Nodes
 from tests.server.running import until
 
 CLIENTS, RATE, KILLS = 60, 300, 5
 FULL_CLIENTS, FULL_RATE, FULL_KILLS = 2_000, 10_000, 20
+CLIENTS_EACH_CORE, RATE_EACH_CORE = 150, 300
 LIVE_S = 5.0
 """Until bots of a dead process are live at the other one: 99 of 100. Tests on busy machines wait
 four times as long."""
@@ -55,8 +58,14 @@ async def test_r1_edges_are_killed_and_their_bots_go_on_at_the_other(
 
 @pytest.mark.slow
 @pytest.mark.timeout(3_600)
-async def test_r1_full_size(tmp_path: Path, nats_cluster: Nodes) -> None:
-    await edges_killed(tmp_path, nats_cluster, FULL_CLIENTS, FULL_RATE, FULL_KILLS)
+async def test_r1_full_size(
+    tmp_path: Path, nats_cluster: Nodes, record_property: Callable[[str, object], None]
+) -> None:
+    clients = for_cores(FULL_CLIENTS, CLIENTS_EACH_CORE)
+    rate = for_cores(FULL_RATE, RATE_EACH_CORE)
+    said = f"{clients:,} of {FULL_CLIENTS:,} bots, {rate:,} of {FULL_RATE:,} events a second"
+    record_property(SCALED, said)
+    await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS)
 
 
 async def test_r1_the_process_that_writes_a_shard_is_killed_and_the_next_one_goes_on(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.reliability.cluster.home import Cluster
-from tests.reliability.proxy import Proxy, proxied
+from tests.reliability.cluster.home import EDGES, Cluster
+from tests.reliability.proxy import Proxy
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.home import names
 from tests.server.nats.servers import Nodes
@@ -24,15 +24,11 @@ CUTS = 10
 @asynccontextmanager
 async def cabled(path: Path, nodes: Nodes, bots: int) -> AsyncIterator[tuple[Cluster, list[Proxy]]]:
     """A cluster with live bots; the first edge reaches each node of NATS through one of these."""
-    home = Cluster(path, nodes)
-    async with AsyncExitStack() as exits:
-        proxies = [await exits.enter_async_context(proxied(node.url)) for node in nodes.nodes]
-        home.edges[0].arguments += ("--bus", ",".join(proxy.url("nats") for proxy in proxies))
-        await exits.enter_async_context(home)
+    async with Cluster(path, nodes, cabled=EDGES[:1]) as home:
         await home.open(names(bots))
         home.follow_all()
         await home.all_live()
-        yield home, proxies
+        yield home, home.cables
 
 
 async def test_r6_an_edge_whose_connections_are_cut_ten_times_under_load(

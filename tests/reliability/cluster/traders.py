@@ -1,9 +1,10 @@
-"""Traders of a cluster: listen keys asked of one process, streams opened at another."""
+"""Traders: listen keys asked of one process, streams opened at another."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -12,12 +13,12 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.reliability.cluster.home import Cluster, Member
-from tests.reliability.server.home import PATHS, STREAMS
-
-PATHS_OF = {**PATHS, "mexc": "/api/v3"}
-STREAMS_OF = {**STREAMS, "mexc": "/ws?listenKey="}
-MEXC_HEADER = "X-MEXC-APIKEY"
+from tests.reliability.proxy import place_of
+from tests.reliability.server.follower import Line
+from tests.reliability.server.home import PATHS, STREAMS, Home
+from tests.reliability.server.served import Served
+from tests.server.running import until
+from tests.server.wire import handshake
 
 
 class Closed(NamedTuple):
@@ -31,37 +32,40 @@ class Closed(NamedTuple):
 class Trader:
     """One account at one venue, whose calls go to whichever process is named."""
 
-    def __init__(self, home: Cluster, http: httpx.AsyncClient, venue: str, account: str) -> None:
+    def __init__(self, home: Home, http: httpx.AsyncClient, venue: str, account: str) -> None:
         self._home = home
         self._http = http
         self.venue = venue
         self.account = account
 
-    async def call(self, how: str, rest: Member, key: str | None = None) -> httpx.Response:
+    async def call(self, how: str, rest: Served, key: str | None = None) -> httpx.Response:
         """POST, PUT or DELETE of a listen key."""
-        header = MEXC_HEADER
-        if self.venue in self._home.venues:
-            header = self._home.venues[self.venue].rest.auth.header
-        url = f"{rest.urls['rest']}/{self.venue}{PATHS_OF[self.venue]}/userDataStream"
+        header = self._home.venues[self.venue].rest.auth.header
+        url = f"{rest.urls['rest']}/{self.venue}{PATHS[self.venue]}/userDataStream"
         params = {} if key is None else {"listenKey": key}
+        if self.venue == "bhex":
+            params["timestamp"] = str(time.time_ns() // 1_000_000)
         return await self._http.request(
             how, url, params=params, headers={header: f"{self.account}key"}
         )
 
-    async def make(self, rest: Member) -> str:
+    async def make(self, rest: Served) -> str:
         """A listen key that must be given."""
         response = await self.call("POST", rest)
         assert response.status_code == 200, response.text
         key: str = response.json()["listenKey"]
         return key
 
-    def stream(self, edge: Member, key: str) -> connect:
+    def url(self, edge: Served, key: str) -> str:
+        """Where the account's stream is at a process."""
+        return f"{edge.urls['stream']}/{self.venue}{STREAMS[self.venue]}{key}"
+
+    def stream(self, edge: Served, key: str) -> connect:
         """The account's stream at a process."""
-        url = f"{edge.urls['stream']}/{self.venue}{STREAMS_OF[self.venue]}{key}"
-        return connect(url, compression=None, ping_interval=None, proxy=None)
+        return connect(self.url(edge, key), compression=None, ping_interval=None, proxy=None)
 
     async def five(
-        self, exits: AsyncExitStack, edges: Sequence[Member], key: str
+        self, exits: AsyncExitStack, edges: Sequence[Served], key: str
     ) -> list[ClientConnection]:
         """Five streams on one key, over the processes in turn."""
         sockets = []
@@ -83,6 +87,22 @@ async def closed(socket: ClientConnection) -> Closed:
     except ConnectionClosed as e:
         at_s = asyncio.get_running_loop().time()
         return Closed(e.rcvd.code if e.rcvd else None, e.rcvd.reason if e.rcvd else "", at_s)
+
+
+async def connected(url: str, within_s: float = 30) -> int:
+    """The status of a handshake, which is hung up at once; 0 where the server hung up before.
+
+    Raises:
+        OSError: nobody is there.
+    """
+    path = url.partition("//")[2].partition("/")[2]
+    line = Line(handshake(f"/{path}"), lambda *_: None)
+    transport, _ = await asyncio.get_running_loop().create_connection(lambda: line, *place_of(url))
+    try:
+        await until(lambda: line.status or line.over.is_set(), within_s)
+    finally:
+        transport.abort()
+    return line.status
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ from userstream.server.tasks import ended
 SPAN = 10_000_000
 """Order ids of an account begin at a multiple of it: no two accounts share one."""
 _LINES = 5_000  # of a request, after a long time without an answer
+CALLS = 50
+"""At once: who waits for a connection of a client may give up."""
 _encode = msgspec.json.Encoder().encode
 _EVENT = _encode(order(order_id="ID"))
 
@@ -44,6 +46,10 @@ class Exchange:
         """When an event was published, by its order id; monotonic."""
         self.refused = 0
         """Lines that were answered with an error, and sent again."""
+        self.stood_s = 0.0
+        """The longest time without an acknowledgement while it published; whoever reads it may set
+        it back."""
+        self._acked_s = time.monotonic()
         self._index = {name: at for at, name in enumerate(accounts, 1)}
         self._next = dict.fromkeys(accounts, 1)
         self._pending: list[tuple[str, int]] = []
@@ -78,12 +84,17 @@ class Exchange:
             self.sent_s.setdefault(number, now_s)
         answers = await self.publisher.send([self.line(*p) for p in pending])
         left = []
+        refused = self.refused
         for place, answer in zip(pending, answers, strict=True):
             if answer.error is None:
                 self.acked[place[0]].append(place[1])
             else:
                 self.refused += 1
                 left.append(place)
+        if self.refused - refused < len(pending):
+            now_s, before_s = time.monotonic(), self._acked_s
+            self._acked_s = now_s
+            self.stood_s = max(self.stood_s, now_s - before_s)
         self._pending = left + self._pending[len(pending) :]
         return not self._pending
 
@@ -114,6 +125,7 @@ class Exchange:
     @contextlib.asynccontextmanager
     async def load(self, rate: float) -> AsyncIterator[None]:
         """Publishes at a rate beside the block, and lets the last request end."""
+        self._acked_s = time.monotonic()
         task = asyncio.create_task(self.run(rate))
         try:
             yield
@@ -143,10 +155,12 @@ class Exchange:
 
 async def open_accounts(admin: httpx.AsyncClient, names: Sequence[str]) -> None:
     """Makes accounts, each with the API key NAMEkey."""
+    turns = asyncio.Semaphore(CALLS)
 
     async def add(name: str) -> None:
         body = {"account": name, "api_key": f"{name}key", "api_secret": f"{name}secret"}
-        response = await admin.post("/_accounts", json=body)
+        async with turns:
+            response = await admin.post("/_accounts", json=body)
         assert response.status_code == 201, response.text
 
     await asyncio.gather(*map(add, names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -11,14 +12,14 @@ from typing import Any, Self
 import httpx
 
 from tests.cli.command import TOKEN, Process
-from tests.reliability.server.exchange import Exchange, open_accounts
+from tests.reliability.server.exchange import CALLS, Exchange, open_accounts
 from tests.reliability.server.follower import Follower
 from tests.reliability.server.proof import NONE, settled
 from tests.reliability.server.reading import Reading
-from tests.reliability.server.served import Served
+from tests.reliability.server.served import Served, total
 from tests.server.running import until
 from userstream.core.epoch import account_epoch
-from userstream.venue import Venue
+from userstream.venue import Refusal, Venue
 from userstream.venues import load
 
 PATHS = {
@@ -50,6 +51,7 @@ class Home:
         self.exchange: Exchange
         self.followers: list[Follower] = []
         self.venues: dict[str, Venue] = {name: load(name) for name in PATHS}
+        self._turns = asyncio.Semaphore(CALLS)
         self._http = httpx.AsyncClient(trust_env=False, timeout=20)
         self.admin = httpx.AsyncClient(
             trust_env=False, timeout=20, headers={"authorization": f"Bearer {TOKEN}"}
@@ -80,6 +82,16 @@ class Home:
         self.server = self.served.process
         self.admin.base_url = httpx.URL(self.server.urls["admin"])
 
+    @property
+    def edges(self) -> Sequence[Served]:
+        """The processes that have streams."""
+        return [self.served]
+
+    @property
+    def rest_processes(self) -> Sequence[Served]:
+        """The processes that make listen keys and are published to."""
+        return [self.served]
+
     def kill(self) -> None:
         """``kill -9``."""
         self.served.kill()
@@ -92,15 +104,30 @@ class Home:
         """Memory of the process."""
         return self.served.resident_bytes()
 
+    def pids(self) -> dict[str, int]:
+        """The processes that run, by their names."""
+        return {"server": self.server.popen.pid} if self.served.runs else {}
+
+    async def series(self) -> list[str]:
+        """All series of metrics.
+
+        Raises:
+            httpx.HTTPError: nobody tells them.
+        """
+        return await self.served.series(self.admin)
+
     async def metric(self, name: str) -> float:
         """The sum of a metric's series."""
-        return await self.served.metric(name)
+        return total(await self.series(), name)
 
     async def until_metric(
         self, name: str, condition: Callable[[float], bool], within_s: float
     ) -> None:
         """Asks for a metric until it is as wanted; fails when it does not become so."""
-        await self.served.until_metric(name, condition, within_s)
+        last = time.monotonic() + within_s
+        while not condition(value := await self.metric(name)):
+            assert time.monotonic() < last, f"{name} is {value}"
+            await asyncio.sleep(0.05)
 
     # ── both sides ──────────────────────────────────────────────────────────────────────────────
 
@@ -111,13 +138,20 @@ class Home:
         return self.exchange
 
     async def key(self, venue: str, account: str) -> str:
-        """A listen key, as the venue makes it."""
+        """A listen key, as the venue makes it.
+
+        Raises:
+            ConnectionError: none can be made now.
+        """
         rest = f"{self.server.urls['rest']}/{venue}"
-        response = await self._http.post(
-            f"{rest}{PATHS[venue]}/userDataStream",
-            params=await self._timestamp(venue),
-            headers={self.venues[venue].rest.auth.header: f"{account}key"},
-        )
+        async with self._turns:
+            response = await self._http.post(
+                f"{rest}{PATHS[venue]}/userDataStream",
+                params=await self._timestamp(venue),
+                headers={self.venues[venue].rest.auth.header: f"{account}key"},
+            )
+        if unavailable(self.venues[venue], response):
+            raise ConnectionError(response.text)
         assert response.status_code == 200, response.text
         key: str = response.json()["listenKey"]
         return key
@@ -223,6 +257,12 @@ class Home:
         counts = await settled(self.exchange.acked, self.followers, within_s)
         assert counts == NONE, counts
         assert all(not f.refusals for f in self.followers)
+
+
+def unavailable(venue: Venue, response: httpx.Response) -> bool:
+    """Whether a venue says that it cannot answer now: nothing is refused by that."""
+    form = venue.errors[Refusal.UNAVAILABLE]
+    return response.status_code == form.status and response.json()["code"] == form.code
 
 
 def names(count: int) -> list[str]:

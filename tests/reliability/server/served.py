@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -63,23 +62,32 @@ class Served:
 
     def resident_bytes(self) -> int:
         """Memory of the process."""
-        text = Path(f"/proc/{self.process.popen.pid}/status").read_text()
-        line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
-        return int(line.split()[1]) * 1024
+        return resident_bytes(self.process.popen.pid)
+
+    async def series(self, http: httpx.AsyncClient) -> list[str]:
+        """All series of its metrics, as they are exposed; the client knows the token."""
+        response = await http.get(f"{self.urls['admin']}/_metrics")
+        return response.text.splitlines()
 
     async def metric(self, name: str) -> float:
         """The sum of a metric's series."""
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            headers = {"authorization": f"Bearer {TOKEN}"}
-            text = (await http.get(f"{self.urls['admin']}/_metrics", headers=headers)).text
-        lines = [line for line in text.splitlines() if line.startswith(name)]
-        return sum(float(line.rpartition(" ")[2]) for line in lines)
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        async with httpx.AsyncClient(trust_env=False, timeout=20, headers=headers) as http:
+            return total(await self.series(http), name)
 
-    async def until_metric(
-        self, name: str, condition: Callable[[float], bool], within_s: float
-    ) -> None:
-        """Asks for a metric until it is as wanted; fails when it does not become so."""
-        last = time.monotonic() + within_s
-        while not condition(value := await self.metric(name)):
-            assert time.monotonic() < last, f"{name} is {value}"
-            await asyncio.sleep(0.05)
+
+def total(series: Sequence[str], name: str) -> float:
+    """The sum of the series whose names begin so."""
+    return sum(float(line.rpartition(" ")[2]) for line in series if line.startswith(name))
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of a process.
+
+    Raises:
+        OSError: there is no such process.
+        StopIteration: it has ended, and is only not yet waited for.
+    """
+    text = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024

@@ -34,6 +34,18 @@ FULL = Sizes(
     r9_flips=50_000, r10_points=250, r13_clients=10_000, k2_renewals=100_000, l1_others=1_999,
     l5_cycles=1_000_000,
 )  # fmt: skip
+SCALED = "scaled to this machine's cores"
+"""What a test's report calls that."""
 IN_FULL = "USERSTREAM_FULL"
 """The variable of the environment that asks for it."""
+
+
+def for_cores(full: int, each: int) -> int:
+    """A full figure, or so much for each core where this machine has too few.
+
+    Bots and publishers of a cluster's scenarios run on the cores that they load.
+    """
+    return min(full, each * (os.cpu_count() or 1))
+
+
 SIZES = FULL if os.environ.get(IN_FULL) else CI

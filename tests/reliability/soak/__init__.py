@@ -1,1 +1,1 @@
-"""The soak: one server under load for hours, and one trouble after the other (``make soak``)."""
+"""The soak: a server or a cluster under load for hours, and one trouble after the other."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ def lines(
     *,
     logarithmic: bool = False,
 ) -> str:
-    """The chart; ``logarithmic``: of values above 0."""
+    """The chart; ``logarithmic``: 0 lies where the least value above it has its power of ten."""
     axis = _Axis([v for s in series for v in s.values if v is not None], logarithmic=logarithmic)
     last_s = max(*times_s, *(at for at, _ in marks), 1.0)
     span = WIDTH - _LEFT - _RIGHT
@@ -49,14 +49,28 @@ def lines(
         *_seconds(x, last_s),
     ]
     for at_s, label in marks:
-        parts += _mark(x(at_s), at_s, label, named=len(marks) <= _NAMED)
+        parts.append(
+            f'<path d="M{x(at_s):.1f} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_MARK}" '
+            f'stroke-opacity="0.45"><title>{escape(label)}, at {at_s:.0f} s</title></path>'
+        )
     for line in series:
         path = _path([(x(t), v) for t, v in zip(times_s, line.values, strict=True)], axis)
         parts.append(
             f'<path d="{path}" fill="none" stroke="{line.colour}" stroke-width="1.5" '
             'stroke-linecap="round"/>'
         )
+    if len(marks) <= _NAMED:
+        parts += [_name(x(at_s), label) for at_s, label in marks]
     return "\n".join([*parts, "</svg>"])
+
+
+def _name(x: float, label: str) -> str:
+    """Of a mark, beside it; lines behind it do not make it unreadable."""
+    return (
+        f'<text transform="translate({x + 3:.1f} {_TOP + 2}) rotate(90)" font-size="9" '
+        f'fill="{_MARK}" stroke="#ffffff" stroke-width="2.5" paint-order="stroke">'
+        f"{escape(label)}</text>"
+    )
 
 
 class _Axis:
@@ -64,7 +78,7 @@ class _Axis:
 
     def __init__(self, values: Sequence[float], *, logarithmic: bool) -> None:
         self._logarithmic = logarithmic
-        most = max(values, default=1.0)
+        most = max(values, default=0.0) or 1.0
         if logarithmic:
             least = min((v for v in values if v > 0), default=1.0)
             self._low = math.floor(math.log10(least))
@@ -128,15 +142,3 @@ def _path(points: Sequence[tuple[float, float | None]], axis: _Axis) -> str:
             parts.append("h0.1")  # a point alone is seen too
         down = True
     return "".join(parts)
-
-
-def _mark(x: float, at_s: float, label: str, *, named: bool) -> Iterator[str]:
-    yield (
-        f'<path d="M{x:.1f} {_TOP}V{HEIGHT - _BOTTOM}" stroke="{_MARK}" '
-        f'stroke-opacity="0.45"><title>{escape(label)}, at {at_s:.0f} s</title></path>'
-    )
-    if named:
-        yield (
-            f'<text transform="translate({x + 3:.1f} {_TOP + 2}) rotate(90)" '
-            f'font-size="9" fill="{_MARK}">{escape(label)}</text>'
-        )

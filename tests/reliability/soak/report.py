@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from html import escape
+from itertools import accumulate, cycle, pairwise
 from typing import Any
 
+from tests.reliability.cluster.home import NODE
 from tests.reliability.server.pairs import percentile
 from tests.reliability.soak.chart import Series, lines
 from tests.reliability.soak.run import Round, Soak
+from tests.reliability.soak.samples import Sample
 
 _BLUE, _ORANGE, _GREEN = "#1f6feb", "#bc4c00", "#1a7f37"
+_COLOURS = (_GREEN, _BLUE, _ORANGE, "#8250df", "#9a6700", "#bf3989", "#57606a")
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#24292f;
 max-width:980px;margin:2rem auto;padding:0 1rem}
@@ -27,8 +31,10 @@ def figures(soak: Soak) -> dict[str, Any]:
     """Everything of a run as JSON has it."""
     return {
         "passed": soak.passed,
+        "place": soak.place.words,
         "plan": dataclasses.asdict(soak.plan),
         "events": sum(r.events for r in soak.rounds),
+        "key_calls": dict(soak.calls),
         "troubles": [_trouble(name, rounds) for name, rounds in _by_trouble(soak).items()],
         "rounds": [dataclasses.asdict(r) | {"counts": r.counts._asdict()} for r in soak.rounds],
         "scenarios": [dataclasses.asdict(s) for s in soak.scenarios],
@@ -41,9 +47,12 @@ def page(soak: Soak) -> str:
     plan = soak.plan
     verdict = "passed" if soak.passed else "FAILED"
     head = (
-        f"{len(soak.rounds)} troubles, {sum(r.events for r in soak.rounds):,} acknowledged events, "
-        f"{plan.clients:,} bots, {plan.per_s:,} events/s"
+        f"{soak.place.words}: {len(soak.rounds)} troubles, "
+        f"{sum(r.events for r in soak.rounds):,} acknowledged events, "
+        f"{plan.clients:,} bots, {plan.per_s:,} events/s, "
+        f"{sum(s.gaps for s in soak.samples):,} gaps told"
     )
+    calls = ", ".join(f"{count:,} {what}" for what, count in sorted(soak.calls.items()))
     rows = [_row(_trouble(name, rounds)) for name, rounds in _by_trouble(soak).items()]
     errors = [
         f'<p class="failed">{r.trouble} at {r.at_s:.0f} s: {escape(r.error or str(r.counts))}</p>'
@@ -51,13 +60,14 @@ def page(soak: Soak) -> str:
         if not r.passed
     ]
     columns = ("trouble", "times", "missing", "duplicated", "reordered", "foreign")
-    more = ("streams ended", "live again, p50", "p99", "max")
+    more = ("publishing stood, max", "streams ended", "live again, p50", "p99", "max")
     return "\n".join([
         "<!doctype html>",
         f'<html lang="en"><meta charset="utf-8"><title>Soak: {verdict}</title>',
         f"<style>{_STYLE}</style>",
         f"<h1{'' if soak.passed else ' class=failed'}>Soak: {verdict}</h1>",
         f"<p>{head}</p>",
+        f"<p>Listen keys of other programs: {calls or 'none was used'}</p>",
         *errors,
         f"<table><tr>{''.join(f'<th>{c}</th>' for c in (*columns, *more))}</tr>",
         *rows,
@@ -97,15 +107,42 @@ def _charts(soak: Soak) -> list[str]:
             Series("p99", _ORANGE, [s.p99_ms for s in samples]),
             logarithmic=True,
         ),
-        chart("Events arrived a second", Series("events", _BLUE, [s.events for s in samples])),
+        chart(
+            "Events a second",
+            Series("acknowledged", _BLUE, _per_s(times_s, [s.acknowledged for s in samples])),
+            Series("delivered", _GREEN, _per_s(times_s, [s.delivered for s in samples])),
+            logarithmic=True,
+        ),
         chart(
             "Queues, KiB",
             Series("not yet committed", _BLUE, _kib([s.append_queue_bytes for s in samples])),
             Series("for slow bots", _ORANGE, _kib([s.outbox_bytes for s in samples])),
         ),
-        chart("Memory, MiB", Series("resident", _GREEN, [s.resident_mib for s in samples])),
+        *(chart(title, *series) for title, series in _memory(samples)),
         chart("Open streams", Series("streams", _BLUE, [s.sockets for s in samples])),
+        chart("Gaps told, in all", Series("gaps", _ORANGE, [*accumulate(s.gaps for s in samples)])),
     ]
+
+
+def _per_s(times_s: Sequence[float], counts: Sequence[int]) -> list[float]:
+    """Of counts between samples, some of which are late."""
+    spans_s = [later - first for first, later in pairwise((0.0, *times_s))]
+    return [count / max(span_s, 0.1) for count, span_s in zip(counts, spans_s, strict=True)]
+
+
+def _memory(samples: Sequence[Sample]) -> list[tuple[str, list[Series]]]:
+    """Of each process; where it did not run, there is a hole."""
+    every = sorted({name for s in samples for name in s.resident_mib})
+    charts = []
+    for whose, of_nats in (("the server's processes", False), ("nodes of NATS", True)):
+        names = [name for name in every if name.startswith(NODE) is of_nats]
+        series = [
+            Series(name, colour, [s.resident_mib.get(name) for s in samples])
+            for name, colour in zip(names, cycle(_COLOURS), strict=False)
+        ]
+        if series:
+            charts.append((f"Memory of {whose}, MiB", series))
+    return charts
 
 
 def _kib(sizes: Sequence[float | None]) -> list[float | None]:
@@ -129,6 +166,7 @@ def _trouble(name: str, rounds: Sequence[Round]) -> dict[str, Any]:
         "duplicated": sum(r.counts.duplicated for r in rounds),
         "reordered": sum(r.counts.reordered for r in rounds),
         "foreign": sum(r.counts.foreign for r in rounds),
+        "stood_s": max(r.stood_s for r in rounds),
         "ended": len(returns_s),
         "p50_s": p50_s,
         "p99_s": p99_s,

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
+
+from tests.reliability.server.follower import Ended
 from tests.reliability.server.home import VENUES, Home, names
 from tests.reliability.server.proof import NONE, Counts, settled
+from tests.reliability.soak.keys import KeyUsers
+from tests.reliability.soak.places import SERVER, Place
 from tests.reliability.soak.samples import Sample, Sampler
 from tests.reliability.soak.scenarios import Scenario
-from tests.reliability.soak.troubles import MENU
 from userstream.server.tasks import ended
 
 OPENED_AT_ONCE = 50
@@ -23,12 +28,16 @@ OPENED_AT_ONCE = 50
 class Plan:
     """How long, how much, and which troubles. ``seed``: the same order of troubles."""
 
-    for_s: float
+    for_s: float | None
+    """``None``: until each trouble was there once."""
     clients: int
     per_s: int
     calm_s: float
-    troubles: Sequence[str] = tuple(MENU)
+    troubles: Sequence[str] = ()
+    """None: all of the place."""
     seed: int = 0
+    within_s: float = 60
+    """Of a round, until everybody is live again, and has everything."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,9 @@ class Round:
     at_s: float
     """When it began."""
     returns_s: tuple[float, ...]
-    """Of each bot whose stream ended: how long until it was live again."""
+    """Of each bot whose stream ended: how long until it was live again, at most."""
+    stood_s: float
+    """The longest time in which nothing was acknowledged to the exchange."""
     events: int
     """That were acknowledged since the last round."""
     counts: Counts
@@ -53,14 +64,17 @@ class Round:
 
 @dataclass
 class Soak:
-    """A run of a plan, with its server's folder below ``path``."""
+    """A run of a plan at a place, with what it stores below ``path``."""
 
     plan: Plan
     path: Path
+    place: Place[Any] = SERVER
     tell: Callable[[Round, float], None] = lambda _, __: None
     """Called after each round, with the time since the run began, in seconds."""
     rounds: list[Round] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
+    """What programs of traders did with listen keys meanwhile."""
     scenarios: list[Scenario] = field(default_factory=list)
     """That were run at full size."""
 
@@ -72,27 +86,36 @@ class Soak:
 
     async def run(self) -> None:
         """Rounds until the time is over, or one fails."""
-        async with Home(self.path, sockets=100_000) as home:
+        async with self.place.started(self.path) as home:
             await self._open(home)
-            sampler = Sampler(home)
-            self.samples = sampler.samples
-            sampling = asyncio.create_task(sampler.run())
-            try:
-                for trouble in self._troubles():
-                    self.rounds.append(await self._round(home, sampler, trouble))
-                    self.tell(self.rounds[-1], sampler.now_s)
-                    # What was lost once stays lost: later rounds would say it again.
-                    if sampler.now_s >= self.plan.for_s or not self.rounds[-1].passed:
-                        break
-            finally:
-                await ended(sampling)
-                await sampler.take()
+            async with KeyUsers(home) as users:
+                self._users = users
+                await self._rounds(home)
+                self.calls = users.calls
+
+    async def _rounds(self, home: Home) -> None:
+        sampler = Sampler(home)
+        self.samples = sampler.samples
+        sampling = asyncio.create_task(sampler.run())
+        try:
+            for trouble in self._troubles():
+                self.rounds.append(await self._round(home, sampler, trouble))
+                self.tell(self.rounds[-1], sampler.now_s)
+                for_s = self.plan.for_s
+                over = for_s is not None and sampler.now_s >= for_s
+                # What was lost once stays lost: later rounds would say it again.
+                if over or not self.rounds[-1].passed:
+                    break
+        finally:
+            await ended(sampling)
+            await sampler.take()
 
     def _troubles(self) -> Iterator[str]:
         """In an order of the seed; each comes once before one comes again."""
-        order = random.Random(self.plan.seed)
-        while True:
-            yield from order.sample(self.plan.troubles, len(self.plan.troubles))
+        order, every = random.Random(self.plan.seed), self.plan.troubles or (*self.place.menu,)
+        yield from order.sample(every, len(every))
+        while self.plan.for_s is not None:
+            yield from order.sample(every, len(every))
 
     async def _open(self, home: Home) -> None:
         accounts = names(self.plan.clients)
@@ -104,26 +127,31 @@ class Soak:
             await home.all_live(60)
 
     async def _round(self, home: Home, sampler: Sampler, trouble: str) -> Round:
-        error = ""
-        async with home.exchange.load(self.plan.per_s):
+        error, exchange = "", home.exchange
+        exchange.stood_s = 0
+        async with (
+            exchange.load(self.plan.per_s),
+            self._users.at_work(strict=trouble not in self.place.cut_off),
+        ):
             await asyncio.sleep(self.plan.calm_s)
-            at_s, began_s = sampler.now_s, time.monotonic()
+            at_s = sampler.now_s
             before = [len(f.ends) for f in home.followers]
             try:
-                await MENU[trouble](home)
-                await home.all_live(60)
-            except (AssertionError, OSError, RuntimeError, TimeoutError) as e:
+                await self.place.menu[trouble](home)
+                await home.all_live(self.plan.within_s)
+            except (AssertionError, OSError, RuntimeError, TimeoutError, httpx.HTTPError) as e:
                 error = f"{type(e).__name__}: {e}"
             returns_s = tuple(
-                f.live_s[-1] - began_s
-                for f, ends in zip(home.followers, before, strict=True)
-                if len(f.ends) > ends and f.live
+                max(map(_away_s, f.ends[n:], f.live_s[n + 1 :]))
+                for f, n in zip(home.followers, before, strict=True)
+                if len(f.ends) > n and f.live
             )
-        counts = await settled(home.exchange.acked, home.followers, 60)
-        events = home.exchange.total
+        counts = await settled(exchange.acked, home.followers, self.plan.within_s)
+        error = error or "; ".join(await self._users.broken())
+        events = exchange.total
         if counts == NONE:
             self._forget(home, sampler)
-        return Round(trouble, at_s, returns_s, events, counts, error)
+        return Round(trouble, at_s, returns_s, exchange.stood_s, events, counts, error)
 
     def _forget(self, home: Home, sampler: Sampler) -> None:
         """What is proven need not be kept for hours; should it come again, it is foreign."""
@@ -135,3 +163,7 @@ class Soak:
             follower.log.clear()
             follower.arrived_s.clear()
             follower.beats.clear()
+
+
+def _away_s(end: Ended, live_s: float) -> float:
+    return live_s - end.at_s

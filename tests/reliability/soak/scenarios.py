@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from tests.reliability.server.sizes import IN_FULL
+from tests.reliability.server.sizes import IN_FULL, SCALED
 
 _ROOT = Path(__file__).parents[3]
 _SCENARIOS = ("tests/reliability/server", "tests/reliability/cluster")
@@ -20,7 +20,7 @@ _OVER = re.compile(r"^\S+::\S+.* (PASSED|FAILED|SKIPPED|ERROR)")
 
 @dataclass(frozen=True)
 class Scenario:
-    """How one went. ``why``: of one that failed or was skipped."""
+    """How one went. ``why``: of one that failed, was skipped, or was not as large as meant."""
 
     name: str
     outcome: str
@@ -54,6 +54,9 @@ def read(told: Path) -> list[Scenario]:
     for case in ElementTree.parse(told).iter("testcase"):
         wrong = next((c for c in case if c.tag in ("failure", "error", "skipped")), None)
         outcome = "passed" if wrong is None else wrong.tag
-        why = "" if wrong is None else wrong.get("message", "")
-        found.append(Scenario(case.get("name", ""), outcome, float(case.get("time", 0)), why))
+        scaled = [p.get("value", "") for p in case.iter("property") if p.get("name") == SCALED]
+        why = scaled if wrong is None else [*scaled, wrong.get("message", "")]
+        found.append(
+            Scenario(case.get("name", ""), outcome, float(case.get("time", 0)), "; ".join(why))
+        )
     return found

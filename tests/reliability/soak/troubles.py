@@ -17,7 +17,7 @@ BURST = 7_000
 
 
 async def kill(home: Home) -> None:
-    """R2: kill -9 of the server."""
+    """R2: kill -9 of the server, of a cluster all processes at once, and a start."""
     home.kill()
     await home.start()
 
@@ -106,9 +106,7 @@ async def replay(home: Home) -> None:
 
 
 Trouble = Callable[[Home], Awaitable[None]]
-MENU: dict[str, Trouble] = {
-    "kill": kill,
-    "stop": stop,
+OF_BOTS: dict[str, Trouble] = {
     "herd": herd,
     "churn": churn,
     "stall": stall,
@@ -117,6 +115,7 @@ MENU: dict[str, Trouble] = {
     "burst": burst,
     "replay": replay,
 }
+MENU: dict[str, Trouble] = {"kill": kill, "stop": stop, **OF_BOTS}
 
 
 async def _reaches(log: Sequence[int], order_id: int) -> None:

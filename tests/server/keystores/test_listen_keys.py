@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from unittest import mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.server.keystores.nodes import POLICIES, Backend, lasting, refused, soon
 from userstream.core.closing import End
@@ -136,6 +138,21 @@ async def test_many_keys_of_one_second_end_within_it_and_hold_nobody_up(backend:
             late_ms = [node.ended_ms(i) - i.record.expires_ms for i in made]
             assert 0 <= min(late_ms) <= max(late_ms) < 1_000
         assert longest_s < 1.0
+
+
+async def test_one_who_fails_when_told_keeps_no_key_from_its_end(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("nats.keycopy", "keystore"):
+        monkeypatch.setattr(f"userstream.server.{module}._AT_ONCE", 3)
+    async with backend.nodes(1, lasting(1_000)) as (node,):
+        node.keys.on_end(mock.Mock(side_effect=RuntimeError("nobody expected that")))
+        with capture_logs() as logged:
+            for _ in range(2):  # as many as end in one turn, and whoever comes later
+                made = await asyncio.gather(*(node.create("mexc") for _ in range(3)))
+                await soon(lambda made=made: all(map(node.told, made)), 10)  # type: ignore[misc]
+                assert [node.told(i) for i in made] == [[End.EXPIRED]] * 3
+        assert len([entry for entry in logged if entry["event"] == "a task failed"]) == 6
 
 
 async def test_a_renewal_that_was_granted_is_a_whole_life_more(backend: Backend) -> None:

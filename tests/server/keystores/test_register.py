@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.server.keystores.joined import HASTY, joined, node
 from tests.server.keystores.nodes import POLICIES, Node, OnNats, lasting, soon, told_by
@@ -126,6 +127,22 @@ async def test_what_got_lost_on_the_way_is_read_again(nats_node: Nodes) -> None:
             made.append(await a.create("mexc"))
             await soon(lambda: len(b.keys) == 1 and b.keys.find("mexc", made[-1].key), 4)
         assert sum(len(told) for told in b.ends.values()) == 2
+
+
+@pytest.mark.parametrize("what", ["put", "seen", "watch"])
+async def test_who_waits_for_a_tick_is_told_of_errors_that_nobody_expected(
+    what: str, nats_node: Nodes
+) -> None:
+    async with joined(nats_node, 1) as (shared,):
+        register, wrong = shared.register, RuntimeError("nobody expected that")
+        late = mock.patch.object(register._bucket, "seen", side_effect=TimeoutError)
+        failing = mock.patch.object(register._bucket, what, side_effect=wrong)
+        with late if what == "watch" else contextlib.nullcontext(), failing, capture_logs():
+            async with asyncio.timeout(5):
+                with pytest.raises(StoreUnavailable, match="the copy's tick failed"):
+                    await register.catch_up()
+        async with asyncio.timeout(5):
+            await register.retried(lambda sure: asyncio.sleep(0, sure or None))
 
 
 async def test_a_renewal_behind_the_end_is_refused_and_buried(nats_node: Nodes) -> None:

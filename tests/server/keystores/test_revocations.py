@@ -10,11 +10,21 @@ from unittest import mock
 
 import pytest
 
-from tests.server.keystores.nodes import POLICIES, Backend, Embedded, Node, refused, soon, told_by
+from tests.server.keystores.nodes import (
+    POLICIES,
+    Backend,
+    Embedded,
+    Node,
+    lasting,
+    refused,
+    soon,
+    told_by,
+)
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
 from userstream.core.rest import Identity
 from userstream.errors import StoreError, StoreUnavailable
+from userstream.server.keystore import KeyStore
 from userstream.server.revocations import KEPT_S, Revocations
 from userstream.server.stores.rocks import RocksStore
 from userstream.venue import OnCreate, Refusal
@@ -140,3 +150,18 @@ async def test_a_revocation_that_could_not_be_stored_is_repeated_and_outlives_a_
         assert await node.knows("mexc", issued.key) is None
     async with embedded.nodes(1) as (node,):
         assert await node.keys.owned_by("mexc", "carol") == []
+
+
+async def test_a_key_whose_revocation_was_not_stored_ends_in_its_time(tmp_path: Path) -> None:
+    async with Embedded(tmp_path / "data").nodes(1, lasting(1_000)) as (node,):
+        issued = await made(node, "mexc", CAROL)
+        keys = node.keys
+        assert isinstance(keys, KeyStore)
+
+        async def late(*_: object) -> None:
+            await soon(lambda: keys._alarm._due_ms is None, 10)  # it rang in vain
+            raise StoreUnavailable("the disk is full")
+
+        with mock.patch.object(keys._committer, "write", late), pytest.raises(StoreError):
+            await keys.revoke("carol", ["carol-1"])
+        await soon(lambda: End.EXPIRED in node.told(issued), 10)

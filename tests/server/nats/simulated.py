@@ -145,11 +145,12 @@ class Nats:
             if subject.startswith(stream.prefix):
                 self._append(stream, subject, reply, head, data)
                 return
-        self.tell(subject, data, reply=reply)
+        if not self.tell(subject, data, reply=reply) and reply:
+            self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
 
-    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> None:
-        """Hands a message to who subscribed."""
-        to = f"{reply} " if reply else ""
+    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> bool:
+        """Hands a message to who subscribed; false: nobody did."""
+        heard, to = False, f"{reply} " if reply else ""
         for pipe in self.pipes:
             for sid, wanted in list(pipe.subjects.items()):
                 if wanted == subject or (wanted.endswith(".*") and subject.startswith(wanted[:-1])):
@@ -159,6 +160,8 @@ class Nats:
                     else:
                         line = f"MSG {subject} {sid} {to}{len(data)}\r\n"
                     pipe.say(line.encode() + head + data + b"\r\n")
+                    heard = True
+        return heard
 
     # ── appends ─────────────────────────────────────────────────────────────────────────────────
 

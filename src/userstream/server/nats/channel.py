@@ -1,9 +1,10 @@
 """A channel to the writer of a shard, which is another process: lines go there in their order.
 
 A batch that is lost must not be followed by later ones: their lines would be stored, and those
-of the lost one be repeats then. So batches are numbered within a session, and a writer takes
-none whose predecessor it did not take. What no writer took is offered again, in a session of its
-own; where that cannot be known, all that is under way is "not known to be stored".
+of the lost one be repeats then. So batches are numbered within a session, which is of one term,
+and a writer takes none whose predecessor it did not take. What no writer took is offered again,
+in a session of its own; where that cannot be known, all that is under way is "not known to be
+stored".
 """
 
 from __future__ import annotations
@@ -128,11 +129,16 @@ class Channel:
 
     def _begin(self) -> None:
         self._session, self._next = secrets.token_hex(8), 0
+        self._term = self._writers.term(self._shard)
 
     # ── there ───────────────────────────────────────────────────────────────────────────────────
 
     def _pump(self) -> None:
         self._turn = False
+        if self._term != self._writers.term(self._shard):
+            if self._flights:  # of the writer before: what became of them comes first
+                return
+            self._begin()
         while self._waiting and len(self._flights) < _FLIGHTS and not self._paused:
             if not self._link.connected:
                 return
@@ -158,7 +164,7 @@ class Channel:
         return handed
 
     def _send(self, handed: list[Handed]) -> None:
-        flight = _Flight(self._next, handed, self._writers.term(self._shard))
+        flight = _Flight(self._next, handed, self._term)
         self._next += 1
         self._flights.append(flight)
         pieces = []
@@ -222,9 +228,10 @@ class Channel:
         """The first batch under way was not taken, so none behind it was: all are offered anew."""
         why = self._flights[0].not_taken
         again = [entry for flight in self._flights for entry in flight.handed]
+        before = self._term
         self._drop()
         self._waiting.extendleft(reversed(again))
-        self._paused = True
+        self._paused = self._term == before  # else whoever writes now has not been asked yet
         if self._stalled_for() > self._wait_s:
             self._fail(why)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from userstream.server.bus import Outcome
 from userstream.server.nats.channel import Channel, Handed
@@ -17,6 +18,8 @@ class Handover:
 
     def __init__(self, link: Link, layout: Layout, wait_s: float) -> None:
         self._layout = layout
+        self.under_way: dict[str, int] = {}
+        """Lines that were handed over, by account, of which nobody knows what became of them."""
         self.writers = Writers(link, layout)
         self.channels = [
             Channel(n, layout, link, self.writers, wait_s) for n in range(layout.shards)
@@ -26,8 +29,16 @@ class Handover:
     def put(self, job: Job, i: int, told: Callable[[Outcome], None]) -> None:
         """Hands over a line of a job, one whose account is known."""
         account = job.accounts[i] or ""
+        self.under_way[account] = self.under_way.get(account, 0) + 1
         channel = self.channels[self._layout.shard_of(account)]
-        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], told))
+        done = partial(self._done, account, told)
+        channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], done))
+
+    def _done(self, account: str, told: Callable[[Outcome], None], outcome: Outcome) -> None:
+        left = self.under_way.pop(account) - 1
+        if left:
+            self.under_way[account] = left
+        told(outcome)
 
     def close(self) -> None:
         """Hands nothing over any more."""

@@ -17,8 +17,9 @@ import msgspec
 
 from userstream.core.picture import EMPTY
 from userstream.core.publishing import Account, Head
-from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
+from userstream.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
 from userstream.server.logs import logger
+from userstream.server.metrics import DAMAGED_HEADS
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import HeadRecord, Layout, line_of, read_event
 from userstream.server.nats.shard import Shard
@@ -172,17 +173,39 @@ class Heads:
         Raises:
             StoreError: they cannot be written now.
         """
-        due = time.monotonic() - after_s
+        due, error = time.monotonic() - after_s, None
         for shard, behind in list(self._behind.items()):
+            try:
+                await self._settle_all(shard, behind, due)
+            except StoreError as e:
+                error = e  # no affair of the other shards
+        if error is not None:
+            raise error
+
+    async def _settle_all(self, shard: Shard, behind: dict[str, _Behind], due: float) -> None:
+        try:
             while self._behind.get(shard) is behind:
                 accounts = list(itertools.islice(behind, _AT_ONCE))  # the longest behind first
                 accounts = [account for account in accounts if behind[account].since <= due]
-                await all_of(self._settle(shard, behind, account) for account in accounts)
+                await all_of(self._try(shard, behind, account) for account in accounts)
                 if len(accounts) < _AT_ONCE:
                     break
+        finally:
             if self._behind.get(shard) is behind and shard not in self._scans:
                 first = min((b.first for b in behind.values()), default=shard.base + 1)
                 shard.floor = max(shard.floor, first - 1)
+
+    async def _try(self, shard: Shard, behind: dict[str, _Behind], account: str) -> None:
+        """Settles an account; where its bytes are damaged, the others' floor stops before it."""
+        try:
+            await self._settle(shard, behind, account)
+        except (StoreDamaged, StoreTooNew) as e:
+            DAMAGED_HEADS.inc()
+            what = "a head cannot be written: nothing behind the first event in it is dropped"
+            first = behind[account].first if account in behind else 0
+            _log.error(what, account=account, stream=shard.stream, first=first, error=str(e))
+            if account in behind:  # the others do not wait behind it
+                behind[account] = _Behind(first, behind.pop(account).last, time.monotonic())
 
     async def _settle(self, shard: Shard, behind: dict[str, _Behind], account: str) -> None:
         """Writes the head of an account as it is once all that was put until now is stored."""
@@ -191,7 +214,12 @@ class Heads:
         if tail is None:
             found = await self.load(account)
             if found is None:
-                raise StoreDamaged("an account has no head, and no events")
+                if (await self._js.info(shard.stream)).state.first_seq <= upto:
+                    raise StoreDamaged("an account has no head, and no events")
+                _log.error("events were purged before their head was written", account=account)
+                if behind[account].last == upto:
+                    del behind[account]
+                return
             record = found[1]
         else:
             # A copy: the ledger goes on while this waits.

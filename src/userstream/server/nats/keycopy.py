@@ -14,7 +14,7 @@ import msgspec
 from userstream.core.closing import End, end_named
 from userstream.core.listenkeys import KeyRecord, KeyTable
 from userstream.server.clock import Alarm
-from userstream.server.keys import Ended, Place
+from userstream.server.keys import Ended, Ends, Place
 from userstream.server.nats.bucket import Change
 from userstream.server.nats.register import Register
 from userstream.server.records import decode
@@ -48,7 +48,7 @@ class KeyCopy:
         self.register = register
         self._venues = venues
         self._owned: dict[tuple[str, str], tuple[str, ...]] = {}
-        self._ended: list[Ended] = []
+        self._ends = Ends()
         self._ending = False
         self._alarm = Alarm(register.clock, self._due)
         register.on("k", self._key_stored)
@@ -61,7 +61,7 @@ class KeyCopy:
 
     def on_end(self, ended: Ended) -> None:
         """Calls back when a key ends."""
-        self._ended.append(ended)
+        self._ends.add(ended)
 
     def at(self, place: Place) -> KeyRecord | None:
         """The record of a key that lives in the stream's time."""
@@ -123,5 +123,4 @@ class KeyCopy:
 
     def _tell(self, record: KeyRecord, end: End) -> None:
         if not self.register.loading:
-            for ended in self._ended:
-                ended(record, end)
+            self._ends.tell(record, end)

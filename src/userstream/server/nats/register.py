@@ -210,34 +210,39 @@ class Register:
 
     async def _tick(self, within_s: float = 1.0) -> bool:
         waiters, self._waiters = self._waiters, []
+        failed: StoreUnavailable | None = StoreUnavailable("the copy's tick failed")
+        try:
+            failed = await self._prove(within_s)
+        finally:
+            if failed is not None:  # whoever waits for the next tick need not
+                waiters, self._waiters = waiters + self._waiters, []
+            for waiter in waiters:
+                _settle(waiter, failed)
+        if failed is None:
+            for told in self._on_tick:
+                told()
+        return failed is None
+
+    async def _prove(self, within_s: float) -> StoreUnavailable | None:
+        """Whether the copy is complete; if not, why."""
         # In an outage the time is left out: such ticks may wait in a socket and be stored late.
         tick = Tick(self.clock.ms() if self._ready and not self.down else 0, self.time.ms)
-        began_s, failed = time.monotonic(), None
+        began_s = time.monotonic()
         try:
             seq = await self._bucket.put(f"n.{self.node}", encode(tick), None, _TICK_LIFE_S)
             self._up(began_s)
             async with asyncio.timeout(within_s):
                 await self._bucket.seen(seq)
         except TimeoutError:
-            failed = StoreUnavailable("what other nodes stored cannot be known now")
             _log.warning("the watch of the register is behind, and is made anew")
             await self._watch()
+            return StoreUnavailable("what other nodes stored cannot be known now")
         except StoreUnavailable as e:
             if not self.down:
                 _log.warning("nothing can be stored", error=str(e))
-            failed, self.down = e, True
-        except BaseException:
-            for waiter in waiters:
-                _settle(waiter, StoreUnavailable("the copy's tick failed"))
-            raise
-        if failed is not None:  # whoever waits for the next tick need not
-            waiters, self._waiters = waiters + self._waiters, []
-        for waiter in waiters:
-            _settle(waiter, failed)
-        if failed is None:
-            for told in self._on_tick:
-                told()
-        return failed is None
+            self.down = True
+            return e
+        return None
 
     def _up(self, began_s: float) -> None:
         if self.down:
