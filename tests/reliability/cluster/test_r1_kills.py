@@ -10,7 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.cluster.home import GIVES, WRITES, Cluster, Member
+from tests.reliability.cluster.home import (
+    FULL_SHARD_BYTES,
+    GIVES,
+    SHARD_BYTES,
+    WRITES,
+    Cluster,
+    Member,
+)
 from tests.reliability.server.home import names
 from tests.reliability.server.pairs import p99
 from tests.reliability.server.sizes import SCALED, for_cores
@@ -25,10 +32,12 @@ LIVE_S = 5.0
 four times as long."""
 
 
-async def edges_killed(path: Path, nodes: Nodes, clients: int, rate: int, kills: int) -> None:
+async def edges_killed(
+    path: Path, nodes: Nodes, clients: int, rate: int, kills: int, max_bytes: int = SHARD_BYTES
+) -> None:
     """Edges in turn are killed while the load runs."""
     waits_s: list[float] = []
-    async with Cluster(path, nodes, sockets_per_ip=100_000) as home:
+    async with Cluster(path, nodes, max_bytes=max_bytes, sockets_per_ip=100_000) as home:
         await home.open(names(clients))
         home.follow_all()
         await home.all_live()
@@ -65,7 +74,7 @@ async def test_r1_full_size(
     rate = for_cores(FULL_RATE, RATE_EACH_CORE)
     said = f"{clients:,} of {FULL_CLIENTS:,} bots, {rate:,} of {FULL_RATE:,} events a second"
     record_property(SCALED, said)
-    await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS)
+    await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS, FULL_SHARD_BYTES)
 
 
 async def test_r1_the_process_that_writes_a_shard_is_killed_and_the_next_one_goes_on(
