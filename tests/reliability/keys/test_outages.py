@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,17 @@ async def _while_down(b: Node, shared: Shared, kept: Issued, left: Issued) -> No
     assert await b.accounts.verify(Credentials("another")) is Refusal.UNAVAILABLE
 
 
+async def lives(n: Node, granted: Mapping[str, int]) -> None:
+    """Keys live for a node as long as was granted; nothing ended but what was deleted."""
+    for venue in names():
+        for key in await n.keys.owned_by(venue, "alice"):
+            found = n.keys.find(venue, key)
+            assert found is not None
+            assert found.expires_ms >= granted.get(key, 0)
+    assert sum(n.keys.find(v, k) is not None for v in names() for k in granted) == 3
+    assert not [told for told in n.ends.values() if told[0][0] is not End.DELETED]
+
+
 async def test_what_was_granted_outlives_the_leader_of_the_keys(nats_cluster: Nodes) -> None:
     async with joined(nats_cluster, 2, timing=Timing()) as shares:
         a, b = (node(shared) for shared in shares)
@@ -128,13 +140,7 @@ async def test_what_was_granted_outlives_the_leader_of_the_keys(nats_cluster: No
         await asyncio.gather(*users)
         for n, shared in ((a, shares[0]), (b, shares[1])):
             await shared.register.catch_up()
-            for venue in names():
-                for key in await n.keys.owned_by(venue, "alice"):
-                    found = n.keys.find(venue, key)
-                    assert found is not None
-                    assert found.expires_ms >= granted.get(key, 0)
-            assert sum(n.keys.find(v, k) is not None for v in names() for k in granted) == 3
-            assert not [told for told in n.ends.values() if told[0][0] is not End.DELETED]
+            await lives(n, granted)
 
 
 async def test_two_thousand_keys_are_found_on_the_other_node_at_once(backend: Backend) -> None:
