@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from tests.reliability.server.exchange import Exchange
-from tests.reliability.server.follower import following
+from tests.reliability.server.follower import Follower, following
 from tests.reliability.server.home import VENUES, names
 from tests.reliability.server.lag import Lag
 from tests.reliability.server.manykeys import make
 from tests.reliability.server.proof import NONE, settled
-from tests.server.running import TOKEN, running, until
+from tests.server.running import TOKEN, Running, running, until
 from userstream.core.limits import Limits
 
 DAY_MS = 86_400_000
@@ -18,6 +19,19 @@ CLIENTS, ACCOUNTS = 2_000, 100
 SPEED = 20
 EARLY_MS = DAY_MS // 200
 ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000)
+
+
+async def opened(server: Running, keys: Mapping[tuple[str, str], str]) -> list[Follower]:
+    """Streams that are live, by account and then by venue."""
+    followers: list[Follower] = []
+    accounts = names(ACCOUNTS)
+    for n in range(CLIENTS):
+        account, venue = accounts[n % ACCOUNTS], VENUES[n // ACCOUNTS % len(VENUES)]
+        key = keys[venue, account]
+        followers.append(following(server, account, venue, key, heartbeat_s=60))
+        if n % 50 == 49:
+            await until(lambda: all(f.live for f in followers), 60)
+    return followers
 
 
 async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_nothing() -> None:
@@ -29,14 +43,7 @@ async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_not
             keys |= {(name, record.account): key for key, record in made.items()}
         exchange = Exchange(server.service.urls["admin"], TOKEN, names(ACCOUNTS))
         opened_ms = clock.ms()
-        followers = []
-        for n in range(CLIENTS):
-            account = exchange.accounts[n % ACCOUNTS]
-            venue = VENUES[n // ACCOUNTS % len(VENUES)]
-            key = keys[venue, account]
-            followers.append(following(server, account, venue, key, heartbeat_s=60))
-            if n % 50 == 49:
-                await until(lambda: all(f.live for f in followers), 60)
+        followers = await opened(server, keys)
         all_opened_ms = clock.ms()
         sessions = [c.session for c in server.service.edge._connections]
         due_s = [session._ends_ms / 1_000 for session in sessions if session is not None]

@@ -19,6 +19,7 @@ from userstream.server.nats.link import Link
 
 INFO = {"server_name": "n", "version": "2.12.0", "jetstream": True, "headers": True}
 _TIME = "2026-11-22T00:00:00.0Z"
+_LEADERLESS = {"error": {"code": 503, "err_code": 10008, "description": "no leader"}}
 _NO_MESSAGE = {"error": {"code": 404, "err_code": 10037, "description": "no message found"}}
 
 
@@ -210,11 +211,14 @@ class Nats:
     # ── questions ───────────────────────────────────────────────────────────────────────────────
 
     def _api(self, what: str, reply: str, body: bytes) -> None:
+        verb, _, name = what.rpartition(".")
         if self.failing:
             self.failing -= 1
-            self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
+            if verb == "DIRECT.GET":
+                self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
+            else:
+                self._answer(reply, _LEADERLESS)
             return
-        verb, _, name = what.rpartition(".")
         stream, asked = self.streams[name], json.loads(body or b"{}")
         copy = stream.known(stream.behind)
         if verb == "STREAM.INFO":
