@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -113,6 +113,7 @@ async def test_r1_processes_are_killed_while_shards_are_given(
             for _ in range(3):
                 before = gifts(home)
                 home.rest_processes[0].kill()
+                await until_written(home.rest_processes[1:], [8])
                 await home.start()  # whoever has none is given some
                 giver = await gives(home, before)
                 heir = next(m for m in home.rest_processes if m is not giver)
@@ -147,7 +148,7 @@ async def test_r1_processes_that_write_have_as_many_shards_each_and_keep_them(
         await home.all_live()
         one, two = home.rest_processes
         async with exchange.load(RATE):
-            await eight_each(home)
+            await until_written(home.rest_processes, [8, 8])
             assert exchange.refused == 0
             for again in (one, two):  # a restart in turn
                 terms = len(one.said(WRITES) + two.said(WRITES))
@@ -155,15 +156,15 @@ async def test_r1_processes_that_write_have_as_many_shards_each_and_keep_them(
                 assert len(one.said(WRITES) + two.said(WRITES)) == terms, "shards go to and fro"
                 assert await again.stop() == 0
                 await home.start()
-                await eight_each(home)
+                await until_written(home.rest_processes, [8, 8])
         await home.proven_and_stored()
 
 
-async def eight_each(home: Cluster) -> None:
-    """Waits until both processes write half of all shards."""
+async def until_written(members: Sequence[Member], wanted: Sequence[int]) -> None:
+    """Waits until processes write so many shards."""
     async with asyncio.timeout(60):
         while True:
-            counts = [await m.metric("userstream_shards_written ") for m in home.rest_processes]
-            if counts == [8, 8]:
+            written = [await m.metric("userstream_shards_written ") for m in members]
+            if written == wanted:
                 return
             await asyncio.sleep(0.2)
