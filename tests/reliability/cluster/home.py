@@ -113,8 +113,10 @@ class Cluster(Home):
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        await super().__aexit__()
-        await self._end()
+        try:
+            await super().__aexit__()
+        finally:
+            await self._end()
 
     async def _pull_cables(self) -> None:
         for node in self.nodes.nodes:
