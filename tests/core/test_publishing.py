@@ -274,6 +274,14 @@ def test_a_bad_line_is_refused_and_leaves_no_trace(text: bytes, code: str) -> No
     assert accepted(it, line(2)).envelope.seq == 2
 
 
+@pytest.mark.parametrize("event", [{}, {"type": "trade"}, {"type": None}])
+def test_who_has_no_type_of_event_is_told_which_there_are(event: dict[str, Any]) -> None:
+    told = refused(ledger(), line(event=event)).msg
+    assert told.endswith("; types are order_update, account_update, account_snapshot")
+    without = {name: value for name, value in ORDER.items() if name != "order_type"}
+    assert "types are" not in refused(ledger(), line(event=without)).msg
+
+
 def test_a_line_may_be_as_long_as_the_bound_and_no_longer() -> None:
     text = line(1)
     longer = line(2, ORDER | {"client_order_id": "c"})

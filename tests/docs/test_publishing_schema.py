@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -89,42 +90,31 @@ def test_the_shipped_example_is_allowed_and_accepted(text: str) -> None:
     assert accepted(json.loads(text))
 
 
+_ODD: list[Any] = ["1", "0.1", "01", "", ".5", "5.", "-1", "+1", "1e3", "1" * 21, 1, 1.5, None]
+_AMOUNTS = [*_ODD, "0." + "1" * 18, "0." + "1" * 19, "1\n", " 1", True]
+_WORDS: list[Any] = ["x", "", "a b", "é", "x" * 64, "x" * 65, 5, None, "x\n", True]
+_TIMES: list[Any] = [0, -1, MAX_TIME_MS, MAX_TIME_MS + 1, "5", None, True, 1.5]
+
+
 def _lines() -> list[tuple[str, Any]]:
-    amounts: list[Any] = [
-        "1",
-        "0.1",
-        "01",
-        "",
-        ".5",
-        "5.",
-        "-1",
-        "+1",
-        "1e3",
-        "1" * 21,
-        1,
-        1.5,
-        None,
-    ]
-    amounts += ["0." + "1" * 18, "0." + "1" * 19, "1\n", " 1", True]
-    words: list[Any] = ["x", "", "a b", "é", "x" * 64, "x" * 65, 5, None, "x\n", True]
-    times: list[Any] = [0, -1, MAX_TIME_MS, MAX_TIME_MS + 1, "5", None, True, 1.5]
-    values: dict[str, list[Any]] = dict.fromkeys(AMOUNTS, amounts) | dict.fromkeys(WORDS, words)
+    return [*_of_orders(), *_of_lines(), *_of_accounts()]
+
+
+def _of_orders() -> Iterator[tuple[str, Any]]:
+    values: dict[str, list[Any]] = dict.fromkeys(AMOUNTS, _AMOUNTS) | dict.fromkeys(WORDS, _WORDS)
     values |= {"side": [*SIDES, "buy", None], "status": [*STATUSES, "EXPIRED_IN_MATCH", None]}
-    values |= {
-        "execution": [*EXECUTIONS, "RESTATED", None],
-        "time_ms": times,
-        "created_ms": times,
-    }
+    values |= {"execution": [*EXECUTIONS, "RESTATED", None]}
+    values |= {"time_ms": _TIMES, "created_ms": _TIMES}
     values |= {"maker": [True, 1, None, "true"], "type": ["order_update", "account_update", None]}
     values |= {"unknown": [1]}
-    found = []
     for base in (ORDER, FILLED):
         for name in sorted({*base["event"], *MANDATORY, *FILL, *values}):
-            found += [
-                (f"{name} {value!r}", _with(base, ("event", name), value))
-                for value in [*values.get(name, []), GONE]
-            ]
-    of_line: dict[str, list[Any]] = {
+            for value in [*values.get(name, []), GONE]:
+                yield f"{name} {value!r}", _with(base, ("event", name), value)
+
+
+def _of_lines() -> Iterator[tuple[str, Any]]:
+    given: dict[str, list[Any]] = {
         "v": [1, 2, "1", None],
         "account": ["a", "", "a b", "x" * 64, "x" * 65, None],
         "source": ["a.b:c-d", "", "a b", "x" * 65, None],
@@ -133,31 +123,35 @@ def _lines() -> list[tuple[str, Any]]:
         "event": [None, [], {}],
         "unknown": [1],
     }
-    for name, given in of_line.items():
-        found += [(f"{name} {v!r}", _with(DEPOSIT, (name,), v)) for v in [*given, GONE]]
+    for name, values in given.items():
+        for value in [*values, GONE]:
+            yield f"{name} {value!r}", _with(DEPOSIT, (name,), value)
+
+
+def _of_accounts() -> Iterator[tuple[str, Any]]:
     balance = {
-        "asset": words,
-        "free": amounts,
-        "locked": amounts,
-        "free_change": [*amounts, "-1.5", "--1"],
+        "asset": _WORDS,
+        "free": _AMOUNTS,
+        "locked": _AMOUNTS,
+        "free_change": [*_AMOUNTS, "-1.5", "--1"],
         "locked_change": ["-0", "1"],
     }
-    for name, options in balance.items():
-        for value in [*options, GONE]:
+    for name, values in balance.items():
+        for value in [*values, GONE]:
             path = ("event", "balances", 0, name)
-            found.append((f"balance {name} {value!r}", _with(DEPOSIT, path, value)))
-    for name, options in {
-        "cause": words,
-        "time_ms": times,
-        "created_ms": times,
+            yield f"balance {name} {value!r}", _with(DEPOSIT, path, value)
+    of_event: dict[str, list[Any]] = {
+        "cause": _WORDS,
+        "time_ms": _TIMES,
+        "created_ms": _TIMES,
         "balances": [[], None, {}],
         "permissions": [{}, {"can_trade": False}, {"can_trade": 1}, None, []],
         "commission_rates": [{}, {"maker": 10}, {"maker": "10"}, {"maker": 1.5}, None],
         "type": ["account_snapshot", "balance_update"],
-    }.items():
-        for value in [*options, GONE]:
-            found.append((f"account {name} {value!r}", _with(DEPOSIT, ("event", name), value)))
-    return found
+    }
+    for name, values in of_event.items():
+        for value in [*values, GONE]:
+            yield f"account {name} {value!r}", _with(DEPOSIT, ("event", name), value)
 
 
 def _with(base: Any, path: tuple[Any, ...], value: Any) -> Any:

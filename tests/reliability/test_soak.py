@@ -9,10 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.reliability.server.follower import Follower
+from tests.reliability.server.home import Home
 from tests.reliability.soak.__main__ import app
+from tests.reliability.soak.places import SERVER, Place
 from tests.reliability.soak.report import figures, page
 from tests.reliability.soak.run import Plan, Soak
 from tests.reliability.soak.troubles import MENU
+from tests.server.running import until
 
 
 @pytest.mark.parametrize("trouble", MENU)
@@ -48,6 +51,20 @@ async def test_a_lost_event_fails_the_soak_and_ends_it(
     assert (found.counts.missing, found.counts.duplicated) == (1, 1)
     assert '<p class="failed">herd at' in page(soak)
     assert figures(soak)["troubles"][0]["missing"] == 1
+
+
+async def test_a_gap_that_a_bot_is_told_is_counted(tmp_path: Path) -> None:
+    async def strange(home: Home) -> None:
+        follower = home.followers[0]
+        follower.cursor = follower.cursor._replace(epoch="0" * len(follower.cursor.epoch))
+        follower.drop()
+        await until(lambda: follower.refusals, 20)
+
+    place = Place("A server", SERVER.started, {"strange": strange})
+    soak = Soak(Plan(0, clients=4, per_s=100, calm_s=0.5, within_s=5), tmp_path, place)
+    await soak.run()
+    assert sum(s.gaps for s in soak.samples) == 1
+    assert "1 gaps told" in page(soak)
 
 
 def test_the_command_writes_a_page_and_says_how_it_went(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.server.running import JSON_VENUES, metric, running
 from tests.server.wire import dial
@@ -301,6 +302,24 @@ async def test_an_error_of_ours_is_the_venues_internal_error() -> None:
         answer = await server.publish("carol")
         frame = await socket.recv()
         assert [str(frame).encode()] == server.frames("binance", "carol", answer)
+
+
+@pytest.mark.parametrize("account", [">", "a.b", "a b", "", "a" * 65])
+async def test_no_account_is_taken_from_a_verifier_that_nobody_can_publish_for(
+    account: str,
+) -> None:
+    """On a NATS it would be a part of a subject, and ``>`` everybody's."""
+
+    class Loose:
+        async def verify(self, credentials: Credentials) -> Identity:
+            return Identity(account, "fingerprint")
+
+    async with running(parts=Parts(verifier=Loose())) as server:
+        with capture_logs() as logs:
+            response = await server.call("binance", Call.CREATE)
+        assert (response.status_code, response.json()["code"]) == (500, -1000)
+        assert len(server.service.keys) == 0
+    assert "allowed is [A-Za-z0-9_-]{1,64}" in str([log.get("exc_info") for log in logs])
 
 
 async def test_signatures_are_checked_where_they_are_given() -> None:

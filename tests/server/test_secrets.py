@@ -49,8 +49,7 @@ async def test_no_secret_of_a_whole_life_is_shown(
 
 
 async def _a_whole_life(limits: Limits) -> tuple[list[str], list[str]]:
-    secrets = [API_KEY, SECRET, TOKEN]
-    texts: list[str] = []
+    secrets, texts = [API_KEY, SECRET, TOKEN], list[str]()
     async with running(limits=limits) as server, contextlib.AsyncExitStack() as exits:
         await server.account("carol", API_KEY, SECRET)
         for venue in names():
@@ -71,7 +70,7 @@ async def _a_whole_life(limits: Limits) -> tuple[list[str], list[str]]:
         signed = f"/openapi/v1/userDataStream?timestamp={server.service.clock.ms()}&signature=00"
         bad = await server.rest.post(f"/bhex{signed}", headers={"X-BH-APIKEY": API_KEY})
         texts += [bad.text, (await server.rest.get(f"/nowhere/{API_KEY}")).text[:0]]
-        for response in (
+        responses = (
             await server.admin.get("/_accounts"),
             await server.admin.get("/_metrics"),
             await server.admin.get("/_events?account=carol"),
@@ -80,13 +79,13 @@ async def _a_whole_life(limits: Limits) -> tuple[list[str], list[str]]:
                 "/_accounts", json={"account": "!", "api_key": API_KEY, "api_secret": SECRET}
             ),
             await server.admin.get("/_accounts", headers={"authorization": f"Bearer {TOKEN}x"}),
-        ):
-            texts.append(response.text)
+        )
+        texts += [response.text for response in responses]
         async with Publisher(server.service.urls["admin"], token=TOKEN + "x") as stranger:
             with pytest.raises(PublishError) as refused:
                 await stranger.send([b"{}"])
-        texts += [str(refused.value), *_reprs(server.service, 4)]
-        texts.append(repr(dict(server.service.bus._store._values)))  # type: ignore[attr-defined]
+        stored = server.service.bus._store._values  # type: ignore[attr-defined]
+        texts += [str(refused.value), *_reprs(server.service, 4), repr(dict(stored))]
         await server.admin.delete("/_accounts/carol")
     return secrets, texts
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from userstream.events import (
@@ -62,3 +64,10 @@ class _Snapshot(AccountSnapshot, forbid_unknown_fields=True, frozen=True, kw_onl
 
 decode_line = msgspec.json.Decoder(Line).decode
 decode_event = msgspec.json.Decoder(_Order | _Update | _Snapshot).decode
+_TYPE = re.compile("[.`]type`")
+_TYPES = ", ".join(str(kind.__struct_config__.tag) for kind in (_Order, _Update, _Snapshot))
+
+
+def problem(error: Exception) -> str:
+    """What is wrong with an event; where it is the type, also which there are."""
+    return f"{error}; types are {_TYPES}" if _TYPE.search(str(error)) else str(error)

@@ -10,7 +10,7 @@ import msgspec
 
 from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
-from userstream.core.line import Line, decode_event, decode_line
+from userstream.core.line import Line, decode_event, decode_line, problem
 from userstream.core.orderline import MAX_N, OrderLine, order_of, read_order
 from userstream.core.picture import EMPTY, settle
 from userstream.errors import InvalidEvent, StoreError
@@ -201,7 +201,7 @@ class Ledger:
             event: Event = decode_event(line.event)
             check(event)
         except (msgspec.MsgspecError, InvalidEvent, UnicodeDecodeError, RecursionError) as e:
-            return Refused("invalid_event", str(e), line.account)
+            return Refused("invalid_event", problem(e), line.account)
         # Written anew: of a name that came twice only the last was checked, and only that is kept.
         if isinstance(event, OrderUpdate):
             return self._place(account, line, event, _encode(line), now_ms)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from userstream.core.publishing import Acknowledged, Appended, Duplicate, Refused
 from userstream.core.submission import Submission
-from userstream.server.records import EventRecord
+from userstream.server.records import EventRecord, decode_event, encode_event, event_key
 from userstream.server.replay import Log
 from userstream.server.store import Survives
 
@@ -24,6 +24,12 @@ class Stored(NamedTuple):
 
     seq: int
     record: EventRecord
+
+    @classmethod
+    def of(cls, appended: Appended) -> Stored:
+        """A new event as it will be read."""
+        key = event_key(appended.account, appended.seq)
+        return cls(*decode_event(key, encode_event(appended)))
 
 
 class Ticket:

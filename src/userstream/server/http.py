@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from userstream.core.limits import Limits
 from userstream.core.rest import Response
 from userstream.server.head import TooLong, answer_last, read_too_long
+from userstream.server.tasks import failed
 
 Refuse = Callable[[TooLong], Response]
 """What a request is answered whose head is too long."""
@@ -130,8 +131,15 @@ class _Server(uvicorn.Server):
         yield  # the process has one signal handler, and it is not uvicorn's
 
     async def main_loop(self) -> None:
-        """As uvicorn's, which only looks ten times a second whether it is to stop."""
-        while not await self.on_tick(0):
+        """Ends once it is to stop, and for nothing else: nobody else would open the port again.
+
+        uvicorn's looks ten times a second whether it is to stop, and ends with its first error.
+        """
+        while not self.stopping.is_set():
+            try:
+                await self.on_tick(0)
+            except Exception as e:  # noqa: BLE001 - nobody waits for it, so nobody else would hear
+                failed("http", e)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.stopping.wait(), 1.0)
 

@@ -39,11 +39,6 @@ from userstream.server.store import Store, Survives
 _log = logger("bus")
 
 
-def _stored(appended: Appended) -> Stored:
-    key = event_key(appended.account, appended.seq)
-    return Stored(*decode_event(key, encode_event(appended)))
-
-
 class LocalBus:
     """The bus of one process, on a store."""
 
@@ -151,7 +146,7 @@ class LocalBus:
         """Events of an account, read from the store, or from memory."""
         if self._in_memory:
             recent = [a for a in self._recent.get(account, ()) if a.seq >= from_seq]
-            return [_stored(a) for a in recent[:limit]]
+            return [Stored.of(a) for a in recent[:limit]]
         entries = self._store.scan(
             event_key(account, from_seq), event_key(account, (1 << 64) - 1), limit
         )

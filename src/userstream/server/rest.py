@@ -16,6 +16,7 @@ from userstream.core.listenkeys import Issued
 from userstream.core.mount import Mounts
 from userstream.core.rest import Admitted, Identity, Open, RestGate
 from userstream.errors import StoreError
+from userstream.events import ACCOUNT
 from userstream.server.accounts import Verifier
 from userstream.server.clock import Clock
 from userstream.server.desk import Desk
@@ -103,7 +104,7 @@ class RestApp:
         if isinstance(admitted, Open):
             return await self._ask_desk(gate, admitted, None)
         asked_s = time.monotonic()
-        identity = await self._verifier.verify(admitted.credentials)
+        identity = await self._identify(admitted.credentials)
         if isinstance(identity, Refusal):
             return gate.refuse(identity, verdict=admitted.verdict)
         if admitted.route.call is Call.DESK:
@@ -113,6 +114,13 @@ class RestApp:
         except StoreError:
             done = Refusal.UNAVAILABLE
         return gate.serve(admitted, done)
+
+    async def _identify(self, credentials: rest.Credentials) -> Identity | Refusal:
+        identity = await self._verifier.verify(credentials)
+        if isinstance(identity, Identity) and ACCOUNT.fullmatch(identity.account) is None:
+            name = identity.account[:70]
+            raise ValueError(f"the verifier named account {name!r}; allowed is {ACCOUNT.pattern}")
+        return identity
 
     async def _act(
         self, venue: str, admitted: Admitted, identity: Identity, asked_s: float

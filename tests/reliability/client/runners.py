@@ -18,6 +18,7 @@ from userstream import Gap, State, UserStream
 from userstream.client.http import Reply, Requests
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.requests import read_answer
+from userstream.venue import Venue
 
 HASTY = Bounds(
     retry_ms=50, max_retry_ms=400, post_ms=200, steady_ms=200, overlap_ms=100, ping_ms=200,
@@ -109,6 +110,19 @@ class Player(Gathered):
         await self.until(lambda: self.stream.state in wanted, within_s)
 
 
+def _dialect(course: Course, options: dict[str, Any], bounds: Bounds) -> Venue:
+    """The dialect that was asked for, with pings that come before a stream counts as silent."""
+    dialect: Venue = options.pop("dialect", course.venue)
+    if (max_age_ms := options.pop("max_age_ms", None)) is not None:
+        dialect = replace(dialect, stream=replace(dialect.stream, max_age_ms=max_age_ms))
+    if (life_ms := options.pop("life_ms", None)) is not None:
+        dialect = replace(dialect, keys=replace(dialect.keys, life_ms=life_ms))
+    stream = dialect.stream
+    if stream.client_ping is not None and stream.client_ping_every_ms > bounds.silent_ms:
+        dialect = replace(dialect, stream=replace(stream, client_ping_every_ms=bounds.ping_ms))
+    return dialect
+
+
 @contextlib.asynccontextmanager
 async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
     """``UserStream`` with everything that it can use, live.
@@ -129,15 +143,7 @@ async def playing(course: Course, **options: Any) -> AsyncIterator[Player]:
         "http": asked,
         "verify": _NO_TLS,
     }
-    dialect = options.pop("dialect", course.venue)
-    if (max_age_ms := options.pop("max_age_ms", None)) is not None:
-        dialect = replace(dialect, stream=replace(dialect.stream, max_age_ms=max_age_ms))
-    if (life_ms := options.pop("life_ms", None)) is not None:
-        dialect = replace(dialect, keys=replace(dialect.keys, life_ms=life_ms))
-    bounds, stream = (given | options)["bounds"], dialect.stream
-    if stream.client_ping is not None and stream.client_ping_every_ms > bounds.silent_ms:
-        stream = replace(stream, client_ping_every_ms=bounds.ping_ms)
-        dialect = replace(dialect, stream=stream)
+    dialect = _dialect(course, options, (given | options)["bounds"])
     pause_s, reconcile_s = options.pop("pause_s", None), options.pop("reconcile_s", None)
     player = Player(course, UserStream(dialect, **(given | options)), asked)
     if reconcile_s is not None:  # sooner than a program may

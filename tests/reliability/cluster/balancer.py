@@ -64,14 +64,15 @@ class Publishers:
         Raises:
             PublishUnproven: none of them answered for two minutes.
         """
-        last = time.monotonic() + self._give_up_s
+        last, patience_s = time.monotonic() + self._give_up_s, self._patience_s
         while True:
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(patience_s):
                     answers = await self._all[0].send(lines)
             except (PublishUnproven, TimeoutError):
                 self.turned_away += 1
                 self._all.rotate(-1)
+                patience_s = patience_s and 2 * patience_s  # all of them may be slow
                 if time.monotonic() > last:
                     raise
                 await asyncio.sleep(random.uniform(0.02, 0.1))

@@ -25,6 +25,8 @@ from tests.server.nats.servers import Node, Nodes
 EDGES, RESTS = ("edge0", "edge1"), ("rest0", "rest1")
 ROLES = {"edge": "stream", "rest": "rest,writer"}
 WRITES, GIVES = "a shard is written here", "a shard is given to another process"
+SHARD_BYTES, FULL_SHARD_BYTES = 100_000_000, 4 << 30
+"""Room of a shard's events: NATS sets it aside, and tests of full size fill the former."""
 NODE = "nats-"
 """What the names of processes of NATS begin with."""
 
@@ -64,7 +66,7 @@ class Cluster(Home):
 
     def __init__(
         self, path: Path, nodes: Nodes, *, roles: Mapping[str, str] = ROLES,
-        shards: int = 2, max_bytes: int = 100_000_000, cabled: Sequence[str] = (), **limits: float,
+        shards: int = 2, max_bytes: int = SHARD_BYTES, cabled: Sequence[str] = (), **limits: float,
     ) -> None:  # fmt: skip
         super().__init__(path, **limits)
         self.nodes = nodes
@@ -111,8 +113,10 @@ class Cluster(Home):
             raise
 
     async def __aexit__(self, *_: object) -> None:
-        await super().__aexit__()
-        await self._end()
+        try:
+            await super().__aexit__()
+        finally:
+            await self._end()
 
     async def _pull_cables(self) -> None:
         for node in self.nodes.nodes:

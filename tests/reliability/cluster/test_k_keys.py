@@ -113,7 +113,7 @@ async def races(path: Path, nodes: Nodes, count: int) -> None:
         accounts = names(count)
         await home.open(accounts)
         loop = asyncio.get_running_loop()
-        turns = asyncio.Semaphore(50)
+        turns = asyncio.Semaphore(50)  # more exceed a venue's calls a minute from one address
 
         async def race(name: str) -> None:
             nonlocal kept, lost
@@ -160,9 +160,9 @@ async def skewed(path: Path, nodes: Nodes, count: int) -> None:
     async with home, calling() as http, AsyncExitStack() as exits:
         accounts = names(count)
         exchange = await home.open(accounts)
-        loop = asyncio.get_running_loop()
-        turns = asyncio.Semaphore(40)
-        began: dict[str, float] = {}
+        loop, turns = asyncio.get_running_loop(), asyncio.Semaphore(40)
+        ready, made = asyncio.Event(), asyncio.Semaphore(0)
+        began, done = dict.fromkeys(accounts, 0.0), dict.fromkeys(accounts, 0.0)
 
         async def one(n: int, name: str) -> Closed:
             trader = Trader(home, http, "spacedex", name)
@@ -179,8 +179,6 @@ async def skewed(path: Path, nodes: Nodes, count: int) -> None:
                 done[name] = loop.time()
             return await closed(socket)
 
-        ready, made = asyncio.Event(), asyncio.Semaphore(0)
-        done: dict[str, float] = {}
         tasks = [asyncio.create_task(one(n, name)) for n, name in enumerate(accounts)]
         await exchange.publish(2 * count)
         for _ in tasks:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.reliability.cluster.home import GIVES, WRITES, Cluster, Member
+from tests.reliability.cluster.home import (
+    FULL_SHARD_BYTES,
+    GIVES,
+    SHARD_BYTES,
+    WRITES,
+    Cluster,
+    Member,
+)
 from tests.reliability.server.home import names
 from tests.reliability.server.pairs import p99
 from tests.reliability.server.sizes import SCALED, for_cores
@@ -19,16 +26,18 @@ from tests.server.running import until
 
 CLIENTS, RATE, KILLS = 60, 300, 5
 FULL_CLIENTS, FULL_RATE, FULL_KILLS = 2_000, 10_000, 20
-CLIENTS_EACH_CORE, RATE_EACH_CORE = 150, 300
+CLIENTS_EACH_CORE, RATE_EACH_CORE = 100, 250
 LIVE_S = 5.0
 """Until bots of a dead process are live at the other one: 99 of 100. Tests on busy machines wait
 four times as long."""
 
 
-async def edges_killed(path: Path, nodes: Nodes, clients: int, rate: int, kills: int) -> None:
+async def edges_killed(
+    path: Path, nodes: Nodes, clients: int, rate: int, kills: int, max_bytes: int = SHARD_BYTES
+) -> None:
     """Edges in turn are killed while the load runs."""
     waits_s: list[float] = []
-    async with Cluster(path, nodes, sockets_per_ip=100_000) as home:
+    async with Cluster(path, nodes, max_bytes=max_bytes, sockets_per_ip=100_000) as home:
         await home.open(names(clients))
         home.follow_all()
         await home.all_live()
@@ -65,7 +74,7 @@ async def test_r1_full_size(
     rate = for_cores(FULL_RATE, RATE_EACH_CORE)
     said = f"{clients:,} of {FULL_CLIENTS:,} bots, {rate:,} of {FULL_RATE:,} events a second"
     record_property(SCALED, said)
-    await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS)
+    await edges_killed(tmp_path, nats_cluster, clients, rate, FULL_KILLS, FULL_SHARD_BYTES)
 
 
 async def test_r1_the_process_that_writes_a_shard_is_killed_and_the_next_one_goes_on(
@@ -104,6 +113,7 @@ async def test_r1_processes_are_killed_while_shards_are_given(
             for _ in range(3):
                 before = gifts(home)
                 home.rest_processes[0].kill()
+                await until_written(home.rest_processes[1:], [8])
                 await home.start()  # whoever has none is given some
                 giver = await gives(home, before)
                 heir = next(m for m in home.rest_processes if m is not giver)
@@ -138,7 +148,7 @@ async def test_r1_processes_that_write_have_as_many_shards_each_and_keep_them(
         await home.all_live()
         one, two = home.rest_processes
         async with exchange.load(RATE):
-            await eight_each(home)
+            await until_written(home.rest_processes, [8, 8])
             assert exchange.refused == 0
             for again in (one, two):  # a restart in turn
                 terms = len(one.said(WRITES) + two.said(WRITES))
@@ -146,15 +156,15 @@ async def test_r1_processes_that_write_have_as_many_shards_each_and_keep_them(
                 assert len(one.said(WRITES) + two.said(WRITES)) == terms, "shards go to and fro"
                 assert await again.stop() == 0
                 await home.start()
-                await eight_each(home)
+                await until_written(home.rest_processes, [8, 8])
         await home.proven_and_stored()
 
 
-async def eight_each(home: Cluster) -> None:
-    """Waits until both processes write half of all shards."""
+async def until_written(members: Sequence[Member], wanted: Sequence[int]) -> None:
+    """Waits until processes write so many shards."""
     async with asyncio.timeout(60):
         while True:
-            counts = [await m.metric("userstream_shards_written ") for m in home.rest_processes]
-            if counts == [8, 8]:
+            written = [await m.metric("userstream_shards_written ") for m in members]
+            if written == wanted:
                 return
             await asyncio.sleep(0.2)

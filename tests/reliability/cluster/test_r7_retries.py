@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.command import TOKEN
 from tests.reliability.cluster.balancer import Publishers
-from tests.reliability.cluster.home import Cluster
+from tests.reliability.cluster.home import FULL_SHARD_BYTES, SHARD_BYTES, Cluster
 from tests.reliability.proxy import Proxy, proxied
 from tests.reliability.server.exchange import Exchange, open_accounts
 from tests.reliability.server.home import names
@@ -51,9 +51,9 @@ class Forgetful(Publishers):
         return answers
 
 
-async def stored_once(path: Path, nodes: Nodes, events: int) -> None:
+async def stored_once(path: Path, nodes: Nodes, events: int, max_bytes: int = SHARD_BYTES) -> None:
     """Publishes so many, in requests of 50."""
-    async with Cluster(path, nodes) as home, AsyncExitStack() as exits:
+    async with Cluster(path, nodes, max_bytes=max_bytes) as home, AsyncExitStack() as exits:
         accounts = names(20)
         await open_accounts(home.admin, accounts)
         members = (*home.rest_processes, *home.edges)
@@ -83,4 +83,4 @@ async def test_r7_lost_answers_and_another_leader_store_nothing_twice(
 @pytest.mark.slow
 @pytest.mark.timeout(7_200)
 async def test_r7_full_size(tmp_path: Path, nats_cluster: Nodes) -> None:
-    await stored_once(tmp_path, nats_cluster, FULL_EVENTS)
+    await stored_once(tmp_path, nats_cluster, FULL_EVENTS, FULL_SHARD_BYTES)

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
+from tests.server.running import Running
 from tests.server.wire import BINARY, CLOSE, PING, PONG, TEXT, handshake, masked
 from userstream.server.tasks import ended
 from userstream.venue import WHOLE, Cursor, Mark, Venue
@@ -269,3 +270,16 @@ class Follower:
     def _look(self) -> None:
         if self._due is not None and not self.live and self.cursor.seq >= self._due:
             self.live_s.append(time.monotonic())
+
+
+def following(
+    server: Running, account: str, venue: str, key: str, heartbeat_s: int = 1
+) -> Follower:
+    """A bot on a listen key of a server in this process, begun."""
+    url = server.url(venue, key)
+
+    async def dial() -> str:
+        return url
+
+    epoch = server.epoch(account)
+    return Follower(account, server.venues[venue], epoch, dial, heartbeat_s=heartbeat_s).start()

@@ -15,19 +15,24 @@ ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 async def make(
-    server: Running, count: int, first_ms: int, spread_ms: int, account: str | None = None
+    server: Running,
+    count: int,
+    first_ms: int,
+    spread_ms: int,
+    account: str | None = None,
+    venue: str = "binance",
 ) -> dict[str, KeyRecord]:
     """Stored listen keys, of one account or as many, which expire in turn from a time on."""
     keys = server.service.keys
     assert isinstance(keys, KeyStore)
-    half = server.venues["binance"].keys.length // 2
+    half = server.venues[venue].keys.length // 2
     made = {}
     for n in range(count):
         part = "".join(random.choices(ALPHABET, k=half))
         due_ms = first_ms + n * spread_ms // count
-        record = KeyRecord("binance", part, account or f"a{n}", ("fingerprint",), due_ms)
+        record = KeyRecord(venue, part, account or f"a{n}", ("fingerprint",), due_ms)
         keys._table.put(record)
-        made[keys.key_of(("binance", part))] = record
+        made[keys.key_of((venue, part))] = record
     await keys._committer.write([(listen_key_key(r), encode(r)) for r in made.values()])
     keys._alarm.set(keys._table.deadline())
     return made

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from tests.reliability.server.exchange import Exchange
-from tests.reliability.server.follower import Follower
+from tests.reliability.server.follower import Follower, following
 from tests.reliability.server.home import VENUES
 from tests.reliability.server.manykeys import ROOM
 from tests.reliability.server.pairs import compared, p99
@@ -104,13 +104,8 @@ async def test_dropping_old_pages_of_a_large_log_does_not_stall_live_events(
         followers = []
         for n, account in enumerate(names):
             venue = VENUES[n % len(VENUES)]
-            url = server.url(venue, await server.key(venue, f"{account}key"))
-
-            async def dial(url: str = url) -> str:
-                return url
-
-            epoch = server.epoch(account)
-            followers.append(Follower(account, server.venues[venue], epoch, dial).start())
+            key = await server.key(venue, f"{account}key")
+            followers.append(following(server, account, venue, key))
         await until(lambda: all(f.live for f in followers), within_s=30)
         runs = 0
 

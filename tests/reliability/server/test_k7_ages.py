@@ -1,15 +1,17 @@
-"""K7: 2,000 streams that were opened together reach their greatest age."""
+"""K7: 2,000 streams of all venues that were opened together reach their greatest age."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from tests.reliability.server.exchange import Exchange
-from tests.reliability.server.follower import Follower
+from tests.reliability.server.follower import Follower, following
+from tests.reliability.server.home import VENUES, names
 from tests.reliability.server.lag import Lag
 from tests.reliability.server.manykeys import make
 from tests.reliability.server.proof import NONE, settled
-from tests.server.running import TOKEN, running, until
+from tests.server.running import TOKEN, Running, running, until
 from userstream.core.limits import Limits
 
 DAY_MS = 86_400_000
@@ -19,25 +21,29 @@ EARLY_MS = DAY_MS // 200
 ROOM = Limits(connects_per_ip=1_000_000, sockets_per_ip=100_000, memory_events_per_account=100_000)
 
 
+async def opened(server: Running, keys: Mapping[tuple[str, str], str]) -> list[Follower]:
+    """Streams that are live, by account and then by venue."""
+    followers: list[Follower] = []
+    accounts = names(ACCOUNTS)
+    for n in range(CLIENTS):
+        account, venue = accounts[n % ACCOUNTS], VENUES[n // ACCOUNTS % len(VENUES)]
+        key = keys[venue, account]
+        followers.append(following(server, account, venue, key, heartbeat_s=60))
+        if n % 50 == 49:
+            await until(lambda: all(f.live for f in followers), 60)
+    return followers
+
+
 async def test_k7_2000_streams_are_cut_in_turn_before_a_day_is_over_and_lose_nothing() -> None:
     async with running(limits=ROOM, accounts=()) as server:
         clock = server.service.clock
-        made = await make(server, ACCOUNTS, clock.ms() + 2 * DAY_MS, spread_ms=1)
-        keys = {record.account: key for key, record in made.items()}
-        exchange = Exchange(server.service.urls["admin"], TOKEN, [*keys])
+        keys: dict[tuple[str, str], str] = {}
+        for name in VENUES:
+            made = await make(server, ACCOUNTS, clock.ms() + 2 * DAY_MS, 1, venue=name)
+            keys |= {(name, record.account): key for key, record in made.items()}
+        exchange = Exchange(server.service.urls["admin"], TOKEN, names(ACCOUNTS))
         opened_ms = clock.ms()
-        followers = []
-        for n in range(CLIENTS):
-            account = exchange.accounts[n % ACCOUNTS]
-
-            async def dial(account: str = account) -> str:
-                return server.url("binance", keys[account])
-
-            venue = server.venues["binance"]
-            epoch = server.epoch(account)
-            followers.append(Follower(account, venue, epoch, dial, heartbeat_s=60).start())
-            if n % 50 == 49:
-                await until(lambda: all(f.live for f in followers), 60)
+        followers = await opened(server, keys)
         all_opened_ms = clock.ms()
         sessions = [c.session for c in server.service.edge._connections]
         due_s = [session._ends_ms / 1_000 for session in sessions if session is not None]

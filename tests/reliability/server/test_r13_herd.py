@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 
 from tests.client.gathering import Gathered, gathered
 from tests.reliability.server.exchange import Exchange
-from tests.reliability.server.follower import Follower
+from tests.reliability.server.follower import Follower, following
 from tests.reliability.server.home import VENUES
 from tests.reliability.server.manykeys import ROOM
 from tests.reliability.server.proof import NONE, differences, settled
@@ -30,82 +30,96 @@ MISSED = 200
 """Events of each account while everybody was away; their pages fit into ``replay_cache_bytes``."""
 
 
-async def test_r13_500_that_are_dropped_at_once_are_back_and_share_what_is_read(
-    tmp_path: Path,
+PAGES = 2 * ACCOUNTS
+LIMITS = msgspec.structs.replace(
+    ROOM, replay_cache_bytes=Limits().replay_cache_bytes * ACCOUNTS // 20
+)
+
+
+async def whole(
+    streams: Sequence[tuple[str, Gathered]], acked: Mapping[str, Sequence[int]]
 ) -> None:
-    names = tuple(f"a{n}" for n in range(ACCOUNTS))
-    bus = f"file:{tmp_path / 'data'}"
-    cache = Limits().replay_cache_bytes * ACCOUNTS // 20
-    limits = msgspec.structs.replace(ROOM, replay_cache_bytes=cache)
+    """Each ``UserStream`` was shown all events of its account, once, in order and without a gap."""
+    for account, seen in streams:
+        await seen.until(lambda a=account, s=seen: len(s.orders) >= len(acked[a]), 60)  # type: ignore[misc]
+    logs = [(account, [int(e.order_id) for e in seen.orders]) for account, seen in streams]
+    assert differences(acked, logs) == NONE
+    assert not [gap for _, seen in streams for gap in seen.of(Gap)]
+
+
+async def many(server: Running, names: Sequence[str]) -> AsyncIterator[Follower]:
+    """Bots of these accounts; where 5 sockets a key are allowed, the rest are elsewhere."""
+    keys = {
+        (account, venue): await server.key(venue, f"{account}key")
+        for account in names
+        for venue in VENUES
+    }
+    for n in range(CLIENTS):
+        account, venue = names[n % ACCOUNTS], VENUES[n // ACCOUNTS % 5 % len(VENUES)]
+        yield following(server, account, venue, keys[account, venue])
+
+
+def counted_reads(server: Running) -> list[str]:
+    """The accounts of which a page was read, once for each, from now on."""
+    log, reads = server.service.bus, list[str]()
+    assert isinstance(log, LocalBus)
+    load_page = log._pages.load
+
+    def counted(account: str, number: int) -> Any:
+        reads.append(account)
+        return load_page(account, number)
+
+    log._pages.load = counted  # type: ignore[method-assign]
+    return reads
+
+
+def drop_all(server: Running) -> None:
+    """Every connection is gone, without a word."""
+    for connection in tuple(server.service.edge._connections):
+        assert connection._transport is not None
+        connection._transport.abort()
+
+
+async def test_r13_500_dropped_at_once_are_back_and_share_what_is_read(tmp_path: Path) -> None:
+    names, bus = tuple(f"a{n}" for n in range(ACCOUNTS)), f"file:{tmp_path / 'data'}"
     async with (
-        running(limits=limits, accounts=names, bus=bus) as server,
+        running(limits=LIMITS, accounts=names, bus=bus) as server,
         contextlib.AsyncExitStack() as exits,
     ):
         exchange = Exchange(server.service.urls["admin"], TOKEN, names)
-        urls = {
-            (account, venue): server.url(venue, await server.key(venue, f"{account}key"))
-            for account in names
-            for venue in VENUES
-        }
-        followers = []
-        for n in range(CLIENTS):
-            # In the dialect that allows 5 sockets a key, the rest of an account are elsewhere.
-            account, venue = names[n % ACCOUNTS], VENUES[n // ACCOUNTS % 5 % len(VENUES)]
-
-            async def dial(url: str = urls[account, venue]) -> str:
-                return url
-
-            epoch = server.epoch(account)
-            followers.append(Follower(account, server.venues[venue], epoch, dial).start())
+        followers = [f async for f in many(server, names)]
         await until(lambda: all(f.live for f in followers), within_s=60)
         streams = await exits.enter_async_context(clients(server, names))
-        reads = 0
-        log = server.service.bus
-        assert isinstance(log, LocalBus)
-        load_page = log._pages.load
-
-        def counted(account: str, number: int) -> Any:
-            nonlocal reads
-            reads += 1
-            return load_page(account, number)
-
-        log._pages.load = counted  # type: ignore[method-assign]
+        reads = counted_reads(server)
         for follower in followers:  # away while much is published, and then back in one moment
             follower.hold()
         await until(lambda: server.service.edge.sockets == STREAMS, 60)
         for name in names:
             await exchange.publish(MISSED, name)
-        before = [f.attempts for f in followers]
+        before = sum(f.attempts for f in followers)
         shaken = handshakes(server)
         back_s = time.monotonic()
-        for connection in tuple(server.service.edge._connections):
-            assert connection._transport is not None
-            connection._transport.abort()
+        drop_all(server)
         for follower in followers:
             follower.release()
         async with exchange.load(50):
             await until(lambda: all(f.live for f in followers), within_s=30)
         meanwhile = exchange.total - ACCOUNTS * MISSED
         waits_s = [f.live_s[-1] - back_s for f in followers]
-        tries = sum(f.attempts for f in followers) - sum(before)
         counts = await settled(exchange.acked, followers, 60)
-        for account, seen in streams:
-            await seen.until(lambda a=account, s=seen: len(s.orders) >= len(exchange.acked[a]), 60)  # type: ignore[misc]
-        theirs = handshakes(server) - shaken - (sum(f.attempts for f in followers) - sum(before))
-        logs = [(account, [int(e.order_id) for e in seen.orders]) for account, seen in streams]
-        gaps = [gap for _, seen in streams for gap in seen.of(Gap)]
+        await whole(streams, exchange.acked)
+        tries = sum(f.attempts for f in followers) - before
+        theirs = handshakes(server) - shaken - tries
         for follower in followers:
             await follower.stop()
         await exchange.close()
     assert counts == NONE, counts
     assert max(waits_s) <= 30, f"the last one was live after {max(waits_s):.1f} s"
     assert tries <= 1.5 * CLIENTS
-    assert not gaps
-    assert differences(exchange.acked, logs) == NONE
     assert STREAMS <= theirs <= 1.5 * STREAMS, f"{theirs} handshakes of {STREAMS} UserStreams"
     # Each page about once, and again when its account went on meanwhile; not for every stream.
-    pages = 2 * ACCOUNTS
-    assert reads <= 2 * pages + meanwhile, f"{reads} reads of {pages} pages, {meanwhile} new events"
+    most = 2 * PAGES + meanwhile
+    assert len(reads) <= most, f"{len(reads)} reads of {PAGES} pages, {meanwhile} new events"
 
 
 @contextlib.asynccontextmanager

@@ -42,36 +42,44 @@ _TROUBLES = (
 )
 
 
+Length = Annotated[
+    float, typer.Option("--for", parser=duration_s, metavar="TIME", help="How long: 10m, 8h, 2d.")
+]
+Once = Annotated[bool, typer.Option("--once", help="Each trouble once, however long that takes.")]
+OnCluster = Annotated[
+    bool,
+    typer.Option(
+        "--cluster",
+        help="On three nodes of NATS, with two edges and two REST processes behind balancers.",
+    ),
+]
+Clients = Annotated[int, typer.Option(min=1, max=20_000, help="Bots, an account each.")]
+Rate = Annotated[int, typer.Option("--rate", min=1, max=100_000, help="Events a second.")]
+Calm = Annotated[float, typer.Option(min=0, help="Seconds of load before a trouble.")]
+Troubles = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only these of those below.")
+]
+Seed = Annotated[int, typer.Option(help="The order of the troubles.")]
+Full = Annotated[
+    bool, typer.Option("--full", help="Then each scenario R, K and L, at full size: hours.")
+]
+Report = Annotated[Path, typer.Option(help="The page to write.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")]
+
+
 @app.command(epilog=_TROUBLES)
 def soak(
-    length: Annotated[
-        float,
-        typer.Option("--for", parser=duration_s, metavar="TIME", help="How long: 10m, 8h, 2d."),
-    ] = "10m",  # type: ignore[assignment]
-    once: Annotated[
-        bool, typer.Option("--once", help="Each trouble once, however long that takes.")
-    ] = False,
-    cluster: Annotated[
-        bool,
-        typer.Option(
-            "--cluster",
-            help="On three nodes of NATS, with two edges and two REST processes behind balancers.",
-        ),
-    ] = False,
-    clients: Annotated[int, typer.Option(min=1, max=20_000, help="Bots, an account each.")] = 500,
-    per_s: Annotated[
-        int, typer.Option("--rate", min=1, max=100_000, help="Events a second.")
-    ] = 1_000,
-    calm_s: Annotated[float, typer.Option(min=0, help="Seconds of load before a trouble.")] = 5,
-    trouble: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only these of those below.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The order of the troubles.")] = 0,
-    full: Annotated[
-        bool, typer.Option("--full", help="Then each scenario R, K and L, at full size: hours.")
-    ] = False,
-    report: Annotated[Path, typer.Option(help="The page to write.")] = Path("soak.html"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
+    length: Length = "10m",  # type: ignore[assignment]
+    once: Once = False,
+    cluster: OnCluster = False,
+    clients: Clients = 500,
+    per_s: Rate = 1_000,
+    calm_s: Calm = 5,
+    trouble: Troubles = None,
+    seed: Seed = 0,
+    full: Full = False,
+    report: Report = Path("soak.html"),
+    as_json: AsJson = False,
 ) -> None:
     """Runs a real server, or a cluster, under load, with one trouble after the other.
 
@@ -90,17 +98,22 @@ def soak(
     if wrong:
         raise typer.BadParameter(f"{wrong[0]!r} is no trouble; allowed are {', '.join(place.menu)}")
     plan = Plan(None if once else length, clients, per_s, calm_s, trouble or (), seed)
-    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
-        run = Soak(plan, Path(folder), place, lambda r, now_s: _tell(r, now_s, plan))
-        print(f"opening {clients:,} streams", file=sys.stderr)
-        uvloop.run(run.run())
-        if full:
-            run.scenarios = in_full(Path(folder), lambda line: print(line, file=sys.stderr))
+    run = _run(plan, place, full=full)
     report.write_text(page(run))
     if as_json:
         print(json.dumps(figures(run)))
     print(f"{'passed' if run.passed else 'FAILED'}: {report}", file=sys.stderr)
     raise typer.Exit(0 if run.passed else 1)
+
+
+def _run(plan: Plan, place: Place[Any], *, full: bool) -> Soak:
+    with tempfile.TemporaryDirectory(prefix="soak-") as folder:
+        run = Soak(plan, Path(folder), place, lambda r, now_s: _tell(r, now_s, plan))
+        print(f"opening {plan.clients:,} streams", file=sys.stderr)
+        uvloop.run(run.run())
+        if full:
+            run.scenarios = in_full(Path(folder), lambda line: print(line, file=sys.stderr))
+    return run
 
 
 def _tell(r: Round, now_s: float, plan: Plan) -> None:

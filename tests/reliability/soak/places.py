@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from tests.reliability.cluster.home import EDGES, RESTS, Cluster
+from tests.reliability.cluster.home import EDGES, FULL_SHARD_BYTES, RESTS, Cluster
 from tests.reliability.server.home import Home
 from tests.reliability.soak import nodes, troubles
 from tests.server.nats.servers import Nodes, cluster, running
@@ -22,7 +22,7 @@ RETENTION_S = 900
 DRAIN_S = 2
 PATIENCE_S = 5.0
 """Of publishers, with a process that stands still."""
-SHARDS, SHARD_BYTES = 4, 4 << 30
+SHARDS = 4
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Place(Generic[H]):
 def members(path: Path, on: Nodes) -> Cluster:
     """Two edges and two REST processes, not started, one of each behind cables."""
     home = Cluster(
-        path, on, shards=SHARDS, max_bytes=SHARD_BYTES, cabled=(EDGES[0], RESTS[0]),
+        path, on, shards=SHARDS, max_bytes=FULL_SHARD_BYTES, cabled=(EDGES[0], RESTS[0]),
         sockets=SOCKETS, retention_s=RETENTION_S, drain_s=DRAIN_S,
     )  # fmt: skip
     home.patience_s = PATIENCE_S

@@ -19,6 +19,7 @@ from userstream.server.nats.link import Link
 
 INFO = {"server_name": "n", "version": "2.12.0", "jetstream": True, "headers": True}
 _TIME = "2026-11-22T00:00:00.0Z"
+_LEADERLESS = {"error": {"code": 503, "err_code": 10008, "description": "no leader"}}
 _NO_MESSAGE = {"error": {"code": 404, "err_code": 10037, "description": "no message found"}}
 
 
@@ -150,13 +151,12 @@ class Nats:
         if not self.tell(subject, data, reply=reply) and reply:
             self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
 
-    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> int:
-        """Hands a message to who subscribed; says how many did."""
-        to, count = f"{reply} " if reply else "", 0
+    def tell(self, subject: str, data: bytes, head: bytes = b"", reply: str = "") -> bool:
+        """Hands a message to who subscribed; false: nobody did."""
+        heard, to = False, f"{reply} " if reply else ""
         for pipe in self.pipes:
             for sid, wanted in list(pipe.subjects.items()):
                 if wanted == subject or (wanted.endswith(".*") and subject.startswith(wanted[:-1])):
-                    count += not pipe.closed
                     if head:
                         sizes = f"{len(head)} {len(head) + len(data)}"
                         line = f"HMSG {subject} {sid} {to}{sizes}\r\n"
@@ -167,7 +167,8 @@ class Nats:
                         asyncio.get_running_loop().call_later(pipe.put_delay_s, pipe.say, whole)
                     else:
                         pipe.say(whole)
-        return count
+                    heard = True
+        return heard
 
     # ── appends ─────────────────────────────────────────────────────────────────────────────────
 
@@ -216,11 +217,14 @@ class Nats:
     # ── questions ───────────────────────────────────────────────────────────────────────────────
 
     def _api(self, what: str, reply: str, body: bytes) -> None:
+        verb, _, name = what.rpartition(".")
         if self.failing:
             self.failing -= 1
-            self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
+            if verb == "DIRECT.GET":
+                self.tell(reply, b"", b"NATS/1.0 503\r\n\r\n")
+            else:
+                self._answer(reply, _LEADERLESS)
             return
-        verb, _, name = what.rpartition(".")
         stream, asked = self.streams[name], json.loads(body or b"{}")
         copy = stream.known(stream.behind)
         if verb == "STREAM.INFO":

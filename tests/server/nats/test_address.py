@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import ssl
 from pathlib import Path
@@ -93,6 +94,27 @@ async def test_a_credentials_file_proves_who_it_is(tmp_path: Path) -> None:
     file.write_text("nothing")
     with pytest.raises(InvalidSettings, match="does not hold a JWT and a seed"):
         read_address("nats://a", NatsSettings(credentials=str(file)))
+
+
+@pytest.mark.parametrize(
+    ("info", "why"),
+    [
+        (b'{"version":"2.11.9","jetstream":true,"headers":true}', "version 2.11.9; at least 2.12"),
+        (b'{"version":"2.15.1","headers":true}', "JetStream is off"),
+    ],
+)
+async def test_a_server_that_cannot_do_it_is_refused(info: bytes, why: str) -> None:
+    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO " + info + b"\r\n")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(InvalidSettings, match=why):
+            async with linked(f"nats://127.0.0.1:{port}"):
+                pass
 
 
 def test_ssl_is_not_asked_for_without_a_reason() -> None:

@@ -29,15 +29,23 @@ LAYOUT = Layout("us", 1, "e")
 NAMES = ["a", "b", "c"]
 WHO = st.sampled_from([*"aaabc"])
 LAGS = st.sampled_from([0, 1, 3, 9, 1_000])
+SOON = st.sampled_from([0.0005, 0.0011, 0.0022, 0.0033, 0.06])
+ANEW = st.tuples(
+    st.just("anew"), WHO, st.integers(0, 3), st.lists(LAGS, max_size=3), SOON, st.booleans()
+)
 STEPS = st.lists(
     st.one_of(
+        *[ANEW] * 4,
         st.tuples(st.just("publish"), WHO, st.sampled_from([1, 2, 300]), st.booleans()),
         st.tuples(st.just("publish"), WHO, st.sampled_from([1, 1, 2]), st.just(True)),
         st.tuples(st.just("settle"), WHO),
+        st.tuples(st.just("settle"), WHO),
+        st.tuples(st.just("purge")),
         st.tuples(st.just("purge")),
         st.tuples(st.just("follow"), WHO),
         st.tuples(st.just("follow"), WHO),
         st.tuples(st.just("unfollow"), WHO),
+        st.tuples(st.just("leave"), WHO),
         st.tuples(st.just("resume"), WHO, st.integers(0, 4)),
         st.tuples(st.just("resume"), WHO, st.integers(0, 4)),
         st.tuples(st.just("wait"), st.sampled_from([0.0005, 0.0011, 0.0022, 0.0033, 0.06, 1.0])),
@@ -79,6 +87,7 @@ class World:
         self.resuming: list[asyncio.Task[None]] = []
         self.wrong = False
         bus.subscribe(self._shown)
+        bus.on_gap(self._gap)
 
     async def ticking(self) -> None:
         while True:
@@ -106,9 +115,11 @@ class World:
             self.heads.add(LAYOUT.head_subject(account), encode(record))
         self.settled[account] = place
 
-    def purge(self) -> None:
-        """What all heads hold goes."""
-        self.events.purge(min(self.settled.values()) + 1)
+    async def purge(self) -> None:
+        """What all heads hold goes once it is old: every node that can hear was told by then."""
+        held = [self.settled[name] for name, n in self.seqs.items() if n]
+        await asyncio.sleep(12)
+        self.events.purge(1 + min(held, default=0))
 
     def oldest(self, account: str) -> int:
         messages = self.events.leader.messages.values()
@@ -142,12 +153,41 @@ class World:
                 self.bus.unfollow(account)
                 return
 
+    def leave(self, account: str) -> None:
+        """The only one who waits for the beginning does so no more: it is never told."""
+        waiting = [one for one in self.watching if one.account == account and not one.over]
+        if len(waiting) == 1 and not waiting[0].told:
+            waiting[0].over = True
+            waiting[0].ready.set()
+            self.bus.unfollow(account)
+
+    async def anew(
+        self, account: str, count: int, lags: list[int], wait_s: float, heard: bool
+    ) -> None:
+        """Nobody follows an account any more, then somebody does, while its events come."""
+        for _ in self.watching:
+            self.unfollow(account)
+        self.publish(account, count, heard=True)
+        self.events.lags = [min(lag, len(self.events.ops)) for lag in lags]
+        self.follow(account)
+        for _ in range(2):
+            await asyncio.sleep(wait_s)
+            self.publish(account, 1, heard)
+
     def _shown(self, events: Sequence[Appended]) -> None:
         for event in events:
             for one in self.watching:
                 if one.account == event.account and one.told and not one.over:
                     self.wrong = self.wrong or event.seq != one.head + 1
                     one.head = event.seq
+
+    def _gap(self, account: str) -> None:
+        """Retention was faster than the log was told: whoever was shown it all ends."""
+        for one in self.watching:
+            if one.account == account and one.told and not one.over:
+                self.wrong = self.wrong or one.head + 1 >= self.oldest(account)
+                one.over = True
+                asyncio.get_running_loop().call_soon(self.bus.unfollow, account)
 
     def resume(self, account: str, back: int) -> None:
         if any(one.account == account and one.told == [None] for one in self.watching):
@@ -186,6 +226,8 @@ class World:
         elif what == "cut":
             pipe: Pipe = self.pipe()
             pipe.cut(arrives=True)
+        elif what in ("purge", "anew"):
+            await getattr(self, what)(*args)
         else:
             getattr(self, what)(*args)
 
@@ -199,6 +241,7 @@ class World:
             assert one.told or one.over
             if not one.over:
                 assert one.head == self.seqs[one.account]
+                assert self.bus._follower._followed[one.account].task is None
         for task in self.resuming:
             assert task.done()
             task.result()

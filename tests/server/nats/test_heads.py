@@ -127,7 +127,7 @@ def test_a_shard_that_does_not_answer_holds_up_no_other() -> None:
     async def test(rig: Rig) -> None:
         rig.publish(FIRST[0])
         rig.publish(OTHER[0])
-        rig.nats.failing = 2
+        rig.nats.failing = 4  # two questions, each asked twice
         with pytest.raises(StoreUnavailable):
             await rig.heads.settle(0)
         assert rig.floors == [0, 1]

@@ -7,6 +7,7 @@ from typing import cast
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from userstream.errors import StoreUnavailable
 from userstream.server.nats import lease
@@ -48,6 +49,8 @@ class Stream:
         assert int(fence[1]) == self.end
         found = re.findall(rb'\{"term".*\}', text)
         self.put(found[-1], len(found))
+        if self.writer == "no answer":
+            raise StoreUnavailable("no answer in time")
         return self.end
 
     async def request(self, subject: str, *_: object) -> Message:
@@ -154,6 +157,27 @@ async def test_a_tick_or_an_outage_begins_the_time_anew(stream: Stream, clock: H
 async def test_who_is_back_at_its_place_takes_its_own_with_a_stride(stream: Stream) -> None:
     stream.put(stream.lease("a").tick(3, 2)[1])
     assert await stream.lease("a").take(0) == (4, 1 + STRIDE, 2)
+
+
+async def test_of_two_by_one_name_the_later_keeps_it(stream: Stream, clock: Hands) -> None:
+    first, second = stream.lease("a"), stream.lease("a")
+    assert await first.take(0) == (1, 1, 0)
+    assert await second.take(0) == (2, 1 + STRIDE, 0)
+    with capture_logs() as logs:
+        assert await first.take(0) is None
+        assert await first.take(0) is None
+    assert [log["owner"] for log in logs] == ["a"]
+    clock.now_s += LEASE_S + 0.1
+    assert await first.take(0) is not None
+
+
+async def test_who_does_not_know_whether_it_took_it_takes_it_again(stream: Stream) -> None:
+    stream.put(stream.lease("b").farewell(3, 0)[1])
+    taking, stream.writer = stream.lease("a"), "no answer"
+    with pytest.raises(StoreUnavailable):
+        await taking.take(0)
+    stream.writer = "gone"
+    assert await taking.take(0) == (5, 2 + STRIDE, 0)
 
 
 async def test_of_two_that_take_one_is_refused(stream: Stream) -> None:

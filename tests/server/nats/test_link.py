@@ -11,7 +11,7 @@ import pytest
 
 from tests.server.nats.servers import Nodes, free_ports
 from tests.server.running import until
-from userstream.errors import InvalidSettings, StoreDamaged, StoreUnavailable
+from userstream.errors import StoreDamaged, StoreUnavailable
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.link import Link
@@ -50,27 +50,6 @@ async def test_nobody_there_is_said_with_the_place(nats_node: Nodes) -> None:
         async with linked(f"nats://127.0.0.1:{gone}", within_s=0.2):
             pass
     assert nats_node.nodes
-
-
-@pytest.mark.parametrize(
-    ("info", "why"),
-    [
-        (b'{"version":"2.11.9","jetstream":true,"headers":true}', "version 2.11.9; at least 2.12"),
-        (b'{"version":"2.15.1","headers":true}', "JetStream is off"),
-    ],
-)
-async def test_a_server_that_cannot_do_it_is_refused(info: bytes, why: str) -> None:
-    async def greet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"INFO " + info + b"\r\n")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(greet, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(InvalidSettings, match=why):
-            async with linked(f"nats://127.0.0.1:{port}"):
-                pass
 
 
 async def test_a_server_that_is_none_is_left(nats_node: Nodes) -> None:

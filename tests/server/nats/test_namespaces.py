@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
@@ -71,13 +73,9 @@ def covers(pattern: str, subject: str) -> bool:
     return re.fullmatch(r"\.".join(words), subject) is not None
 
 
-async def test_the_permissions_on_the_page_are_enough_and_each_is_needed(tmp_path: Path) -> None:
-    permissions = allowed()
-    users = (
-        "authorization { users: [ { user: userstream, password: pw, permissions {"
-        f" publish: {json.dumps(permissions['publish'])},"
-        f" subscribe: {json.dumps(permissions['subscribe'])} }} }} ] }}"
-    )
+@contextlib.contextmanager
+def noted() -> Iterator[dict[str, set[str]]]:
+    """The subjects on which this process publishes, and those that it subscribes to."""
     used: dict[str, set[str]] = {"publish": set(), "subscribe": set()}
     send, subscribe = Link.send, Link.subscribe
 
@@ -91,30 +89,47 @@ async def test_the_permissions_on_the_page_are_enough_and_each_is_needed(tmp_pat
         used["subscribe"].add(subject)
         return subscribe(self, subject, handler)
 
-    keys = secret_in(tmp_path)
     with (
-        running(one_node(tmp_path / "nats", users)) as nodes,
         mock.patch.object(Link, "send", sent),
         mock.patch.object(Link, "subscribe", subscribed),
+    ):
+        yield used
+
+
+async def everything(nodes: Nodes, keys: str) -> None:
+    """What two servers ask of a NATS: events, streams, keys, heads, retention."""
+    bus = nodes.url.replace("nats://", "nats://userstream:pw@")
+    given = {"prefix": "userstream", "keys": keys, "bus": bus}
+    async with (
+        serving(nodes, **given) as writer,
+        serving(nodes, **given, accounts=(), roles=("rest", "stream")) as other,
+        other.stream("binance") as socket,
+    ):
+        await turns(other, True)
+        await publish_some(other, 1, 5)
+        await take(socket, 5)
+        await writer.service.accounts.revoke("alice", None)
+        written = writer.service.bus
+        assert isinstance(written, NatsBus)
+        writer.service.clock.change(advance_ms=2 * 86_400_000)
+        await written._appends._heads.settle(0)
+        for shard in written._appends.shards:
+            await written._retention.sweep(shard)
+
+
+async def test_the_permissions_on_the_page_are_enough_and_each_is_needed(tmp_path: Path) -> None:
+    permissions = allowed()
+    users = (
+        "authorization { users: [ { user: userstream, password: pw, permissions {"
+        f" publish: {json.dumps(permissions['publish'])},"
+        f" subscribe: {json.dumps(permissions['subscribe'])} }} }} ] }}"
+    )
+    with (
+        running(one_node(tmp_path / "nats", users)) as nodes,
+        noted() as used,
         mock.patch("userstream.server.nats.heads.SETTLES_S", 0.2),
     ):
-        bus = nodes.url.replace("nats://", "nats://userstream:pw@")
-        given = {"prefix": "userstream", "keys": keys, "bus": bus}
-        async with (
-            serving(nodes, **given) as writer,
-            serving(nodes, **given, accounts=(), roles=("rest", "stream")) as other,
-            other.stream("binance") as socket,
-        ):
-            await turns(other, True)
-            await publish_some(other, 1, 5)
-            await take(socket, 5)
-            await writer.service.accounts.revoke("alice", None)
-            written = writer.service.bus
-            assert isinstance(written, NatsBus)
-            writer.service.clock.change(advance_ms=2 * 86_400_000)
-            await written._appends._heads.settle(0)
-            for shard in written._appends.shards:
-                await written._retention.sweep(shard)
+        await everything(nodes, secret_in(tmp_path))
         log = nodes.nodes[0].log
         assert "Violation" not in log, log[-2_000:]
     for what, patterns in permissions.items():

@@ -148,6 +148,24 @@ async def test_nothing_is_sent_behind_the_word_that_a_shard_is_given_up() -> Non
     assert len(link.sent) == count
 
 
+async def test_what_comes_while_a_shard_is_given_away_is_told_though_the_process_stops() -> None:
+    link = Wire()
+    shard = shard_on(link)
+    await until_taken(shard)
+    await until(lambda: link.sent)
+    giving = asyncio.ensure_future(shard.give("b"))
+    await until(lambda: b'"heir":"b"' in link.sent[-1])
+    outcomes: list[StoreError | None] = []
+    shard.put(b"us.in.0.alice", b"{}", lambda error, _: outcomes.append(error))
+    closing = asyncio.ensure_future(shard.close())
+    await asyncio.sleep(0)
+    link.stored(0, 1)
+    link.stored(1, 2)
+    await asyncio.gather(giving, closing)
+    assert len(outcomes) == 1
+    assert isinstance(outcomes[0], StoreError)
+
+
 @pytest.mark.parametrize("batches", [True, False])
 async def test_the_last_of_a_run_asks_for_all_of_it(batches: bool) -> None:
     link = Wire()

@@ -20,6 +20,7 @@ from tests.server.running import until
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Appended, Refused
 from userstream.errors import StoreUnavailable
+from userstream.server.nats.channel import Channel
 from userstream.server.nats.giving import Giving
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.link import Link
@@ -261,3 +262,28 @@ async def test_a_shard_whose_heir_is_dead_is_taken_by_another(nats_node: Nodes) 
             await until(lambda: written(one) == [2], 30)
             await load.went_on()
         await load.proven(one)
+
+
+async def test_lines_of_one_request_stay_in_order_when_their_shard_comes_here(
+    nats_node: Nodes,
+) -> None:
+    accounts = ("alice", "bob", "carol", "dave")
+    place = place_on(nats_node, 2)
+    # What was handed over comes late: later lines find their writer here before it.
+    late = mock.patch.object(Channel, "offer")
+    async with process(place, "one") as one, process(place, "two") as two:
+        request, tickets, n, more = two.bus.submission(), [], 0, 100
+        with late:
+            while more:
+                n += 1
+                more -= written(one, two) == [1, 1]
+                tickets.append(two.bus.append(request, [numbered(n, name) for name in accounts]))
+                await asyncio.sleep(0.001)
+        for ticket in tickets:
+            await ticket.committed()
+        outcomes = [outcome for ticket in tickets for outcome in ticket.outcomes]
+        wrong = [o for o in outcomes if not isinstance(o, Appended | Acknowledged)]
+        assert not wrong, f"{len(wrong)} of {len(outcomes)}: {wrong[:3]}"
+        for name in accounts:
+            stored = await two.bus.history(name, 1, 10_000)
+            assert [event.record.line.n for event in stored] == [*range(1, len(stored) + 1)]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.server.nats.simulated import Nats, Pipe
@@ -40,6 +40,8 @@ FAULTS = st.one_of(
     st.tuples(st.just("behind"), st.sampled_from([0, 1, 5, 50])),
     st.tuples(st.just("age"), st.booleans()),
     st.tuples(st.just("close"), WHO),
+    st.tuples(st.just("give"), WHO, WHO),
+    st.tuples(st.just("give"), WHO, WHO),
 )
 STEPS = st.lists(st.one_of(PUT, WAIT, FAULTS), min_size=10, max_size=30)
 
@@ -106,6 +108,14 @@ class Writers:
         self.shards[writer].start()
         self.closing.append(closing)
 
+    async def give(self, writer: int, to: int) -> None:
+        """A process gives the shard to another one, and goes on to want it."""
+        shard = self.shards[writer]
+        if shard.calm:
+            self.closing.append(asyncio.ensure_future(shard.give(self.shards[to]._lease._owner)))
+            await asyncio.sleep(0)
+            self.put(writer, 5)
+
     def who(self, name: str) -> int:
         """Which process that is."""
         now = [n for n, shard in enumerate(self.shards) if shard.mine]
@@ -122,6 +132,8 @@ class Writers:
             await asyncio.sleep(args[0])
         elif what == "close":
             await self.replace(self.who(args[0]))
+        elif what == "give":
+            await self.give(self.who(args[0]), self.who(args[1]))
         elif what == "drop":
             nats.dropped = args[0]
         elif what == "refuse":
@@ -172,7 +184,9 @@ class Writers:
             self.put(writer, 3)
         await asyncio.sleep(2)
         assert [places[0] > 0 for places in list(self.puts.values())[-3:]] == [True] * 3
-        await asyncio.gather(*self.closing, *(shard.close() for shard in self.shards))
+        await asyncio.gather(*(shard.close() for shard in self.shards))
+        for left in await asyncio.gather(*self.closing, return_exceptions=True):
+            assert left is None or isinstance(left, StoreError)
 
     def check(self) -> None:
         """What must hold of all that ever was stored and told."""
@@ -195,8 +209,16 @@ class Writers:
                 last = put.number
 
 
+GIVEN_TWICE = [("put", "w", 3), ("give", "w", "1"), ("give", "w", "2"), ("wait", 6.0)]
+UNHEARD = [("put", "w", 3), ("wait", 0.3), ("zombie", "w", 700, 5.4), ("wait", 6.0)]
+PURGED = [("put", "w", 3), ("age", True), ("zombie", "w", 7, 0.3), ("wait", 6.0)]
+
+
 @pytest.mark.parametrize("batches_from", [1, 2], ids=["batches", "runs"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
+@example(steps=GIVEN_TWICE)
+@example(steps=UNHEARD)
+@example(steps=PURGED)
 @given(steps=STEPS)
 def test_what_is_acknowledged_lies_there_once_in_its_order(
     batches_from: int, steps: list[tuple[Any, ...]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from userstream.cli.serve import run_loop
 from userstream.errors import InvalidSettings
 from userstream.signals import until_signalled
 from userstream.venues import load, names
+
+if TYPE_CHECKING:
+    from userstream.cli.watch.watching import Watching
 
 Venue = Annotated[str, typer.Argument(help=f"Which dialect: {', '.join(names())}.")]
 Sandbox = Annotated[
@@ -101,19 +104,24 @@ def watch(  # noqa: PLR0917 - options, all by name
 
     dialect = load(venue)
     rest, place = base_urls(dialect, *_bases(venue, rest_url, stream_url, sandbox=sandbox))
-    pairs = [pair.strip() for pair in symbols.split(",") if pair.strip()]
     key, secret = _access(api_key, api_secret, sandbox=sandbox)
     stream = UserStream(
-        dialect, key=key, secret=secret, rest_url=rest, stream_url=place, symbols=pairs,
+        dialect, key=key, secret=secret, rest_url=rest, stream_url=place, symbols=_pairs(symbols),
         extension=extension, cursor=cursor, states=True,
     )  # fmt: skip
     board = Board(venue, place, time.time_ns() // 1_000_000)
-    watching = Watching(stream, board, shown_on(Console(), as_json=as_json, every_s=every), wait)
+    _run(Watching(stream, board, shown_on(Console(), as_json=as_json, every_s=every), wait))
 
+
+def _run(watching: Watching) -> None:
     async def main() -> None:
         await watching.run(until_signalled())
 
     run_loop(main())
+
+
+def _pairs(symbols: str) -> list[str]:
+    return [pair.strip() for pair in symbols.split(",") if pair.strip()]
 
 
 def _bases(venue: str, rest: str, stream: str, *, sandbox: bool) -> tuple[str | None, str | None]:

@@ -198,11 +198,14 @@ class Appends:
         self._giving.accepted(job)
 
     def _elsewhere(self, job: Job) -> Collection[str]:
-        """Accounts of a job that another process writes, or did when lines of theirs went there."""
-        gone = self._handover.under_way
-        if job.stays or (not gone and all(shard.mine for shard in self.shards)):
+        """Accounts of a job that another process writes, as far as is known."""
+        # Or wrote when earlier lines went there: behind later ones they would be repeats.
+        before = self._handover.under_way
+        if job.stays or (not before and all(shard.mine for shard in self.shards)):
             return ()
-        return {a for a in job.accounts if a is not None and (a in gone or not self._shard(a).mine)}
+        return {
+            a for a in job.accounts if a is not None and (a in before or not self._shard(a).mine)
+        }
 
     def _handed(self, job: Job, i: int, elsewhere: Collection[str], now_ms: int) -> Outcome:
         """What becomes of a line of a job some of whose lines are handed over."""

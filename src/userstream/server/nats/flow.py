@@ -111,7 +111,8 @@ class Flow:
 
         All that comes is given up with the rest.
         """
-        self._late = []
+        if self._late is None:
+            self._late = []
 
     def begin(self) -> None:
         """Sends what is on its way (again), from the place where the stream is known to be."""

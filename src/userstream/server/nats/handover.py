@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
@@ -20,27 +19,26 @@ class Handover:
 
     def __init__(self, link: Link, layout: Layout, wait_s: float) -> None:
         self._layout = layout
+        self.under_way: dict[str, int] = {}
+        """Lines that were handed over, by account, of which nobody knows what became of them."""
         self.writers = Writers(link, layout)
         self.channels = [
             Channel(n, layout, link, self.writers, wait_s) for n in range(layout.shards)
         ]
-        self.under_way: Counter[str] = Counter()
-        """Lines without an outcome of each account. Until there are none, later ones go behind
-        them, even if this process writes the account by now."""
         self.writers.on_term.append(lambda shard: self.channels[shard].offer())
 
     def put(self, job: Job, i: int, told: Callable[[Outcome], None]) -> None:
         """Hands over a line of a job, one whose account is known."""
         account = job.accounts[i] or ""
+        self.under_way[account] = self.under_way.get(account, 0) + 1
         channel = self.channels[self._layout.shard_of(account)]
-        self.under_way[account] += 1
         done = partial(self._done, account, told)
         channel.put(Handed(job.submission, job.numbers[i], account, job.lines[i], done))
 
     def _done(self, account: str, told: Callable[[Outcome], None], outcome: Outcome) -> None:
-        self.under_way[account] -= 1
-        if not self.under_way[account]:
-            del self.under_way[account]
+        left = self.under_way.pop(account) - 1
+        if left:
+            self.under_way[account] = left
         told(outcome)
 
     def close(self) -> None:

@@ -16,6 +16,9 @@ from userstream.server.records import decode
 from userstream.server.tasks import all_of
 
 _PLACES_KEPT = 10_000
+_NEAR = 1_024
+_FARTHER = 8
+"""How many places it looks back first, and how many times farther with each look."""
 _WAIT_S = 10.0
 _PAUSE_S = 0.05
 
@@ -127,21 +130,24 @@ class History:
         return []
 
     async def _search(self, account: str, seq: int, stop: int) -> int:
-        """A place shortly before an event, or before the first that is retained."""
-        start = 0  # an earlier event lies behind it, or none; ``stop`` is not before the event
-        while True:
-            middle = (start + stop) // 2
-            found = await self._next(account, middle if start else 0)
+        """A place shortly before an event, or before the first that is retained.
+
+        Most are asked for who were away for moments, so it looks back from the end, each time
+        farther, and halves what is left only then.
+        """
+        start, back = 0, _NEAR  # a place of an earlier event; ``stop`` is not before the one
+        while stop - start > 1:
+            middle = (start + stop) // 2 if start else max(stop - back, 0)
+            found = await self._next(account, middle)
             if found is not None and found.event.seq <= seq:
                 if seq - found.event.seq < PAGE:
                     return found.place - 1
                 start = found.place
-            elif not start:
+            elif not middle:
                 return 0
             else:
-                stop = middle
-            if stop - start <= 1:
-                return start
+                stop, back = middle, back * _FARTHER
+        return start
 
     async def _next(self, account: str, place: int) -> Placed | None:
         found = await self._js.several(

@@ -7,6 +7,7 @@ import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -53,6 +54,10 @@ class JetStreamRefused(StoreError):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.description)
         self.err_code = refusal.err_code
+
+
+class LeaderlessError(StoreUnavailable):
+    """A node answered that nobody leads, as far as it knows."""
 
 
 class _State(msgspec.Struct, frozen=True):
@@ -135,7 +140,7 @@ class JetStream:
         if error is None:
             return answer.payload
         if error.code == 503 or error.err_code == _OFFLINE:
-            raise StoreUnavailable(f"JetStream: {error.description}")
+            raise LeaderlessError(f"JetStream: {error.description}")
         raise JetStreamRefused(error)
 
     async def info(self, stream: str) -> StreamInfo:
@@ -213,8 +218,13 @@ class JetStream:
         Raises:
             StoreUnavailable: the leader does not answer.
         """
+        ask = partial(self.ask, f"STREAM.MSG.GET.{stream}", which)
         try:
-            payload = await self.ask(f"STREAM.MSG.GET.{stream}", which)
+            try:
+                payload = await ask()
+            except LeaderlessError:  # all hear the question, and who stood still may be quicker
+                await asyncio.sleep(_AGAIN_S)
+                payload = await ask()
         except JetStreamRefused as e:
             if e.err_code == NO_MESSAGE:
                 return None

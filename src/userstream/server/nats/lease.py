@@ -7,6 +7,7 @@ import time
 from typing import NamedTuple
 
 from userstream.errors import StoreUnavailable
+from userstream.server.logs import logger
 from userstream.server.nats.batch import unknown_batch
 from userstream.server.nats.inbox import NobodyError
 from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept
@@ -14,6 +15,7 @@ from userstream.server.nats.layout import Layout, Tick, read_tick
 from userstream.server.nats.wire import batched
 from userstream.server.records import encode
 
+_log = logger("lease")
 TICK_S = 1.0
 LEASE_S = 5.0
 """Without a tick for so long, a shard can be taken."""
@@ -61,6 +63,9 @@ class Lease:
         self._owner = owner
         self._stride = stride
         self._seen: tuple[int, float] | None = None
+        self._opened = 0
+        """Our last term, or one of which we do not know."""
+        self._told = False
 
     def tick(self, term: int, floor: int) -> tuple[bytes, bytes]:
         """What the writer appends every second."""
@@ -89,15 +94,31 @@ class Lease:
         end = info.state.last_seq
         tick = read_tick(last.data) if last is not None else self._unknown(end)
         # Given up to somebody else, it is that one's as if it wrote already.
-        if (tick.owner or tick.heir) not in ("", self._owner) and not await self._silent(last):
+        free = (tick.owner or tick.heir) in ("", self._owner) and not self._is_namesakes(tick)
+        if not free and not await self._silent(last):
             return None
+        return await self._open(tick, end)
+
+    def _is_namesakes(self, tick: Tick) -> bool:
+        """Whether another process of our name opened the term: taking it back would never end."""
+        if tick.owner != self._owner or not 0 < self._opened < tick.term:
+            return False
+        if not self._told:
+            what = "another process has the host name and the admin address of this one"
+            _log.error(what, owner=self._owner, stream=self._stream)
+        self._told = True
+        return True
+
+    async def _open(self, tick: Tick, end: int) -> Term | None:
         subject, payload = self.tick(tick.term + 1, tick.floor)
         # Who gave it up said so behind all that was on its way.
         ticks = [(subject, payload)] * (self._stride if tick.owner else 1)
         name = secrets.token_hex(8).encode()
+        before, self._opened = self._opened, tick.term + 1
         try:
             place = await self._js.append(lambda to: batched(ticks, to.encode(), name, end))
         except JetStreamRefused:
+            self._opened = before
             return None
         return Term(tick.term + 1, place, tick.floor)
 
