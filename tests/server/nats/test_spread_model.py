@@ -26,7 +26,7 @@ from userstream.server.nats.appends import Appends
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, read_event
 
-LAYOUT = Layout("us", 4, "e")
+LAYOUT = Layout("us", 4, "e", batches=True)
 NAMES = [f"a{n}" for n in range(6)]
 WHO = st.integers(0, 2)
 PUBLISH = st.tuples(

@@ -21,7 +21,6 @@ from userstream.server.nats.wire import Message, batched, chained
 
 _log = logger("flow")
 _ALLOWED = 1_000  # messages of a batch, by JetStream
-_IN_FLIGHT = _ALLOWED - 1
 _A_BATCH = 500
 _BATCH_BYTES = 1 << 20
 Done = Callable[[StoreError | None, int], None]
@@ -62,7 +61,8 @@ class Flow:
     may name are taken.
     """
 
-    stride = _IN_FLIGHT + 1
+    stride = _ALLOWED
+    in_flight = stride - 1
     run = 100
     """So many at most until one asks."""
 
@@ -152,7 +152,7 @@ class Flow:
             self._go_on()
 
     def _go_on(self) -> None:
-        while self.waiting and (room := min(self.run, _IN_FLIGHT - len(self.sent))) > 0:
+        while self.waiting and (room := min(self.run, self.in_flight - len(self.sent))) > 0:
             place = self.base + len(self.sent)
             run = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
             messages = [(entry.subject, entry.payload) for entry in run]
@@ -189,9 +189,9 @@ class Flow:
 
 
 class OneByOne(Flow):
-    """Every append asks: where a term cannot begin with a stride, each has to be heard of."""
+    """One is in flight: where a term cannot begin with a stride, nothing may be behind another."""
 
-    stride = run = 1
+    stride = in_flight = run = 1
 
 
 class Batches(Flow):
