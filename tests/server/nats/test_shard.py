@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, cast
 from unittest import mock
 
-import pytest
 from structlog.testing import capture_logs
 
 from tests.server.running import until

@@ -191,7 +191,7 @@ async def _let_batches(js: JetStream, layout: Layout, made: Sequence[StreamInfo]
             try:
                 await js.change(layout.events(number), _with_batches)
             except StoreError as e:
-                words = "a stream of an earlier version takes one append at a time: allow its update"
+                words = "a stream of an earlier version takes single appends: allow its update"
                 _log.warning(words, stream=layout.events(number), error=str(e))
                 return False
     return True
