@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +19,6 @@ from benches.process import (
     LOAD_CORE,
     SERVER_CORE,
     Failed,
-    await_port,
-    free_port,
     start,
     stop,
 )
@@ -27,7 +28,7 @@ WITH_CLIENT_ID = ("binance", "mexc")
 """Where delays are taken: by the time of sending that an order's own id carries."""
 _EVENTS_A_S = 100_000
 """Made ahead, flat out: more than all but bare picows read."""
-_WAIT_S = 90.0
+_WAIT_S = 45.0
 Row = dict[str, Any]
 
 
@@ -91,22 +92,36 @@ def measured(client: Client, venue: str, seconds: float, rates: list[int]) -> It
 
 
 def _run(client: Client, venue: str, seconds: float, events: int, rate: int) -> Row:
-    port = free_port()
     with tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log") as log:
-        feeder = [sys.executable, str(tools.PROGRAMS / "feeder.py"), venue, str(port), str(events)]
-        feeder += [str(rate)] if rate else []
         program = tools.PROGRAMS / "clients" / f"{client.program}.py"
         python = tools.python_peer() if client.is_peer else sys.executable
+        source, port = _feeder(venue, events, rate, log)
         frames = 2 * events if venue == "mexc" and not rate else events  # an order, and its fill
         command = [python, str(program), venue, str(port), str(seconds), str(frames)]
         command += ["timed" if rate else "counted", *client.arguments]
-        source = start(SERVER_CORE, feeder, log)
         try:
-            await_port(port, source, Path(log.name))
             return _row(client, command, log)
         finally:
             source.kill()
             stop(source)
+
+
+def _feeder(
+    venue: str, events: int, rate: int, log: IO[bytes]
+) -> tuple[subprocess.Popen[bytes], int]:
+    """A venue with all its messages made, and its port, which is nobody else's from the start."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listener:
+        listens, port = listener.fileno(), listener.getsockname()[1]
+        feeder = [sys.executable, str(tools.PROGRAMS / "feeder.py"), venue, str(listens)]
+        feeder += [str(events), *([str(rate)] if rate else [])]
+        source = start(SERVER_CORE, feeder, log, inherited=[listens])
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=_WAIT_S).close()
+    except (OSError, http.client.HTTPException) as e:
+        source.kill()
+        stop(source)
+        raise Failed(f"the venue of the bench ended with {source.returncode}: {_tail(log)}") from e
+    return source, port
 
 
 def _row(client: Client, command: list[str], log: IO[bytes]) -> Row:

@@ -25,14 +25,19 @@ def start(
     log: IO[bytes],
     env: Mapping[str, str] | None = None,
     errors: IO[bytes] | None = None,
+    inherited: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts a program on one core or on some; ``errors`` go into the log if not said otherwise."""
+    """Starts a program on one core or on some; ``errors`` go into the log if not said otherwise.
+
+    ``inherited``: descriptors that it keeps, by the same numbers.
+    """
     return subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         stdout=log,
         stderr=errors or log,
         env={**os.environ, **(env or {})},
         start_new_session=True,
+        pass_fds=inherited,
     )
 
 

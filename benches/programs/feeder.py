@@ -1,9 +1,10 @@
 """The venue of the client bench: hands out a listen key, takes one stream, and floods or paces it.
 
-    python feeder.py VENUE PORT EVENTS [RATE]
+    python feeder.py VENUE LISTENER EVENTS [RATE]
 
-Every event is a fill of an order of its own, in the venue's real frames, made before anything is
-measured. With a RATE each frame carries the time of its sending in its client order id.
+LISTENER is the descriptor of a listening socket, made by whoever starts this. Every event is a fill
+of an order of its own, in the venue's real frames, made before anything is measured. With a RATE
+each frame carries the time of its sending in its client order id.
 """
 
 import base64
@@ -55,10 +56,10 @@ def messages(venue: str, events: int) -> list[bytes]:
 class Feeder:
     """Answers any request with a key and the time, and any upgrade with the events."""
 
-    def __init__(self, port: int, found: list[bytes], rate: int) -> None:
+    def __init__(self, listener: int, found: list[bytes], rate: int) -> None:
         self._messages = found
         self._rate = rate
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=16)
+        self._listener = socket.socket(fileno=listener)
 
     def run(self) -> None:
         """Until the process is ended."""
@@ -176,5 +177,5 @@ def unmasked(data: bytes) -> bytes:
 
 
 if __name__ == "__main__":
-    venue, port, events = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    Feeder(port, messages(venue, events), int(sys.argv[4]) if len(sys.argv) > 4 else 0).run()
+    venue, listener, events = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    Feeder(listener, messages(venue, events), int(sys.argv[4]) if len(sys.argv) > 4 else 0).run()
