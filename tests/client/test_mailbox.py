@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import closing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from userstream.client.mailbox import Item, Mailbox
 from userstream.client.spill import Spill
@@ -35,6 +38,38 @@ def test_a_full_one_asks_to_stop_and_says_when_to_go_on() -> None:
     assert box.put(items(5)) is True
     assert numbers(box) == [1, 2, 3, 4, 5]
     assert rooms == [2]
+
+
+def test_what_comes_while_it_empties_does_not_let_it_forget_who_waits() -> None:
+    rooms: list[int] = []
+    box = Mailbox(6, None, lambda: rooms.append(len(box)))
+    assert box.put(items(1, 2, 3, 4, 5, 6)) is True
+    assert box.take() is not None
+    assert box.take() is not None
+    box.put(items(7))  # not full, and not half empty: it was in the reader's hand when it stopped
+    assert numbers(box) == [3, 4, 5, 6, 7]
+    assert rooms == [3]
+
+
+@given(st.lists(st.integers(-6, 6)), st.booleans())
+def test_nobody_waits_for_ever_at_one_that_is_half_empty(steps: list[int], spills: bool) -> None:
+    """Steps: so many are put, or taken."""
+    waits = False
+
+    def go_on() -> None:
+        nonlocal waits
+        waits = False
+
+    box = Mailbox(4, Spill(600) if spills else None, go_on)
+    with closing(box):
+        for step in steps:
+            if step > 0:
+                waits |= box.put(items(*range(step)))
+            for _ in range(-step):
+                box.take()
+            assert not waits or len(box) > 2
+        numbers(box)
+        assert not waits
 
 
 def test_what_spills_comes_back_in_order_however_it_is_taken() -> None:

@@ -63,7 +63,9 @@ class Mailbox:
             else:
                 for item in items:
                     self._add(item, self._spill)
-            stopped = self._stopped = len(self) >= self._most and not self._spills()
+            if len(self) >= self._most and not self._spills():
+                self._stopped = True  # until there is room, whatever is put in between
+            stopped = self._stopped
         self.ring()
         return stopped
 
