@@ -33,14 +33,22 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     problems: list[dict[str, Any]] = []
     with asyncio.Runner(loop_factory=asyncio.new_event_loop if plain else _fast_loop) as runner:
         runner.get_loop().set_exception_handler(lambda _, context: problems.append(context))
-        left = runner.run(_leaving_nothing(pyfuncitem.obj(**arguments)))
+        left = runner.run(_leaving_nothing(pyfuncitem.obj(**arguments), _within_s(pyfuncitem)))
     assert not problems, problems
     assert not left, left
     return True
 
 
-async def _leaving_nothing(test: Awaitable[None]) -> list[str]:
-    await test
+def _within_s(item: pytest.Function) -> float:
+    """pytest-timeout's time, less a little: its signal does not end what waits on uvloop."""
+    marker = item.get_closest_marker("timeout")
+    limit = marker.args[0] if marker and marker.args else item.config.getini("timeout")
+    return float(limit) * 0.95
+
+
+async def _leaving_nothing(test: Awaitable[None], within_s: float) -> list[str]:
+    async with asyncio.timeout(within_s):
+        await test
     tasks = {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
     if tasks:
         _, tasks = await asyncio.wait(tasks, timeout=2)

@@ -16,6 +16,7 @@ from tests.server.nats.servers import Nodes
 from tests.server.running import until
 from userstream.server.nats.address import NatsSettings, read_address
 from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.layout import read_tick
 from userstream.server.nats.link import Link
 
 CUTS = 10
@@ -87,17 +88,23 @@ def told(follower: Follower) -> bool:
 async def purge(home: Cluster) -> None:
     """Takes all events out of the streams, behind everybody's back.
 
-    The last ticks stay, as ever: a shard without one is anybody's, and what lies beyond its floor
-    is lost with it.
+    Not before all heads are written, as retention never does: of events behind the floor only
+    their writer knows, and that may give its shard to another one. The last ticks stay.
     """
     link = Link(read_address(home.nodes.url, NatsSettings(prefix=home.prefix)))
     await link.open(10)
     try:
         js = JetStream(link)
         for shard in range(2):
-            stream = f"{home.prefix}-events-{shard}"
-            tick = await js.get(stream, last_by_subj=f"{home.prefix}.in.{shard}._.tick")
-            assert tick is not None
+            stream, subjects = f"{home.prefix}-events-{shard}", f"{home.prefix}.in.{shard}"
+            last = await js.get(stream, last_by_subj=f"{subjects}.*")
+            assert last is not None
+            while True:
+                tick = await js.get(stream, last_by_subj=f"{subjects}._.tick")
+                assert tick is not None
+                if read_tick(tick.data).floor >= last.place:
+                    break
+                await asyncio.sleep(0.2)
             await js.purge(stream, tick.place)
     finally:
         await link.close()
