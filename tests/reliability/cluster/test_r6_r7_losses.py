@@ -61,7 +61,10 @@ async def test_r6_a_live_subscription_is_dropped_ten_times(nats_cluster: Nodes) 
 
 async def test_r6_the_connection_is_cut_ten_times_under_load(nats_cluster: Nodes) -> None:
     place = OnNats(nats_cluster)
-    async with place.open(Limits()) as writer, place.open(Limits(), "another") as reader:
+    async with (
+        place.open(Limits()) as writer,
+        place.open(Limits(), "another", writes=False) as reader,
+    ):
         accounts = [f"a{n}" for n in range(20)]
         await reader.follow(*accounts)
         sent = 0

@@ -154,9 +154,11 @@ class OnNats:
         )
 
     @contextlib.asynccontextmanager
-    async def open(self, limits: Limits = LIMITS, owner: str = "me") -> AsyncIterator[Opened]:
-        """The bus, as it was left."""
-        bus = await self.bus(limits, owner)
+    async def open(
+        self, limits: Limits = LIMITS, owner: str = "me", *, writes: bool = True
+    ) -> AsyncIterator[Opened]:
+        """The bus, as it was left; one that ``writes`` is given shards of others."""
+        bus = await self.bus(limits, owner, writes=writes)
         try:
             yield Opened(bus, self.clock)
         finally:
@@ -191,9 +193,11 @@ class Beside(OnNats):
     """A process that writes no shard, beside another that writes all."""
 
     @contextlib.asynccontextmanager
-    async def open(self, limits: Limits = LIMITS, owner: str = "me") -> AsyncIterator[Opened]:
+    async def open(
+        self, limits: Limits = LIMITS, owner: str = "me", *, writes: bool = True
+    ) -> AsyncIterator[Opened]:
         """Both buses, as they were left; all is done at the one that does not write."""
-        self._writer = await self.bus(limits, owner)
+        self._writer = await self.bus(limits, owner, writes=writes)
         try:
             bus = await self.bus(limits, "beside", writes=False)
             try:

@@ -73,7 +73,7 @@ async def test_a_lost_end_is_found_by_its_tail(nats_node: Nodes) -> None:
 
 async def test_what_came_while_the_connection_was_gone_is_read(nats_node: Nodes) -> None:
     place = OnNats(nats_node)
-    async with place.open() as writer, place.open(owner="another") as reader:
+    async with place.open() as writer, place.open(owner="another", writes=False) as reader:
         await reader.follow("alice")
         link = nats_of(reader)._js.link
         await writer.publish([1])
