@@ -26,7 +26,7 @@ from userstream.server.nats.intake import Intake
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import Layout, write_event
-from userstream.server.nats.shard import Shard
+from userstream.server.nats.shard import Shard, written
 from userstream.server.nats.spread import Spread
 from userstream.server.nats.waiting import Waiting
 
@@ -122,7 +122,7 @@ class Appends:
     @property
     def written(self) -> int:
         """How many shards this process writes."""
-        return sum(shard.mine for shard in self.shards)
+        return written(self.shards)
 
     @property
     def full(self) -> bool:

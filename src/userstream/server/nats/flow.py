@@ -21,6 +21,8 @@ from userstream.server.nats.wire import Message, batched, chained
 
 _log = logger("flow")
 _ALLOWED = 1_000  # messages of a batch, by JetStream
+_RUN = 100
+"""So many at most until one asks for an acknowledgement."""
 _A_BATCH = 500
 _BATCH_BYTES = 1 << 20
 Done = Callable[[StoreError | None, int], None]
@@ -63,8 +65,6 @@ class Flow:
 
     stride = _ALLOWED
     in_flight = stride - 1
-    run = 100
-    """So many at most until one asks."""
 
     def __init__(self, link: Link, shard: int, troubled: Callable[[], None]) -> None:
         self._link = link
@@ -152,7 +152,7 @@ class Flow:
             self._go_on()
 
     def _go_on(self) -> None:
-        while self.waiting and (room := min(self.run, self.in_flight - len(self.sent))) > 0:
+        while self.waiting and (room := min(_RUN, self.in_flight - len(self.sent))) > 0:
             place = self.base + len(self.sent)
             run = [self.waiting.popleft() for _ in range(min(room, len(self.waiting)))]
             messages = [(entry.subject, entry.payload) for entry in run]
@@ -191,7 +191,7 @@ class Flow:
 class OneByOne(Flow):
     """One is in flight: where a term cannot begin with a stride, nothing may be behind another."""
 
-    stride = in_flight = run = 1
+    stride = in_flight = 1
 
 
 class Batches(Flow):

@@ -18,7 +18,7 @@ from userstream.server.nats.intake import Intake
 from userstream.server.nats.job import Job
 from userstream.server.nats.layout import VERSION, Layout
 from userstream.server.nats.link import Link
-from userstream.server.nats.shard import Shard
+from userstream.server.nats.shard import Shard, written
 from userstream.server.nats.waiting import Waiting
 from userstream.server.nats.wire import Message, pub
 from userstream.server.nats.writers import Writers
@@ -142,7 +142,7 @@ class Giving:
         if not shard.calm or not self._link.connected:
             return "the shard has trouble of its own"
         theirs = max(ask.count, self._writers.counts()[ask.owner])
-        if sum(shard.mine for shard in self._shards) - theirs < LEAST:
+        if written(self._shards) - theirs < LEAST:
             return "it writes no more shards than whoever asks"
         return ""
 

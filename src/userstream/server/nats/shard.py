@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from userstream.errors import StoreError, StoreUnavailable
@@ -28,6 +28,11 @@ _BATCHES_FROM = 2  # copies: on a single node a batch costs more than its messag
 
 class FencedError(StoreUnavailable):
     """Another process has become the writer."""
+
+
+def written(shards: Iterable[Shard]) -> int:
+    """How many of them this process writes."""
+    return sum(shard.mine for shard in shards)
 
 
 def _flow_of(layout: Layout) -> type[Flow]:

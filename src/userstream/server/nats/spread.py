@@ -13,7 +13,7 @@ from userstream.server.nats.giving import LEAST, Ask, AskAnswer
 from userstream.server.nats.intake import Intake
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.link import Link
-from userstream.server.nats.shard import Shard
+from userstream.server.nats.shard import Shard, written
 from userstream.server.nats.writers import Writers
 from userstream.server.records import decode, encode
 from userstream.server.tasks import ended, lasting
@@ -76,7 +76,7 @@ class Spread:
         if not (self._link.connected and writers.steady):
             return None
         now, counts = time.monotonic(), writers.counts()
-        mine = sum(shard.mine for shard in self._shards)
+        mine = written(self._shards)
         found = [
             shard
             for shard in self._shards
@@ -92,7 +92,7 @@ class Spread:
         )
 
     async def _ask(self, shard: Shard) -> None:
-        owner, mine = self._writers.owner(shard.number), sum(s.mine for s in self._shards)
+        owner, mine = self._writers.owner(shard.number), written(self._shards)
         subject, ask = self._layout.ask_subject(shard.number), encode(Ask(self._owner, mine))
         # Before the question, so that lines of a term that begins find somebody everywhere.
         self._intake.expect(shard)
