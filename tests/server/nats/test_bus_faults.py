@@ -13,6 +13,7 @@ from tests.server.running import until
 from tests.venues.orders import SNAPSHOT, UPDATE
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Appended, Duplicate, Refused
+from userstream.server.nats import flow
 from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.flow import Flow
 from userstream.server.nats.jetstream import JetStream, Kept, Which
@@ -115,7 +116,7 @@ async def test_a_lost_acknowledgement_stores_nothing_twice(nats_node: Nodes) -> 
         else:
             took(self, place)
 
-    with mock.patch.object(Flow, "_acked", acked), mock.patch.object(Flow, "run", 7):
+    with mock.patch.object(Flow, "_acked", acked), mock.patch.object(flow, "_RUN", 7):
         async with OnNats(nats_node).open(Limits(append_wait_s=10)) as it:
             await it.follow("alice")
             outcomes = await asyncio.gather(*(it.publish([n]) for n in range(1, 60)))
