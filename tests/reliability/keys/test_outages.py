@@ -17,7 +17,7 @@ from tests.server.keystores.nodes import Backend, Node, OnNats, refused, soon
 from tests.server.nats.servers import Nodes, one_node, running
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
-from userstream.core.rest import Credentials
+from userstream.core.rest import Credentials, Identity
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.register import Timing
@@ -86,6 +86,12 @@ async def _while_down(b: Node, shared: Shared, kept: Issued, left: Issued) -> No
     assert refused(await b.keys.renew("mexc", kept.key, "bob")) is UNKNOWN
     assert time.monotonic() - asked < 0.5
     assert set(await b.keys.owned_by("mexc", "alice")) == {kept.key, left.key}
+    its = await b.identity("alicekey")
+    listed = await shared.keys.shown("mexc", its, time.monotonic())
+    assert isinstance(listed, list)
+    assert set(listed) == {kept.key, left.key}
+    with pytest.raises(StoreUnavailable):  # they would not end with an API key that is new to them
+        await shared.keys.shown("mexc", Identity("alice", "reader"), time.monotonic())
     with pytest.raises(StoreUnavailable):
         await b.keys.delete("mexc", left.key, "alice")
     with pytest.raises(StoreUnavailable):
