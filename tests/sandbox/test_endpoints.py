@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.sandbox.bots import ACCOUNT, NEW, Bots, bots, market_sell
+from tests.server.running import begin_window
 from userstream.core.signing import sign
 from userstream.venues import names
 
@@ -166,6 +167,7 @@ async def test_mexc_has_no_such_limit() -> None:
 
 async def test_weights_are_counted_and_a_call_without_a_symbol_may_weigh_more() -> None:
     async with bots() as b:
+        begin_window(b.sandbox.clock)
         used = 0
         for path, fields, weight in (
             (ACCOUNT["binance"], {}, 5),
@@ -181,6 +183,7 @@ async def test_weights_are_counted_and_a_call_without_a_symbol_may_weigh_more() 
 
 async def test_weight_runs_out() -> None:
     async with bots() as b:
+        begin_window(b.sandbox.clock)
         path = "/api/v1/openOrders"
         statuses = [(await b.send("spacedex", "GET", path)).status_code for _ in range(40)]
         assert statuses[-1] == 429

@@ -21,6 +21,7 @@ from userstream.core.epoch import account_epoch
 from userstream.core.limits import Limits
 from userstream.events import Event
 from userstream.markets import SANDBOX_MARKETS
+from userstream.server.clock import Clock
 from userstream.server.parts import Parts
 from userstream.server.service import Service
 from userstream.server.settings import Settings
@@ -59,6 +60,12 @@ def hasty(times: int = 100) -> Mapping[str, Venue]:
         }
         found[name] = replace(venue, stream=replace(stream, **shorter))
     return found
+
+
+def begin_window(clock: Clock, window_s: int = 60) -> None:
+    """Jumps to where requests begin to be counted anew, so that what follows counts together."""
+    window_ms = window_s * 1_000
+    clock.change(advance_ms=window_ms - clock.ms() % window_ms)
 
 
 def metric(service: Service, name: str, **labels: str) -> float:

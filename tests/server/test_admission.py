@@ -9,7 +9,7 @@ import json
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.server.running import Running, metric, running, take, until
+from tests.server.running import Running, begin_window, metric, running, take, until
 from tests.server.wire import dial, handshake, upgraded
 from userstream.core.limits import Limits
 from userstream.venue import Call
@@ -73,6 +73,7 @@ async def test_lenient_streams_take_an_unknown_key_and_stay_silent() -> None:
 
 async def test_after_too_many_bad_keys_an_address_gets_429() -> None:
     async with running(limits=Limits(bad_keys_per_ip=3)) as server:
+        begin_window(server.service.clock)
         url = server.url("binance", "unknown")
         assert [(await refused(server, url))[0] for _ in range(5)] == [400, 400, 400, 429, 429]
         key = await server.key()
@@ -81,7 +82,9 @@ async def test_after_too_many_bad_keys_an_address_gets_429() -> None:
 
 
 async def test_handshakes_of_an_address_are_counted_good_and_bad() -> None:
-    async with running(limits=Limits(connects_per_ip=3)) as server:
+    limits = Limits(connects_per_ip=3)
+    async with running(limits=limits) as server:
+        begin_window(server.service.clock, limits.connects_window_s)
         key = await server.key()
         for _ in range(3):
             async with server.stream("binance", key):

@@ -55,6 +55,18 @@ async def test_a_revocation_that_could_not_be_stored_can_be_repeated() -> None:
         assert made.status_code == 401
 
 
+async def test_a_stream_on_a_key_from_a_list_ends_with_the_api_key_that_asked_for_it() -> None:
+    async with running() as server:
+        key = await server.key("mexc")
+        reader = await server.service.accounts.add("alice", "readerkey", None)
+        listed = await server.call("mexc", Call.LIST, "readerkey")
+        assert listed.json() == {"listenKey": [key]}
+        async with server.stream("mexc", key) as socket:
+            gone = await server.service.accounts.revoke("alice", reader.fingerprint)
+            assert gone.listen_keys == 1
+            assert (await rest_of(socket))[2] == "api key revoked"
+
+
 async def test_an_embedding_program_ends_the_keys_of_an_api_key_of_its_own(tmp_path: Path) -> None:
     verifier = Theirs()
     async with running(

@@ -27,6 +27,12 @@ class KeyRecord(msgspec.Struct, frozen=True, gc=False):
     expires_ms: int
     v: int = 1
 
+    def given(self, api_key: str | None) -> KeyRecord:
+        """As it is once that API key was given it; itself, where it was before, or for none."""
+        if api_key is None or api_key in self.api_keys:
+            return self
+        return msgspec.structs.replace(self, api_keys=(*self.api_keys, api_key))
+
 
 class Issued(NamedTuple):
     """A listen key for its owner, and the record to store before it is given out."""
@@ -194,10 +200,7 @@ class KeyTable:
 
     def _extend(self, record: KeyRecord, now_ms: int, api_key: str | None = None) -> Issued:
         life_ms = self._policies[record.venue].life_ms
-        api_keys = record.api_keys
-        if api_key is not None and api_key not in api_keys:
-            api_keys = (*api_keys, api_key)
-        extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=now_ms + life_ms)
+        extended = msgspec.structs.replace(record.given(api_key), expires_ms=now_ms + life_ms)
         self.put(extended)
         return self._issued(extended)
 

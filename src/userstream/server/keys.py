@@ -86,10 +86,19 @@ class ListenKeys(Protocol):
         """The live keys of an account, the oldest first."""
         ...
 
+    async def shown(self, venue: str, identity: Identity, asked_s: float) -> list[str] | Refusal:
+        """The live keys of an account, given to that API key by this: they end when it is revoked.
+
+        ``asked_s`` as in ``create``. Where that could not be stored only those are shown them who
+        were given all of them before.
+        """
+        ...
+
     async def revoke(self, account: str, api_keys: Iterable[str]) -> int:
         """Ends every live listen key that these API keys of the account were given; how many.
 
-        ``create`` refuses, on every node, those whose verifier was asked before this returned.
+        ``create`` and ``shown`` refuse, on every node, those whose verifier was asked before this
+        returned.
 
         Raises:
             StoreError: some may live on; call again.

@@ -74,6 +74,23 @@ class KeyStore:
             self._table.create(venue, account, api_key, entropy, self._clock.ms())
         )
 
+    async def shown(self, venue: str, identity: Identity, asked_s: float) -> list[str] | Refusal:
+        """The account's keys, for that API key, with which they end."""
+        # As above; to whom it could not be shown counts as if it had been.
+        refusal = self._revocations.refusal(identity, asked_s)
+        if refusal is not None:
+            return refusal
+        puts = []
+        live = self._table.live(venue, identity.account, self._clock.ms())
+        for record in live:
+            given = record.given(identity.api_key)
+            if given is not record:
+                self._table.put(given)
+                puts.append((listen_key_key(given), encode(given)))
+        if puts:
+            await self._committer.write(puts)
+        return [self.key_of((venue, record.random)) for record in live]
+
     async def renew(self, venue: str, key: str, account: str) -> Issued | Refusal:
         """A whole life from now on; a renewal that could not be stored holds until a restart."""
         return await self._store(self._table.renew(venue, key, account, self._clock.ms()))

@@ -127,7 +127,7 @@ class RestApp:
     ) -> Issued | list[str] | Refusal:
         call = admitted.route.call
         if call is Call.LIST:
-            return await self._keys.owned_by(venue, identity.account)
+            return await self._keys.shown(venue, identity, asked_s)
         if call is Call.CREATE:
             return await self._keys.create(venue, identity, asked_s)
         act = self._keys.renew if call is Call.RENEW else self._keys.delete

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.server.keystores.joined import joined, node
-from tests.server.keystores.nodes import Backend, Node, refused, soon
+from tests.reliability.proxy import proxied
+from tests.server.keystores.joined import HASTY, joined, node
+from tests.server.keystores.nodes import Backend, Node, OnNats, refused, soon
 from tests.server.nats.servers import Nodes, one_node, running
 from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
-from userstream.core.rest import Credentials
+from userstream.core.rest import Credentials, Identity
 from userstream.errors import StoreUnavailable
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.register import Timing
@@ -83,6 +86,12 @@ async def _while_down(b: Node, shared: Shared, kept: Issued, left: Issued) -> No
     assert refused(await b.keys.renew("mexc", kept.key, "bob")) is UNKNOWN
     assert time.monotonic() - asked < 0.5
     assert set(await b.keys.owned_by("mexc", "alice")) == {kept.key, left.key}
+    its = await b.identity("alicekey")
+    listed = await shared.keys.shown("mexc", its, time.monotonic())
+    assert isinstance(listed, list)
+    assert set(listed) == {kept.key, left.key}
+    with pytest.raises(StoreUnavailable):  # they would not end with an API key that is new to them
+        await shared.keys.shown("mexc", Identity("alice", "reader"), time.monotonic())
     with pytest.raises(StoreUnavailable):
         await b.keys.delete("mexc", left.key, "alice")
     with pytest.raises(StoreUnavailable):
@@ -92,6 +101,41 @@ async def _while_down(b: Node, shared: Shared, kept: Issued, left: Issued) -> No
     with pytest.raises(StoreUnavailable):
         await b.accounts.add("alice", "another", None)
     assert await b.accounts.verify(Credentials("another")) is Refusal.UNAVAILABLE
+
+
+@pytest.mark.parametrize("venue", SHARED)
+async def test_who_is_cut_off_alone_renews_the_key_that_it_knows_until_it_is_back(
+    nats_cluster: Nodes, venue: str
+) -> None:
+    """It cannot know that the key was deleted elsewhere. Nobody else takes that key, and what was
+    granted is not stored; ADR 15 says why it answers."""
+    prefix, secret = f"keys-{secrets.token_hex(6)}", secrets.token_bytes(32)
+    async with contextlib.AsyncExitStack() as exits:
+        cable = await exits.enter_async_context(proxied(nats_cluster.nodes[0].url))
+        at = [OnNats(url, 3, HASTY) for url in (nats_cluster.url, cable.url("nats"))]
+        joining = [await one.join(exits, prefix, secret) for one in at]
+        a, b = (node(shared) for shared in joining)
+        await a.accounts.add("alice", "alicekey", None)
+        made = await a.create(venue)
+        await joining[1].register.catch_up()
+        cable.refuses = True
+        cable.reset()
+        await soon(lambda: joining[1].register.down, 5)
+        assert isinstance(await a.keys.delete(venue, made.key, "alice"), Issued)
+        fresh = await a.create(venue)
+        assert fresh.key != made.key
+        identity = await a.identity("alicekey")
+        granted = await b.asked(venue, identity)
+        assert isinstance(granted, Issued)
+        assert granted.key == made.key
+        assert await a.knows(venue, made.key) is None
+        with pytest.raises(StoreUnavailable):
+            await b.asked("mexc", identity)
+        cable.refuses = False
+        await soon(lambda: b.told(made) and not joining[1].register.down, 10)
+        assert b.told(made) == a.told(made) == [End.DELETED]
+        assert (await b.create(venue)).key == fresh.key
+        assert [await n.knows(venue, made.key) for n in (a, b)] == [None, None]
 
 
 async def lives(n: Node, granted: Mapping[str, int]) -> None:

@@ -12,10 +12,10 @@ from structlog.testing import capture_logs
 from userstream.errors import StoreUnavailable
 from userstream.server.nats import lease
 from userstream.server.nats.inbox import NobodyError
-from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept, Refusal, StreamInfo
-from userstream.server.nats.jetstream import _State as State
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused, Kept, Refusal
 from userstream.server.nats.layout import Layout, Tick, read_tick
 from userstream.server.nats.lease import HUSH_S, LEASE_S, Lease
+from userstream.server.nats.streaminfo import State, StreamInfo
 from userstream.server.nats.wire import Message
 
 LAYOUT = Layout("us", 1, "e", batches=True)

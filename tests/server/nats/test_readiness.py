@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from unittest import mock
 import msgspec
 import pytest
 
+from tests.docs.cluster import PAGE
 from tests.server.bus.places import OnNats, numbered
 from tests.server.nats.servers import Nodes
 from tests.server.nats.test_bus_faults import nats_of, shard_of
@@ -80,6 +82,29 @@ async def test_the_account_of_a_probe_is_nobodys(nats_node: Nodes) -> None:
         assert response.json()["error"]["code"] == "malformed"
         with pytest.raises(InvalidSettings, match="a name of the exchange itself"):
             await server.service.accounts.add(name, "somekey", None)
+
+
+async def test_what_a_day_without_events_stores_is_what_the_page_says(nats_node: Nodes) -> None:
+    async with serving(nats_node) as server:
+        await turns(server, True)
+        bus, probe = server.service.bus, server.service.readiness._probe
+        assert isinstance(bus, NatsBus)
+        assert probe is not None
+        place, layout = probe._account, bus._layout
+        with_probes = layout.shard_of(place)
+        ticks = (await bus._js.info(layout.events(1 - with_probes))).state
+        both = (await bus._js.info(layout.events(with_probes))).state
+        tick_bytes = ticks.bytes / ticks.messages
+        stored = [
+            await bus._js.get(layout.events(with_probes), seq=seq)
+            for seq in range(both.first_seq, both.last_seq + 1)
+        ]
+        probes = sum(kept is not None and kept.subject.endswith(place) for kept in stored)
+        probe_bytes = (both.bytes - tick_bytes * (both.messages - probes)) / probes
+    said = re.search(r"(\d+) MB of ticks in each shard, and (\d+) MB of probes", PAGE.read_text())
+    assert said is not None
+    for mb, message_bytes in zip(said.groups(), (tick_bytes, probe_bytes), strict=True):
+        assert 0.8 * int(mb) < message_bytes * 86_400 / 1_000_000 <= int(mb)
 
 
 async def test_a_stop_is_told_first_and_gives_the_shards_up_at_once(

@@ -13,10 +13,11 @@ from structlog.testing import capture_logs
 from tests.server.running import until
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.nats.inbox import Handler, Inbox, NobodyError
-from userstream.server.nats.jetstream import JetStream, Kept, StreamInfo, _State
+from userstream.server.nats.jetstream import JetStream, Kept
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import Term
 from userstream.server.nats.shard import Shard
+from userstream.server.nats.streaminfo import State, StreamInfo
 from userstream.server.nats.wire import Message
 
 LAYOUT = Layout("us", 1, "e", batches=True)
@@ -69,7 +70,7 @@ class Streams:
 
     async def info(self, _: str) -> StreamInfo:
         await asyncio.sleep(0)
-        return StreamInfo(state=_State(last_seq=self.end))
+        return StreamInfo(state=State(last_seq=self.end))
 
     async def get(self, _: str, **__: object) -> Kept | None:
         return None

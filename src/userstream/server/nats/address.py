@@ -40,12 +40,15 @@ class NatsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prefix: str = "userstream"
     """The first word of every subject and stream, so that one NATS can serve several systems."""
     shards: int = 16
-    """Streams over which accounts are spread; fixed once the first process made them."""
+    """Streams over which accounts are spread; fixed once the first process made them, and a
+    process that has another number goes by theirs, and warns."""
     replicas: int = 3
-    """Copies of each stream: 1, 3 or 5."""
+    """Copies of each stream that is made: 1, 3 or 5. Of one that is there a process only says that
+    it differs; its operator changes it."""
     max_bytes: int = 1_073_741_824
     """Of one shard's events on a node's disk, which NATS sets aside, and as much again for four
-    shards' heads; once it is full, publishers are refused until some events are old."""
+    shards' heads; once it is full, publishers are refused until some events are old. A stream that
+    is there stays as it is, as with ``replicas``."""
 
 
 class Server(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from userstream.errors import StoreUnavailable
 from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
+from userstream.server.nats.drift import check
 from userstream.server.nats.jetstream import JetStream, read_ack
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message, recorded
@@ -61,27 +62,26 @@ class Bucket:
         """Makes the bucket where there is none.
 
         Raises:
-            InvalidSettings: JetStream does not allow it.
+            InvalidSettings: JetStream does not allow it, or it drops records by itself.
             StoreUnavailable: it does not answer.
         """
-        await self._js.provide(
-            {
-                "name": self._stream,
-                "subjects": [f"{self._prefix}>"],
-                "retention": "limits",
-                "storage": "file",
-                "num_replicas": self._settings.replicas,
-                "max_msgs_per_subject": 1,
-                "max_bytes": self._settings.max_bytes,
-                "discard": "new",
-                "allow_rollup_hdrs": True,
-                "deny_delete": True,
-                "allow_direct": True,
-                "allow_msg_ttl": True,
-                "subject_delete_marker_ttl": MARKER_S * 1_000_000_000,
-                "duplicate_window": 100_000_000,
-            }
-        )
+        config = {
+            "name": self._stream,
+            "subjects": [f"{self._prefix}>"],
+            "retention": "limits",
+            "storage": "file",
+            "num_replicas": self._settings.replicas,
+            "max_msgs_per_subject": 1,
+            "max_bytes": self._settings.max_bytes,
+            "discard": "new",
+            "allow_rollup_hdrs": True,
+            "deny_delete": True,
+            "allow_direct": True,
+            "allow_msg_ttl": True,
+            "subject_delete_marker_ttl": MARKER_S * 1_000_000_000,
+            "duplicate_window": 100_000_000,
+        }
+        check([(config, await self._js.provide(config))])
 
     async def put(self, key: str, value: bytes, after: int | None, life_s: int | None) -> int:
         """Stores a record behind the one with that sequence (0: there is none); gives its own.

@@ -14,6 +14,7 @@ import msgspec
 
 from userstream.errors import InvalidSettings, StoreError, StoreUnavailable
 from userstream.server.nats.link import Link
+from userstream.server.nats.streaminfo import StreamInfo
 from userstream.server.nats.wire import Message, pub
 
 NO_MESSAGE = 10037
@@ -58,32 +59,6 @@ class JetStreamRefused(StoreError):
 
 class LeaderlessError(StoreUnavailable):
     """A node answered that nobody leads, as far as it knows."""
-
-
-class _State(msgspec.Struct, frozen=True):
-    first_seq: int = 0
-    last_seq: int = 0
-    messages: int = 0
-    bytes: int = 0
-
-
-class _Config(msgspec.Struct, frozen=True):
-    metadata: dict[str, str] = {}
-    num_replicas: int = 1
-    max_bytes: int = -1
-    allow_atomic: bool = False
-
-
-class _Cluster(msgspec.Struct, frozen=True):
-    leader: str = ""
-
-
-class StreamInfo(msgspec.Struct, frozen=True):
-    """A stream as its leader knows it."""
-
-    config: _Config = _Config()
-    state: _State = _State()
-    cluster: _Cluster = _Cluster()
 
 
 class _StoredMessage(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from userstream.server.keys import Ended, Place
 from userstream.server.nats.bucket import Conflict
 from userstream.server.nats.debts import Debts
 from userstream.server.nats.keycopy import KeyCopy, Owned, StoredKey
+from userstream.server.nats.keylist import KeyList
 from userstream.server.nats.places import SocketPlaces
 from userstream.server.nats.register import Register
 from userstream.server.nats.revoking import SharedRevocations
@@ -53,6 +54,7 @@ class NatsKeys:
         self._table = self._copy.table
         self._places = SocketPlaces(register)
         self._revocations = SharedRevocations(register)
+        self._list = KeyList(self._copy, self._revocations, self._store)
         self._debts = Debts(self._copy, policies, self._extend_to)
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -102,10 +104,11 @@ class NatsKeys:
 
     async def owned_by(self, venue: str, account: str) -> list[str]:
         """The live keys of an account; in an outage as far as this node knows."""
-        with suppress(StoreUnavailable):
-            await self._register.catch_up()
-        records = self._copy.live(venue, account)
-        return [self.key_of((venue, record.random)) for record in records]
+        return await self._list.owned_by(venue, account)
+
+    async def shown(self, venue: str, identity: Identity, asked_s: float) -> list[str] | Refusal:
+        """As ``owned_by``; in an outage those only that the API key was given before."""
+        return await self._list.shown(venue, identity, asked_s)
 
     async def take_place(self, record: KeyRecord, most: int) -> bool:
         """Takes one of a key's places for sockets, of all nodes together."""
@@ -277,12 +280,9 @@ class NatsKeys:
         self, record: KeyRecord, expires_ms: int, api_key: str | None = None
     ) -> Issued | None:
         """``None``: the stream's time passed the deadline before the renewal was stored."""
-        api_keys = record.api_keys
-        if api_key is not None and api_key not in api_keys:
-            api_keys = (*api_keys, api_key)
         # Clocks of nodes differ by milliseconds: none takes from what another one granted.
         expires_ms = max(expires_ms, record.expires_ms)
-        extended = msgspec.structs.replace(record, api_keys=api_keys, expires_ms=expires_ms)
+        extended = msgspec.structs.replace(record.given(api_key), expires_ms=expires_ms)
         place = (record.venue, record.random)
         await self._store(StoredKey(extended, was_ms=record.expires_ms))
         if self._copy.at(place) is None:

@@ -14,7 +14,9 @@ from userstream.events import AccountSnapshot
 from userstream.plain import read
 from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
-from userstream.server.nats.jetstream import JetStream, JetStreamRefused, StreamInfo
+from userstream.server.nats.drift import check, check_shards
+from userstream.server.nats.jetstream import JetStream, JetStreamRefused
+from userstream.server.nats.streaminfo import StreamInfo
 from userstream.server.records import EventRecord, LineRecord, decode, encode
 from userstream.server.tasks import all_of
 
@@ -170,7 +172,7 @@ async def provide(
     mark is gone.
 
     Raises:
-        InvalidSettings: NATS does not allow them, or a move into them is not finished.
+        InvalidSettings: not allowed, a move into them is not finished, or one drops messages.
         StoreTooNew: a later version made them.
         StoreUnavailable: NATS does not answer.
     """
@@ -181,6 +183,8 @@ async def provide(
     configs = [_events(layout, settings, n) for n in range(1, layout.shards)]
     configs += [_heads(layout, settings, n) for n in range(layout.shards)]
     made = [first, *await all_of(js.provide(config) for config in configs)]
+    check_shards([layout.events(n) for n in range(layout.shards)], settings.shards)
+    check(zip([config, *configs], made, strict=True))
     return layout._replace(batches=await _let_batches(js, layout, made[: layout.shards]))
 
 
