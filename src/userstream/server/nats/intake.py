@@ -172,6 +172,8 @@ class Intake:
             self._early[shard].append((message, batch, lines))
 
     def _judge(self, shard: Shard, message: Message, batch: Batch, lines: bytes) -> None:
+        if batch.term > shard.term:  # whoever replaced this one got it, too, and answers
+            return
         if batch.term < shard.term and shard in self._given_s:
             since_s = asyncio.get_running_loop().time() - self._given_s[shard]
             if since_s <= _QUIET_S:  # its giver may have taken it, and says so
