@@ -66,7 +66,7 @@ async def test_a_page_that_grows_is_read_again_by_who_needs_more_of_it(tmp_path:
                 stream.close()
         assert reads.count == 3
         pages = rigged.bus._pages
-        assert pages._cache._size == sum(size for _, size in pages._cache._kept.values())
+        assert pages._cache._size == sum(kept.size for kept in pages._cache._kept.values())
 
 
 async def test_a_reading_that_began_before_an_event_was_stored_refuses_nobody(
@@ -99,5 +99,5 @@ async def test_pages_are_kept_within_their_bytes(tmp_path: Path) -> None:
             await resumed.settled()
             assert uncut.said_of(resumed.frames) == uncut.said_of(uncut.frames)
         pages = rigged.bus._pages._cache
-        assert 0 < sum(size for _, size in pages._kept.values()) == pages._size <= 1_000_000
+        assert 0 < sum(kept.size for kept in pages._kept.values()) == pages._size <= 1_000_000
         assert len(pages._kept) < 2_125 // 256

@@ -52,9 +52,10 @@ class Pages:
         """
         return await self._cache.read(account, from_seq)
 
-    def _begin(self, account: str, number: int) -> asyncio.Future[tuple[Page, int]]:
+    def _begin(self, account: str, begin: int) -> asyncio.Future[tuple[Page, int]]:
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self._thread, self.load, account, number)
+        # All of it: pictures are made from the page's beginning.
+        return loop.run_in_executor(self._thread, self.load, account, begin // PAGE)
 
     def load(self, account: str, number: int) -> tuple[Page, int]:
         """A page with its pictures, and about what it takes in memory. Blocks.

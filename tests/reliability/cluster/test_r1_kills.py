@@ -26,7 +26,7 @@ from tests.server.running import until
 
 CLIENTS, RATE, KILLS = 60, 300, 5
 FULL_CLIENTS, FULL_RATE, FULL_KILLS = 2_000, 10_000, 20
-CLIENTS_EACH_CORE, RATE_EACH_CORE = 100, 250
+CLIENTS_EACH_CORE, RATE_EACH_CORE = 400, 400
 LIVE_S = 5.0
 """Until bots of a dead process are live at the other one: 99 of 100. Tests on busy machines wait
 four times as long."""

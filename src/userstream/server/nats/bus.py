@@ -206,13 +206,13 @@ class NatsBus:
             found.oldest = max(found.oldest, first)
         return _unbroken(events)
 
-    def _begin_page(self, account: str, number: int) -> asyncio.Future[tuple[Page, int]]:
-        return asyncio.get_running_loop().create_task(self._load_page(account, number))
+    def _begin_page(self, account: str, begin: int) -> asyncio.Future[tuple[Page, int]]:
+        return asyncio.get_running_loop().create_task(self._load_page(account, begin))
 
-    async def _load_page(self, account: str, number: int) -> tuple[Page, int]:
+    async def _load_page(self, account: str, start: int) -> tuple[Page, int]:
         found = self._followed(account)
         head, place = found.seen, found.place
-        start, stop = max(number * PAGE, 1), (number + 1) * PAGE
+        stop = (start // PAGE + 1) * PAGE
         page: list[Appended] = []
         while start < stop and start <= head:
             events = await self._history.read(account, start, head, place)
