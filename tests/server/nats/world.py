@@ -43,7 +43,6 @@ class Process:
         self.requests: dict[int, Submission] = {}
         self.tickets: list[Ticket] = []
         self.leaves = False
-        self.late_s = 0.0
 
 
 class World:
@@ -59,6 +58,8 @@ class World:
         self.told: list[tuple[str, Ticket, int]] = []
         self.sources: dict[Submission, str] = {}
         self.tasks: list[asyncio.Future[Any]] = []
+        self.lag_s = 0.001
+        """The longest that a message may take."""
 
     async def begin(self) -> Process:
         name = f"p{next(self.names)}"
@@ -109,11 +110,10 @@ class World:
         elif what in ("die", "stop", "leave"):
             await self._end(what, *args)
         else:
-            process = self.processes[args[0]]
-            pipe = process.pipe()
+            pipe = self.processes[args[0]].pipe()
+            self.lag_s = max([self.lag_s, *args[1:]])
             if what == "late":
                 pipe.put_delay_s = args[1]
-                process.late_s = max(process.late_s, args[1])
             elif what == "slow":
                 pipe.up_delay_s = args[1]
             elif what == "deaf":
@@ -143,11 +143,13 @@ class World:
         """A process stops as it should: it answers all publishers before it closes."""
         old = self.processes[who]
         await old.appends.retire()
-        # What was put to it may come as late as ever.
-        await asyncio.sleep(max(after_s, 2 * old.late_s))
+        await asyncio.sleep(after_s)
         self.processes[who] = await self.begin()
         for ticket in old.tickets:
             await ticket.committed()
+        # What comes late to it finds it; and so does what is on its way to its last heir.
+        old.pipe().put_delay_s = 0.0
+        await asyncio.sleep(4 * self.lag_s)
         await old.appends.close()
 
     async def heal(self) -> None:

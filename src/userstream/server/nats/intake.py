@@ -36,9 +36,10 @@ _EARLY = 100
 _QUIET_S = 1.0
 """So long an heir says nothing of what its giver may have taken."""
 _LINGER_S = 2.0
-"""So long whoever gave a shard, or left it, says of what comes for it that it is not taken.
+"""So long whoever gives a shard, or leaves it, says of what comes for it that it is not taken.
 
 So long whoever has it next takes nothing that names no term (a version before), and says so.
+Nobody can take it as that of a silent writer sooner.
 """
 _LATE_S = 0.5
 """For what is on its way when a process stops."""
@@ -86,6 +87,7 @@ class Intake:
         self._quiet_s: dict[Shard, float] = {}
         """Until when nothing is said of what whoever wrote before may have taken."""
         self._held: Collection[Shard] = ()
+        self._held_s = 0.0
         self._asked: set[Shard] = set()
         self._taking: set[Shard] = set()
         self._early: defaultdict[Shard, deque[tuple[Message, Batch, bytes]]] = defaultdict(
@@ -134,6 +136,7 @@ class Intake:
     def hold(self, shards: Collection[Shard]) -> None:
         """Takes nothing of shards that are about to be other processes'."""
         self._held = shards
+        self._held_s = asyncio.get_running_loop().time()
 
     def release(self) -> None:
         """Takes it again, of those that are still written here."""
@@ -144,7 +147,8 @@ class Intake:
         self._sessions.pop(shard, None)
         if shard in self._held:
             loop = asyncio.get_running_loop()
-            self._lingering[shard] = loop.call_later(_LINGER_S, self._lingered, shard)
+            until_s = self._held_s + _LINGER_S
+            self._lingering[shard] = loop.call_at(until_s, self._lingered, shard)
         self._quit(shard)
 
     def _lingered(self, shard: Shard) -> None:
