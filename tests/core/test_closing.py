@@ -54,6 +54,7 @@ def test_no_two_ends_are_the_same() -> None:
         (End.NOT_UTF8, 1007, Then.STOP),
         (End.TOO_LARGE, 1009, Then.STOP),
         (End.INTERNAL, 1011, Then.RECONNECT),
+        (End.UNAVAILABLE, 1013, Then.RECONNECT),
         (End.CLIENT, None, Then.RECONNECT),
         (End.LOST, None, Then.RECONNECT),
     ],

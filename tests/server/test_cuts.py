@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from tests.server.cutting import Rig, Stream, follows, rig
 from tests.venues.orders import order
 from tests.venues.strategies import events as any_events
+from userstream.core.closing import End
 from userstream.core.epoch import Run
 from userstream.core.limits import Limits
-from userstream.errors import StoreDamaged
+from userstream.errors import StoreDamaged, StoreUnavailable
 from userstream.events import AccountSnapshot, AccountUpdate, Balance, Event
 from userstream.markets import SANDBOX_MARKETS
 from userstream.server.records import RUN_KEY, encode, event_key
@@ -248,6 +249,19 @@ async def test_a_refusal_comes_also_where_nothing_can_be_read(
         assert b"window_ms" not in stream.outlet.frames[0]
         assert broken.await_count == 1
         assert stream.outlet.ended is None
+
+
+async def test_of_a_cursor_that_nobody_can_judge_now_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with rig() as rigged:
+        await rigged.publish([order()] * 3)
+        unsettled = mock.AsyncMock(side_effect=StoreUnavailable("no leader"))
+        monkeypatch.setattr(rigged.bus, "settled", unsettled)
+        cursor = Cursor(rigged.epoch(), 4, WHOLE)
+        stream = await rigged.stream(load("bhex"), resume=cursor).settled()
+        assert stream.outlet.frames == []
+        assert stream.outlet.ended is End.UNAVAILABLE
 
 
 async def test_after_a_refusal_it_goes_on_from_now() -> None:

@@ -20,7 +20,9 @@ from tests.venues.orders import order
 from userstream.client.publisher import line
 from userstream.core.closing import End, end_named, end_of
 from userstream.core.limits import Limits
+from userstream.errors import StoreUnavailable
 from userstream.markets import SANDBOX_MARKETS
+from userstream.server.localbus import LocalBus
 from userstream.server.reader import Reader
 from userstream.venue import Call, Venue
 from userstream.venues import load, names
@@ -110,6 +112,14 @@ async def breaks(server: Running, _venue: str, _key: str, _wire: Wire) -> None:
         await publish(server, 1, 1)
 
 
+async def cannot_read(server: Running, venue: str, _key: str, _wire: Wire) -> None:
+    with mock.patch.object(Reader, "takes", return_value=False):
+        await publish(server, 1, 1)  # the subscription lost it, so the log is read
+    with mock.patch.object(LocalBus, "read", side_effect=StoreUnavailable("no quorum")):
+        await publish(server, 2, 1)
+        await until(lambda: ended(server, venue, End.UNAVAILABLE))
+
+
 async def vanishes(_server: Running, _venue: str, _key: str, wire: Wire) -> None:
     wire.writer.transport.abort()
 
@@ -130,6 +140,7 @@ CASES: dict[End, Case] = {
     End.NOT_UTF8: Case(sends(masked(TEXT, b"\xff"))),
     End.TOO_LARGE: Case(sends(masked(TEXT, b"x" * 5_000))),
     End.INTERNAL: Case(breaks),
+    End.UNAVAILABLE: Case(cannot_read),
     End.CLIENT: Case(sends(masked(CLOSE, b"\x03\xe8bye"))),
     End.LOST: Case(vanishes),
 }

@@ -40,6 +40,7 @@ class End(Enum):
     NOT_UTF8 = Ending(1007, "text that is not UTF-8", Then.STOP)
     TOO_LARGE = Ending(1009, "message too large", Then.STOP)
     INTERNAL = Ending(1011, "internal error", Then.RECONNECT)
+    UNAVAILABLE = Ending(1013, "temporarily unavailable", Then.RECONNECT)
     CLIENT = Ending(None, "closed by the client", Then.RECONNECT)
     LOST = Ending(None, "connection lost", Then.RECONNECT)
 

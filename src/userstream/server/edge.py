@@ -196,7 +196,7 @@ class Edge:
         self._metrics.delivered.inc(self._fanout.frames - before)
 
     def lost(self, account: str) -> None:
-        """Retention was faster than the subscription: who showed it all so far cannot go on."""
+        """Events cannot be shown any more: who showed all that was before them cannot go on."""
         for binding in self._fanout.of_account(account):
             binding.connection.end(End.SLOW)
 

@@ -18,7 +18,7 @@ from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Stored, Subscriber, Ticket
 from userstream.server.clock import Clock
 from userstream.server.committer import Committer
-from userstream.server.logs import logger
+from userstream.server.logs import Seldom, logger
 from userstream.server.pagecache import PAGE
 from userstream.server.pages import Pages
 from userstream.server.records import (
@@ -58,6 +58,7 @@ class LocalBus:
         self._retention = Retention(store, committer, clock, limits)
         # Of accounts that were asked for: how far their events were handed to subscribers.
         self._heads: dict[str, int] = {}
+        self._seldom = Seldom()
         self._under_way: deque[list[Appended]] = deque()
         self._checkpoints: dict[str, int] = {}
 
@@ -290,11 +291,10 @@ class LocalBus:
                 # Later, behind an accepted line, nothing may be read that could fail.
                 self._retention.window(account)
         except StoreError as e:
-            _log.error("the head of an account cannot be read", account=account, error=str(e))
+            if self._seldom.passes(account):
+                _log.error("the head of an account cannot be read", account=account, error=str(e))
             raise
         if head is None:
             return None
-        return (
-            decode(head, Head),
-            decode(picture, PictureRecord).picture if picture else AccountSnapshot(time_ms=0),
-        )
+        known = decode(picture, PictureRecord).picture if picture else AccountSnapshot(time_ms=0)
+        return decode(head, Head), known

@@ -13,7 +13,11 @@ TASK_FAILURES = Counter(
 )
 """Of the process: tasks begin in places that know of no server."""
 DAMAGED_HEADS = Counter(
-    f"{_PREFIX}damaged_heads", "Heads that could not be written: bytes are damaged", registry=None
+    f"{_PREFIX}damaged_heads", "Tries to read or write a head that met damaged bytes", registry=None
+)
+"""Of the process as well."""
+DAMAGED_EVENTS = Counter(
+    f"{_PREFIX}damaged_events", "Reads of events that met damaged bytes", registry=None
 )
 """Of the process as well."""
 
@@ -25,6 +29,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.registry.register(TASK_FAILURES)
         self.registry.register(DAMAGED_HEADS)
+        self.registry.register(DAMAGED_EVENTS)
         count, gauge = self._count, self._gauge
         self.requests = count("requests", "REST requests by venue and status", "venue", "status")
         self.handshakes = count(

@@ -11,7 +11,7 @@ from userstream.core.closing import End
 from userstream.core.epoch import account_epoch
 from userstream.core.publishing import Appended
 from userstream.core.track import Track, judge
-from userstream.errors import StoreDamaged, StoreError
+from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.server.logs import logger
 from userstream.server.pagecache import PAGE
 from userstream.server.turns import Turns
@@ -51,8 +51,10 @@ class Log(Protocol):
     async def settled(self, account: str, seq: int) -> None:
         """Returns once ``head`` has come to a ``seq``, or the log is known to end before it.
 
-        A node may not have been told yet of what another one showed. After some seconds it
-        returns in any case.
+        A node may not have been told yet of what another one showed.
+
+        Raises:
+            StoreUnavailable: neither within some seconds: nothing can be said of that ``seq``.
         """
         ...
 
@@ -117,6 +119,9 @@ class Replays:
                 await self._resume(reader, account, cursor)
             if reader.track is not None:
                 await self._catch_up(reader, account, reader.track)
+        except StoreUnavailable as e:
+            _log.warning("the log cannot be read now", venue=reader.venue.name, error=str(e))
+            reader.end(End.UNAVAILABLE)
         except Exception as e:  # noqa: BLE001 - the trader must be told, whatever it was
             _log.error("a replay failed", venue=reader.venue.name, exc_info=e)
             reader.end(End.INTERNAL)

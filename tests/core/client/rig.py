@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from tests.core.client.values import T, half
 from userstream.core.client import inputs
+from userstream.core.client.actions import Tell
 from userstream.core.client.bounds import Bounds
 from userstream.core.client.continuity import Continuity
 from userstream.core.client.keylife import AskKey
@@ -13,7 +14,7 @@ from userstream.core.client.link import OpenSocket
 from userstream.core.client.plan import Plan
 from userstream.core.client.requests import Answer, Verdict
 from userstream.core.client.stream import Stream
-from userstream.core.client.told import State
+from userstream.core.client.told import Gap, State, StateChange
 from userstream.venue import Notice, Venue
 from userstream.venues import load
 
@@ -96,3 +97,14 @@ class Rig:
         self.grant()
         self.open()
         return self
+
+
+def changes(actions: list[Any]) -> list[State]:
+    """The states that were told, in their order."""
+    told = [a.what for a in actions if isinstance(a, Tell)]
+    return [t.after for t in told if isinstance(t, StateChange)]
+
+
+def gaps(actions: list[Any]) -> list[Gap]:
+    """The gaps that were told."""
+    return [a.what for a in actions if isinstance(a, Tell) and isinstance(a.what, Gap)]

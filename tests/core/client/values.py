@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from userstream.core.client import inputs
+from userstream.core.client.requests import Answer, Verdict
 from userstream.core.client.sequencer import Shown
+from userstream.core.closing import End
 from userstream.events import AccountSnapshot, AccountUpdate, Balance, OrderUpdate
-from userstream.venue import Received
+from userstream.venue import Cursor, Mark, Received
 
 T = 1_700_000_000_000
 """A time of the venue, in ms."""
+MIN = 60_000
+HOUR = 60 * MIN
+RENEWAL = 750_000
+"""When a key of an hour is renewed, with half of the jitter."""
+UNKNOWN = Answer(Verdict.KEY_UNKNOWN, status=400, code=-1125)
+DENIED = Answer(Verdict.DENIED, status=401, code=-2015)
+CURSOR = Cursor("epoch000", 7, 1)
 
 
 def order(order_id: str = "1", **fields: Any) -> OrderUpdate:
@@ -40,3 +50,11 @@ def shown(event: Any, time_ms: int | None = None) -> Shown:
 
 def half() -> float:
     return 0.5
+
+
+def closed(end: End, socket: int = 1) -> inputs.Closed:
+    return inputs.Closed(socket, end.value.code, end.value.text)
+
+
+def mark(kind: str, seq: int = 7, reason: str | None = None) -> Mark:
+    return Mark("epoch000", seq, kind=kind, reason=reason)

@@ -25,6 +25,9 @@ from userstream.client.publisher import Publisher
 from userstream.errors import PublishUnproven
 
 pytestmark = pytest.mark.timeout(240)
+ALICE = {"X-MBX-APIKEY": "alicekey"}
+SEEN_S = 8.0
+"""In which a balancer that looks every two seconds sees twice that a front is not ready."""
 
 
 @contextlib.contextmanager
@@ -95,6 +98,7 @@ async def test_three_machines_as_the_page_has_them(tmp_path: Path) -> None:
                 await copied(at, it.n + 1)
                 await one_is_replaced(at, publisher, it.n + 2)
                 assert len(await take(socket, 2)) == 2
+                await renewed_without_a_quorum(at, rest, key)
         for node in at.nodes.nodes:
             assert "Violation" not in node.log
 
@@ -127,12 +131,28 @@ async def listen_key(at: Machines, rest: str) -> str:
     async with httpx.AsyncClient(trust_env=False, verify=_tls(at)) as http:
         while True:  # the balancer looks every two seconds
             with contextlib.suppress(httpx.TransportError):
-                headers = {"X-MBX-APIKEY": "alicekey"}
-                answer = await http.post(f"{rest}/api/v1/userDataStream", headers=headers)
+                answer = await http.post(f"{rest}/api/v1/userDataStream", headers=ALICE)
                 found: str = answer.json()["listenKey"]
                 return found
             assert time.monotonic() < last
             await asyncio.sleep(0.2)
+
+
+async def renewed_without_a_quorum(at: Machines, rest: str, key: str) -> None:
+    """A second machine is lost. Listen keys are renewed through the balancer: no front is ready,
+    and it must send somewhere all the same."""
+    await asyncio.to_thread(at.nodes.nodes[0].kill)
+    since = last = time.monotonic()
+    while last - since < SEEN_S:
+        async with httpx.AsyncClient(trust_env=False, verify=_tls(at), timeout=20) as http:
+            url = f"{rest}/api/v1/userDataStream?listenKey={key}"
+            answer = await http.put(url, headers=ALICE)  # each by a connection of its own
+            assert (answer.status_code, answer.json()) == (200, {})
+            ready = f"http://127.0.0.1:{at.ports['8081']}/_health/ready"
+            last = time.monotonic()
+            if (await http.get(ready)).status_code == 200:
+                since = last
+        await asyncio.sleep(0.2)
 
 
 async def copied(at: Machines, events: int) -> None:

@@ -19,7 +19,7 @@ from userstream.core.closing import End
 from userstream.core.listenkeys import Issued
 from userstream.core.rest import Credentials, Identity
 from userstream.errors import StoreUnavailable
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.jetstream import JetStream, patiently
 from userstream.server.nats.register import Timing
 from userstream.server.nats.shared import Shared
 from userstream.venue import Refusal
@@ -183,7 +183,7 @@ async def test_what_was_granted_outlives_the_leader_of_the_keys(nats_cluster: No
         stop = True
         await asyncio.gather(*users)
         for n, shared in ((a, shares[0]), (b, shares[1])):
-            await shared.register.catch_up()
+            await patiently(shared.register.catch_up)  # its watch may just be made anew
             await lives(n, granted)
 
 

@@ -68,6 +68,8 @@ class Stream:
         """Changes that whoever says it is the leader does not know of."""
         self.lags: list[int] = []
         """So many changes the next copies that are asked do not have."""
+        self.parted_at: int | None = None
+        """So many changes came before nodes were parted; who is asked knows no later one."""
 
     @property
     def stored(self) -> list[Stored]:
@@ -86,10 +88,10 @@ class Stream:
 
     def known(self, behind: int) -> Copy:
         """What a copy has that lacks the last changes."""
-        if not behind:
+        if not behind and self.parted_at is None:
             return self.leader
         copy = Copy(one_a_subject=self.one_a_subject)
-        for op in self.ops[: len(self.ops) - behind]:
+        for op in self.ops[: len(self.ops) - behind][: self.parted_at]:
             copy.take(op)
         return copy
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import pytest
+
 from tests.server.nats.virtual import run_virtually
 from tests.server.running import until
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Ledger, Refused
 from userstream.core.submission import Submission
 from userstream.server.bus import Outcome
-from userstream.server.nats.batch import Batch, BatchAnswer, read_batch
+from userstream.server.nats.batch import Batch, BatchAnswer, No, Repeat, read_batch
 from userstream.server.nats.channel import Channel
 from userstream.server.nats.handed import Handed
 from userstream.server.nats.inbox import Handler, Stored
@@ -120,14 +122,38 @@ async def test_a_writer_says_its_term_to_who_has_not_heard_of_it() -> None:
     it.channel.close()
 
 
-async def test_of_whoever_was_replaced_not_taken_proves_nothing() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        BatchAnswer(3, not_taken="its append queue is full"),
+        BatchAnswer(3, [No("unavailable", "not known to be stored")]),
+        BatchAnswer(3, [Repeat(7)]),
+    ],
+)
+async def test_what_one_says_that_was_replaced_before_is_no_answer(answer: BatchAnswer) -> None:
     it = Place()
     await it.put(1)
-    it.wire.answer(0, BatchAnswer(3, not_taken="its append queue is full"))
+    await it.put(2)
+    it.wire.answer(0, answer)
     it.channel._pump()
-    assert len(it.wire.sent) == 1
+    assert (len(it.wire.sent), it.told) == (2, [])
     it.wire.answer(0, BatchAnswer(4, [1]))
-    assert it.told == [Acknowledged("a", "e", 1)]
+    it.wire.answer(1, BatchAnswer(4, [2]))
+    assert it.told == [Acknowledged("a", "e", n) for n in (1, 2)]
+    it.channel.close()
+
+
+async def test_one_that_is_replaced_meanwhile_refuses_nothing_for_good() -> None:
+    it = Place()
+    await it.put(1)
+    await it.put(2)
+    it.writers.heard(0, 5)
+    it.wire.answer(0, BatchAnswer(4, [1]))
+    it.wire.answer(1, BatchAnswer(4, [No("hole", "the last one was 7")]))
+    assert it.told[:1] == [Acknowledged("a", "e", 1)]
+    assert it.told[1:] == [
+        Refused("unavailable", "not known to be stored: its writer changed meanwhile", "a")
+    ]
     it.channel.close()
 
 

@@ -206,15 +206,6 @@ async def _silent(*_: object) -> None:
     pass
 
 
-async def test_a_writer_that_was_replaced_refuses_nothing_for_good(nats_node: Nodes) -> None:
-    async with Beside(nats_node).open() as it:
-        await it.publish([1, 2])
-        writers = nats_of(it)._appends._handover.writers
-        with mock.patch.object(writers, "term", return_value=9):
-            outcomes = await it.send(numbered(3), numbered(9, prev_n=7))
-        assert codes(outcomes) == ["Appended", "unavailable"]
-
-
 async def _asked(bus: NatsBus, payload: bytes) -> BatchAnswer:
     subject = bus._layout.put_subject(bus._layout.shard_of("alice"))
     return decode((await bus._js.link.request(subject, payload, 5)).payload, BatchAnswer)

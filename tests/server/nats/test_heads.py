@@ -14,7 +14,7 @@ from tests.server.nats.simulated import Nats
 from tests.server.nats.simulated_streams import Stream
 from tests.server.nats.virtual import VirtualLoop, run_virtually
 from userstream.core.publishing import Appended
-from userstream.errors import StoreUnavailable
+from userstream.errors import StoreDamaged, StoreUnavailable
 from userstream.server.metrics import DAMAGED_HEADS
 from userstream.server.nats.heads import Heads
 from userstream.server.nats.jetstream import JetStream
@@ -103,6 +103,24 @@ def test_a_damaged_head_holds_back_what_lies_behind_it_and_no_more() -> None:
         heads._lasts.clear()
         await rig.heads.settle(0)
         assert rig.floors == [4, 1]
+
+    on_rig(test)
+
+
+def test_what_is_tried_again_and_again_is_counted_and_told_once_in_a_while() -> None:
+    async def test(rig: Rig) -> None:
+        bad = FIRST[0]
+        rig.damage(bad)
+        rig.publish(bad)
+        before = DAMAGED_HEADS._value.get()
+        with capture_logs() as logged:
+            for _ in range(30):  # as many as there are in five minutes
+                await asyncio.sleep(10)
+                await rig.heads.settle(0)
+                rig.heads.unread(bad, StoreDamaged("its bytes are no head"))
+            rig.heads.unread(bad, StoreUnavailable("nobody answers"))
+        assert DAMAGED_HEADS._value.get() == before + 60
+        assert len([entry for entry in logged if entry["log_level"] == "error"]) == 10
 
     on_rig(test)
 

@@ -178,6 +178,20 @@ async def test_who_took_a_shard_by_itself_refuses_at_once_what_was_for_another(w
     await it.intake.close()
 
 
+async def test_who_does_not_know_that_it_was_replaced_takes_nothing_of_the_next(wire: Wire) -> None:
+    stopped, it = Process(wire, THEIRS), Process(wire, OURS)
+    for process in (stopped, it):
+        process.intake.opened(process.shard)
+    wire.came(batch(b"1", term=OURS))
+    wire.came(batch(b"2", 1, OURS))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert [answer.term for answer in wire.answers] == [OURS, OURS]
+    assert (stopped.took, it.took) == ([], [b"1", b"2"])
+    for process in (stopped, it):
+        await process.intake.close()
+
+
 def test_who_gave_a_shard_and_asks_for_it_again_goes_on_refusing(wire: Wire) -> None:
     async def main(_: object) -> None:
         it = Process(wire, THEIRS)

@@ -80,10 +80,17 @@ async def test_a_tail_that_a_replaced_leader_told_refuses_no_cursor(nats_node: N
         assert isinstance(bus, NatsBus)
         await publish_some(server, 1, 3)
         shard = bus._layout.shard_of("alice")
-        old = await bus._history.reached(shard, ["alice"])
+        truly = bus._history.reached
+        old = await truly(shard, ["alice"])
         await publish_some(server, 4, 6)
         url = server.url("binance", await server.key())
-        with mock.patch.object(bus._history, "reached", return_value=old):
+
+        async def told(
+            shard: int, accounts: Sequence[str], place: int = 0
+        ) -> Mapping[str, Reached]:
+            return await truly(shard, accounts, place) if place else old
+
+        with mock.patch.object(bus._history, "reached", told):
             async with server.open(f"{url}?us=1&us_resume={server.epoch()}:5:9999") as socket:
                 frames = [json.loads(f) for f in await take(socket, 2)]
         assert [f["e"] for f in frames] == ["us.resumed", "executionReport"]

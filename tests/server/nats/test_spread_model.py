@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.server.nats.processes import NAMES, World, world_of
 from tests.server.nats.virtual import VirtualLoop, run_virtually
-from tests.server.nats.world import NAMES, World, world_of
 from userstream.core.publishing import Refused
 
 WHO = st.integers(0, 2)

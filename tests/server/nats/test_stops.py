@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.server.nats.processes import LAYOUT, World, world_of
 from tests.server.nats.virtual import VirtualLoop, run_virtually
-from tests.server.nats.world import LAYOUT, World, world_of
 from tests.server.running import until
 from userstream.core.publishing import Refused
 

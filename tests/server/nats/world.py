@@ -1,210 +1,252 @@
-"""Processes that write, and publish to each other, on a simulated NATS in virtual time."""
+"""A log that a writer fills, a node that follows it, and what befalls both, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
+from tests.server.bus.places import numbered
 from tests.server.nats.simulated import Nats, Pipe
 from tests.server.nats.simulated_streams import Stream
-from tests.server.nats.virtual import VirtualLoop
-from tests.venues.orders import order
-from userstream.client.publisher import line
+from tests.server.nats.virtual import VirtualLoop, run_virtually
 from userstream.core.limits import Limits
-from userstream.core.publishing import Duplicate, Refused
-from userstream.core.submission import Submission
-from userstream.server.bus import Ticket
+from userstream.core.picture import EMPTY
+from userstream.core.publishing import Appended, Head
+from userstream.core.track import judge
+from userstream.errors import StoreError
 from userstream.server.clock import Clock
-from userstream.server.nats.appends import Appends
+from userstream.server.nats.bus import NatsBus
 from userstream.server.nats.jetstream import JetStream
-from userstream.server.nats.layout import Layout, read_event
+from userstream.server.nats.layout import HeadRecord, Layout, Tick, write_event
+from userstream.server.records import encode
+from userstream.venue import WHOLE, Cursor
 
-LAYOUT = Layout("us", 4, "e", batches=True)
-NAMES = [f"a{n}" for n in range(6)]
-
-
-class Line(NamedTuple):
-    """A line of an account; all those of an account are of one request."""
-
-    account: str
-    number: int
+LAYOUT = Layout("us", 1, "e")
+NAMES = ["a", "b", "c"]
 
 
-class Process:
-    """A process that writes, and its two publishing requests."""
+class Watched:
+    """One who follows an account: what it was told, and what it was shown."""
 
-    def __init__(self, appends: Appends, pipe: Callable[[], Pipe]) -> None:
-        self.appends = appends
-        self.pipe = pipe
-        self.requests: dict[int, Submission] = {}
-        self.tickets: list[Ticket] = []
-        self.leaves = False
+    def __init__(self, account: str, least: int) -> None:
+        self.account = account
+        self.least = least
+        """Events that were committed before it asked, as the first one."""
+        self.told: list[StoreError | None] = []
+        self.head = 0
+        self.over = False
+        self.ready = asyncio.Event()
 
 
 class World:
-    """Processes, and what was published and told."""
+    """A log that a writer fills, and a node that follows it."""
 
-    def __init__(self, nats: Nats) -> None:
+    def __init__(self, nats: Nats, bus: NatsBus, pipe: Any) -> None:
         self.nats = nats
-        self.processes: list[Process] = []
-        self.names = itertools.count()
-        self.ids = itertools.count(1)
-        self.lines: dict[str, Line] = {}
-        self.counts: Counter[str] = Counter()
-        self.told: list[tuple[str, Ticket, int]] = []
-        self.sources: dict[Submission, str] = {}
-        self.tasks: list[asyncio.Future[Any]] = []
-        self.lag_s = 0.001
-        """The longest that a message may take."""
+        self.bus = bus
+        self.pipe: Any = pipe
+        self.events = nats.streams[LAYOUT.events(0)]
+        self.heads = nats.streams[LAYOUT.heads(0)]
+        self.seqs = dict.fromkeys(NAMES, 0)
+        self.settled: dict[str, int] = dict.fromkeys(NAMES, 0)
+        self.watching: list[Watched] = []
+        self.resuming: list[asyncio.Task[None]] = []
+        self.wrong = False
+        self.gaps: list[str] = []
+        bus.subscribe(self._shown)
+        bus.on_gap(self._gap)
 
-    async def begin(self) -> Process:
-        name = f"p{next(self.names)}"
-        link, pipe = await self.nats.link(name)
-        limits = Limits(append_wait_s=4.0)
-        appends = Appends(JetStream(link), LAYOUT, name, Clock(), limits)
-        await appends.start()
-        return Process(appends, pipe)
+    async def ticking(self) -> None:
+        while True:
+            self.tick()
+            await asyncio.sleep(1)
 
-    def publish(self, who: int, which: int, accounts: list[str]) -> None:
-        process = self.processes[who]
-        if which not in process.requests:
-            process.requests[which] = process.appends.submission()
-        submission = process.requests[which]
-        source = self.sources.setdefault(submission, f"s{len(self.sources)}")
-        ids, lines = [], []
-        for account in (f"{account}{source}" for account in accounts):
-            name = str(next(self.ids))
-            self.lines[name] = Line(account, self.counts[account])
-            self.counts[account] += 1
-            ids.append(name)
-            lines.append(line(account, order(order_id=name), source=source, n=self.counts[account]))
-        ticket = process.appends.append(submission, lines)
-        process.tickets.append(ticket)
-        self.told += [(name, ticket, i) for i, name in enumerate(ids)]
+    def tick(self) -> None:
+        self.add(LAYOUT.tick_subject(0), encode(Tick(1, "w", 0)), heard=True)
 
-    async def flow(self, who: int, count: int) -> None:
-        """Lines one behind the other, all of one request, while other things happen."""
-        process = self.processes[who]
-        process.requests.pop(0, None)
-        keep = process.requests.setdefault(0, process.appends.submission())
-        for n in range(count):
-            if process is not self.processes[who] or process.requests.get(0) is not keep:
+    def add(self, subject: str, data: bytes, *, heard: bool) -> None:
+        """Stores a message, and hands it on unless nodes are parted."""
+        before = self.events.leader.last_of(subject)
+        message = self.events.add(subject, data)
+        if heard and self.events.parted_at is None:
+            self.nats.republish(self.events, message, before.place if before else 0)
+
+    def publish(self, account: str, count: int, heard: bool) -> None:
+        for _ in range(count):
+            self.seqs[account] += 1
+            n = self.seqs[account]
+            event = Appended(account, "e", n, 1, numbered(n, account), None)
+            self.add(LAYOUT.event_subject(account), write_event(event), heard=heard)
+
+    def settle(self, account: str) -> None:
+        """Its head is written, as far as it is now."""
+        place, n = self.events.leader.last, self.seqs[account]
+        if n:
+            record = HeadRecord(Head(n, "s", {"s": n}), EMPTY, place)
+            self.heads.add(LAYOUT.head_subject(account), encode(record))
+        self.settled[account] = place
+
+    async def purge(self) -> None:
+        """What all heads hold goes once it is old: every node that can hear was told by then."""
+        held = [self.settled[name] for name, n in self.seqs.items() if n]
+        await asyncio.sleep(12)
+        self.events.purge(1 + min(held, default=0))
+
+    def oldest(self, account: str) -> int:
+        messages = self.events.leader.messages.values()
+        retained = sum(m.subject == LAYOUT.event_subject(account) for m in messages)
+        return self.seqs[account] + 1 - retained
+
+    # ── readers ─────────────────────────────────────────────────────────────────────────────────
+
+    def follow(self, account: str) -> None:
+        fresh = account not in self.bus._follower._followed
+        one = Watched(account, self.seqs[account] if fresh else 0)
+        self.watching.append(one)
+
+        def then(error: StoreError | None) -> None:
+            self.wrong = self.wrong or bool(one.told) or one.over
+            one.told.append(error)
+            one.ready.set()
+            if error is None:
+                one.head = self.bus.head(account)
+                right = one.least <= one.head <= self.seqs[account]
+                self.wrong = self.wrong or not right
+            else:
+                one.over = True
+
+        self.bus.follow(account, then)
+
+    def unfollow(self, account: str) -> None:
+        for one in self.watching:
+            if one.account == account and one.told and not one.over:
+                one.over = True
+                self.bus.unfollow(account)
                 return
-            self.publish(who, 0, [NAMES[n % 3]])
-            await asyncio.sleep(0.0007)
+
+    def leave(self, account: str) -> None:
+        """The only one who waits for the beginning does so no more: it is never told."""
+        waiting = [one for one in self.watching if one.account == account and not one.over]
+        if len(waiting) == 1 and not waiting[0].told:
+            waiting[0].over = True
+            waiting[0].ready.set()
+            self.bus.unfollow(account)
+
+    async def anew(
+        self, account: str, count: int, lags: list[int], wait_s: float, heard: bool
+    ) -> None:
+        """Nobody follows an account any more, then somebody does, while its events come."""
+        for _ in self.watching:
+            self.unfollow(account)
+        self.publish(account, count, heard=True)
+        self.events.lags = [min(lag, len(self.events.ops)) for lag in lags]
+        self.follow(account)
+        for _ in range(2):
+            await asyncio.sleep(wait_s)
+            self.publish(account, 1, heard)
+
+    def _shown(self, events: Sequence[Appended]) -> None:
+        for event in events:
+            for one in self.watching:
+                if one.account == event.account and one.told and not one.over:
+                    self.wrong = self.wrong or event.seq != one.head + 1
+                    one.head = event.seq
+
+    def _gap(self, account: str) -> None:
+        """Retention was faster than the log was told: whoever was shown it all ends."""
+        self.gaps.append(account)
+        for one in self.watching:
+            if one.account == account and one.told and not one.over:
+                self.wrong = self.wrong or one.head + 1 >= self.oldest(account)
+                one.over = True
+                asyncio.get_running_loop().call_soon(self.bus.unfollow, account)
+
+    def resume(self, account: str, back: int) -> None:
+        if any(one.account == account and one.told == [None] for one in self.watching):
+            self.resuming.append(asyncio.ensure_future(self._resume(account, back)))
+
+    async def judged(self, account: str, cursor: Cursor) -> str | None:
+        """What is said of a cursor, as it is said to streams."""
+        self.follow(account)
+        await self.watching[-1].ready.wait()
+        if cursor.seq > self.bus.head(account):
+            await self.bus.settled(account, cursor.seq)
+        oldest = await self.bus.oldest(account)
+        return judge(cursor, "e", self.bus.head(account), oldest)
+
+    async def _resume(self, account: str, back: int) -> None:
+        """A cursor that the log gave out comes back."""
+        cursor = Cursor("e", max(self.seqs[account] - back, 0), WHOLE)
+        try:
+            reason = await self.judged(account, cursor)
+            head = self.bus.head(account)
+            events = await self.bus.read(account, cursor.seq + 1)
+        except StoreError:
+            return
+        retained = cursor.seq + 1 >= self.oldest(account)
+        assert not (reason and retained), (reason, cursor.seq, head)
+        if events and retained:
+            assert events[0].seq == cursor.seq + 1
+        if cursor.seq < head and retained:
+            assert events
 
     async def step(self, what: str, *args: Any) -> None:
         """One thing that happens."""
         if what == "wait":
             await asyncio.sleep(args[0])
-        elif what == "publish":
-            self.publish(*args)
-        elif what == "flow":
-            self.tasks.append(asyncio.ensure_future(self.flow(*args)))
-        elif what == "drop":
-            self.nats.dropped = args[0]
-        elif what in ("die", "stop", "leave"):
-            await self._end(what, *args)
+        elif what == "lag":
+            stream = self.events if args[0] == "events" else self.heads
+            stream.lags = [min(lag, len(stream.ops)) for lag in args[1]]
+        elif what == "fail":
+            self.nats.failing = args[0]
+        elif what == "cut":
+            pipe: Pipe = self.pipe()
+            pipe.cut(arrives=True)
+        elif what in ("purge", "anew"):
+            await getattr(self, what)(*args)
         else:
-            pipe = self.processes[args[0]].pipe()
-            self.lag_s = max([self.lag_s, *args[1:]])
-            if what == "late":
-                pipe.put_delay_s = args[1]
-            elif what == "slow":
-                pipe.up_delay_s = args[1]
-            elif what == "deaf":
-                pipe.down_delay_s = args[1]
-            else:
-                pipe.cut(arrives=True)
-
-    async def _end(self, what: str, who: int, after_s: float = 0.3) -> None:
-        old = self.processes[who]
-        if old.leaves:
-            return
-        old.leaves = True
-        if what == "leave":
-            self.tasks.append(asyncio.ensure_future(self._leave(who, after_s)))
-            return
-        if what == "die":
-            pipe = old.pipe()
-            await old.appends._js.link.close()
-            pipe.closed = True
-        else:
-            await old.appends.retire()  # meanwhile, and for a while more, it is published through
-            await asyncio.sleep(after_s)
-        self.processes[who] = await self.begin()
-        self.tasks.append(asyncio.ensure_future(old.appends.close()))
-
-    async def _leave(self, who: int, after_s: float) -> None:
-        """A process stops as it should: it answers all publishers before it closes."""
-        old = self.processes[who]
-        await old.appends.retire()
-        await asyncio.sleep(after_s)
-        self.processes[who] = await self.begin()
-        for ticket in old.tickets:
-            await ticket.committed()
-        # What comes late to it finds it; and so does what is on its way to its last heir.
-        old.pipe().put_delay_s = 0.0
-        await asyncio.sleep(4 * self.lag_s)
-        await old.appends.close()
+            getattr(self, what)(*args)
 
     async def heal(self) -> None:
-        """No more faults: all was told in time, and the shards are even."""
-        self.nats.dropped = 0
-        for pipe in self.nats.pipes:
-            pipe.up_delay_s = pipe.down_delay_s = 0.001
-            pipe.put_delay_s = 0.0
-        await asyncio.sleep(40)
-        for _, ticket, _ in self.told:
-            assert ticket._committed is None
-        written = sorted(process.appends.written for process in self.processes)
-        assert written == [1, 1, 2], written
-        for who in range(3):
-            self.publish(who, 7, NAMES)
-        await asyncio.sleep(1)
-        for name, ticket, i in self.told[-18:]:
-            assert not isinstance(ticket.outcomes[i], Refused), (name, ticket.outcomes[i])
-        for task in self.tasks:
+        """No more faults: everybody was told, and was shown all."""
+        self.nats.failing = 0
+        self.events.lags, self.heads.lags = [], []
+        await asyncio.sleep(30)
+        assert not self.wrong
+        for one in self.watching:
+            assert one.told or one.over
+            if not one.over:
+                assert one.head == self.seqs[one.account]
+                assert self.bus._follower._followed[one.account].task is None
+        for task in self.resuming:
             assert task.done()
             task.result()
-        for process in self.processes:
-            await process.appends.close()
-
-    def check(self) -> None:
-        """What must hold of all that was stored and told."""
-        stored: list[str] = []
-        for shard in range(LAYOUT.shards):
-            for message in self.nats.streams[LAYOUT.events(shard)].stored:
-                account = message.subject.rpartition(".")[2]
-                if account != "tick":
-                    stored.append(
-                        str(json.loads(read_event(account, message.data).line)["event"]["order_id"])
-                    )
-        twice = {name: n for name, n in Counter(stored).items() if n > 1}
-        assert not twice, (twice, [self.lines[name] for name in twice])
-        for name, ticket, i in self.told:
-            # No line was published twice, and what was taken is not offered again.
-            assert not isinstance(ticket.outcomes[i], Duplicate), (name, ticket.outcomes[i])
-            assert isinstance(ticket.outcomes[i], Refused) or name in stored, name
-        kept: defaultdict[str, list[int]] = defaultdict(list)
-        for name in stored:
-            of = self.lines[name]
-            kept[of.account].append(of.number)
-        for numbers in kept.values():
-            assert numbers == list(range(len(numbers))), numbers
 
 
-async def world_of(loop: VirtualLoop, processes: int) -> World:
-    """So many processes, one of which began first."""
-    streams = [Stream(LAYOUT.events(n), f"us.in.{n}.") for n in range(LAYOUT.shards)]
-    streams += [
-        Stream(LAYOUT.heads(n), f"us.head.{n}.", one_a_subject=True) for n in range(LAYOUT.shards)
+async def opened(loop: VirtualLoop, limits: Limits) -> World:
+    """A NATS, and a node that follows."""
+    streams = [
+        Stream(LAYOUT.events(0), "us.in.0."),
+        Stream(LAYOUT.heads(0), "us.head.0.", one_a_subject=True),
     ]
-    world = World(Nats(loop, [*streams, Stream(LAYOUT.bucket, "$KV.")]))
-    for _ in range(processes):
-        world.processes.append(await world.begin())
-    return world
+    nats = Nats(loop, streams)
+    link, pipe = await nats.link()
+    bus = NatsBus(JetStream(link), LAYOUT, "w", Clock(), limits, writes=False)
+    bus._follower.start()
+    return World(nats, bus, pipe)
+
+
+def in_world(
+    test: Callable[[World], Coroutine[Any, Any, None]], limits: Limits | None = None
+) -> None:
+    """Runs a test in a world whose shard has a writer."""
+
+    async def main(loop: VirtualLoop) -> None:
+        world = await opened(loop, limits or Limits())
+        ticking = asyncio.ensure_future(world.ticking())
+        await asyncio.sleep(0.01)
+        await test(world)
+        ticking.cancel()
+
+    run_virtually(main)

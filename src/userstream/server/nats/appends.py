@@ -17,7 +17,6 @@ from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
 from userstream.events import AccountSnapshot
 from userstream.server.bus import Outcome, Ticket
 from userstream.server.clock import Clock
-from userstream.server.logs import logger
 from userstream.server.nats.fullness import Fullness
 from userstream.server.nats.giving import Giving
 from userstream.server.nats.handover import Handover
@@ -30,7 +29,6 @@ from userstream.server.nats.shard import Shard, written
 from userstream.server.nats.spread import Spread
 from userstream.server.nats.waiting import Waiting
 
-_log = logger("bus")
 _TAKE_S = 10.0
 _HEADER_BYTES = 256
 _ROUTES = 100_000  # remembered; anybody may send names
@@ -160,8 +158,8 @@ class Appends:
             found = await self._heads.load(account)
             loaded = None if found is None else (found[0], found[1].picture)
         except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
-            _log.error("the head of an account cannot be read", account=account, error=str(e))
             loaded = e if isinstance(e, StoreError) else StoreDamaged(str(e))
+            self._heads.unread(account, loaded)
         if shard.mine and shard.term == term:  # else it is asked for anew, or another's affair
             self._loaded[account] = loaded
 

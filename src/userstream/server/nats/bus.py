@@ -16,7 +16,8 @@ from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.address import Address, NatsSettings
 from userstream.server.nats.appends import Appends
-from userstream.server.nats.follower import Followed, Follower
+from userstream.server.nats.followed import Followed
+from userstream.server.nats.follower import Follower
 from userstream.server.nats.history import History
 from userstream.server.nats.jetstream import JetStream, patiently
 from userstream.server.nats.layout import Layout, provide, record_of
@@ -43,7 +44,9 @@ class NatsBus:
         self._pages = PageCache(self._begin_page, limits.replay_cache_bytes)
         self._subscribers: list[Subscriber] = []
         self._on_gap: list[Callable[[str], None]] = []
-        self._follower = Follower(js, layout, self._history, self._deliver, self._lost_to_readers)
+        self._follower = Follower(
+            js, layout, self._history, self._deliver, self._lost_to_readers, limits.retention_s
+        )
         self._retention = Retention(js, self._appends.shards, limits, clock)
 
     @classmethod
@@ -173,7 +176,11 @@ class NatsBus:
         return await self._follower.oldest(self._followed(account))
 
     async def settled(self, account: str, seq: int) -> None:
-        """Returns once the head has come to a ``seq``, or the log ends before it, or soon."""
+        """Returns once the head has come to a ``seq``, or the log is known to end before it.
+
+        Raises:
+            StoreUnavailable: neither in time.
+        """
         await self._follower.settled(self._followed(account), seq)
 
     def proven(self, account: str) -> bool:
@@ -197,7 +204,7 @@ class NatsBus:
         first = events[0].seq if events else seen + 1
         if first > from_seq:
             found.oldest = max(found.oldest, first)
-        return events
+        return _unbroken(events)
 
     def _begin_page(self, account: str, number: int) -> asyncio.Future[tuple[Page, int]]:
         return asyncio.get_running_loop().create_task(self._load_page(account, number))
@@ -247,3 +254,10 @@ class NatsBus:
     def _lost_to_readers(self, account: str) -> None:
         for told in self._on_gap:
             told(account)
+
+
+def _unbroken(events: Sequence[Appended]) -> Sequence[Appended]:
+    """Up to the first hole: what lay there was damaged."""
+    if not events or events[-1].seq - events[0].seq < len(events):
+        return events
+    return [event for n, event in enumerate(events, events[0].seq) if event.seq == n]

@@ -199,12 +199,14 @@ class Channel:
         self._pump()
 
     def _counts(self, flight: _Flight, answer: BatchAnswer) -> bool:
-        """Whether "not taken" is true of all that may have got it; else that is not the answer."""
+        """Whether the answer is true of all that may have got the batch; else it is none."""
+        if answer.term < flight.term:  # by one that stores nothing any more, and may not know
+            return False
         if not answer.not_taken or answer.term == flight.term:
             return True
-        # One that was replaced cannot know, nor can a later one of what is so old.
+        # What is so old, the writer before may have taken.
         late = time.monotonic() - flight.since > _REPLACED_S
-        return answer.term > flight.term and not late
+        return not late
 
     def _tell(self, flight: _Flight, answer: BatchAnswer) -> None:
         self._stalled_s = None

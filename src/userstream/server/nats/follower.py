@@ -17,8 +17,9 @@ from weakref import WeakValueDictionary
 
 from userstream.core.publishing import Appended
 from userstream.errors import StoreDamaged, StoreError, StoreUnavailable
-from userstream.server.logs import logger
-from userstream.server.nats.history import History, Placed, Reached
+from userstream.server.logs import Seldom, logger
+from userstream.server.nats.followed import Followed, Then
+from userstream.server.nats.history import EventDamaged, History, Placed, Reached
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout, read_event
 from userstream.server.nats.sweep import Sweep
@@ -28,53 +29,10 @@ from userstream.server.tasks import ended, failed, lasting
 _log = logger("follower")
 _PAUSE_S = 0.1
 _BEGIN_S = 5.0
-_SETTLE_PAUSES = 50
+_SETTLE_S = 5.0
 _PAGE = 250
 _GATHER_S = 0.05
 """Between two questions for a shard's accounts: in a herd each is for many of them."""
-Then = Callable[[StoreError | None], None]
-
-
-class Followed:
-    """One account: how far its events have come, and who waits for the beginning."""
-
-    __slots__ = (
-        "account",
-        "began_s",
-        "checked_s",
-        "count",
-        "head",
-        "held",
-        "oldest",
-        "place",
-        "ready",
-        "seen",
-        "shard",
-        "sid",
-        "task",
-        "waiting",
-    )
-
-    def __init__(self, account: str, shard: int, then: Then) -> None:
-        self.account = account
-        self.shard = shard
-        self.count = 1
-        self.sid = 0
-        self.ready = False
-        self.seen = 0
-        """The last ``seq`` that came, without a hole before it."""
-        self.head = 0
-        """The last that was handed to subscribers."""
-        self.place = 0
-        """Of the last that came, in its stream."""
-        self.oldest = 0
-        """The first that is retained, when somebody asked; 0: nobody did."""
-        self.began_s = self.checked_s = 0.0
-        self.held: list[tuple[Appended, int]] | None = []
-        """What came while the beginning or a hole is read; ``None``: neither is."""
-        self.waiting = [then]
-        """Who waits for the beginning."""
-        self.task: asyncio.Task[None] | None = None
 
 
 class Follower:
@@ -87,6 +45,7 @@ class Follower:
         history: History,
         deliver: Callable[[Sequence[Appended]], None],
         gap: Callable[[str], None],
+        retention_s: float,
     ) -> None:
         self._link = js.link
         self._layout = layout
@@ -98,7 +57,8 @@ class Follower:
         self._beginning: dict[int, asyncio.Task[None]] = {}
         self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._turn: list[tuple[Followed, Appended]] = []
-        self._sweep = Sweep(js, layout, self._followed, self._repair)
+        self._seldom = Seldom()
+        self._sweep = Sweep(js, layout, history, retention_s, self._followed, self._repair)
 
     def start(self) -> None:
         """Begins to ask for tails."""
@@ -122,17 +82,36 @@ class Follower:
         return self._sweep.proven(followed)
 
     async def settled(self, followed: Followed, seq: int) -> None:
-        """Returns once an account has come to a ``seq`` or its log ends before, or soon."""
-        for _ in range(_SETTLE_PAUSES):
-            if followed.head >= seq or not self._waits(followed):
+        """Returns once an account has come to a ``seq``, or its log is known to end before it.
+
+        Raises:
+            StoreUnavailable: neither in time.
+        """
+        asked_s = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLE_S):
+                while followed.head < seq and self._waits(followed):
+                    with contextlib.suppress(StoreError):
+                        if await self._ends_before(followed, seq, asked_s):
+                            return
+                    await asyncio.sleep(_PAUSE_S)
                 return
-            with contextlib.suppress(StoreError):
-                tail = await self._history.tail(followed.account)
-                if (last := tail.event.seq if tail else 0) < seq and self._sweep.swept(followed):
-                    return
-                if last > followed.seen and self._waits(followed):
-                    self._repair(followed, last)
-            await asyncio.sleep(_PAUSE_S)
+        raise StoreUnavailable("whether an account has come so far is not known now")
+
+    async def _ends_before(self, followed: Followed, seq: int, asked_s: float) -> bool:
+        """Whether an account's log is known to end before a ``seq``; what it has is read.
+
+        One that leads no more, and does not know, answers, too. But what a reader of another node
+        was shown lies before the next tick: so it counts only if it has one that came since.
+        """
+        tick = self._sweep.ticked(followed.shard, asked_s)
+        reached = await self._history.reached(followed.shard, [followed.account], tick)
+        last = reached[followed.account]
+        if isinstance(last, StoreError):
+            return False
+        if last[0] > followed.seen and self._waits(followed):
+            self._repair(followed, *last)
+        return bool(tick) and last[0] < seq
 
     def follow(self, account: str, then: Then) -> None:
         """Follows an account, once more; says when its head is known and its events come."""
@@ -186,48 +165,51 @@ class Follower:
     async def _begin(self, shard: int) -> None:
         """Accounts of a shard begin together: those that come while others are asked for.
 
-        All are subscribed to before it is asked how far they are, so nothing lies between.
+        All are subscribed to before it is asked how far they are, so nothing lies between. Where
+        that cannot be asked, all that came with them are told so, and those that came since try.
         """
         while new := self._new.pop(shard, None):
+            answer: Mapping[str, Reached] | StoreError = {}
             for at in range(0, len(new), _PAGE):
-                await self._begin_some(shard, new[at : at + _PAGE])
+                some = [found for found in new[at : at + _PAGE] if self._waits(found)]
+                if some and not isinstance(answer, StoreUnavailable):
+                    answer = await self._ask(shard, some)
+                for found in filter(self._waits, some):
+                    self._began(found, answer)
             await asyncio.sleep(_GATHER_S)
         del self._beginning[shard]
 
-    async def _begin_some(self, shard: int, new: Sequence[Followed]) -> None:
-        error: StoreError = StoreUnavailable("an account's place in the log was not told in time")
-        reached: Mapping[str, Reached] = {}
-        waited = [found for found in new if self._waits(found)]
-        for found in waited:
+    async def _ask(
+        self, shard: int, some: Sequence[Followed]
+    ) -> Mapping[str, Reached] | StoreError:
+        for found in some:
             subject = self._layout.live_subject(found.account)
             found.sid = self._link.subscribe(subject, partial(self._came, found))
-        accounts = [found.account for found in waited]
         try:
             async with asyncio.timeout(_BEGIN_S):
-                reached = await self._history.reached(shard, accounts) if accounts else {}
+                return await self._history.reached(shard, [found.account for found in some])
         except TimeoutError:
             _log.info("places in the log are not told", shard=shard)
+            return StoreUnavailable("an account's place in the log was not told in time")
         except StoreError as e:
-            error = e
+            return e
         except Exception as e:  # noqa: BLE001 - whoever waits for it must be told
             failed("follower", e)
-            error = StoreDamaged(f"accounts cannot be followed: {e!r}")
-        for found in waited:
-            if self._waits(found):
-                self._began(found, reached.get(found.account, error))
+            return StoreDamaged(f"accounts cannot be followed: {e!r}")
 
     def _waits(self, found: Followed) -> bool:
         return self._followed.get(found.account) is found
 
-    def _began(self, found: Followed, reached: Reached) -> None:
+    def _began(self, found: Followed, answer: Mapping[str, Reached] | StoreError) -> None:
         waiting, found.waiting = found.waiting, []
+        reached = answer if isinstance(answer, StoreError) else answer[found.account]
         if isinstance(reached, StoreError):
             self._forget(found)
         else:
             found.seen, found.place = reached
             found.head = found.seen
             found.ready = True
-            found.began_s = found.checked_s = time.monotonic()
+            found.checked_s = time.monotonic()
             self._sweep.began(found)
             self._release(found)
         for then in waiting:
@@ -258,13 +240,14 @@ class Follower:
             self._turn.append((found, event))
         elif event.seq > found.seen:
             found.held = [(event, place)]
-            self._repair(found, event.seq)
+            self._repair(found, event.seq, place)
 
     def _hand_over(self) -> None:
         turn, self._turn = self._turn, []
         for found, event in turn:
             found.head = event.seq
-        self._deliver([event for _, event in turn])
+        if turn:
+            self._deliver([event for _, event in turn])
 
     def _release(self, found: Followed) -> None:
         """What was held comes in its order; whatever is missing still is repaired."""
@@ -275,26 +258,41 @@ class Follower:
             else:
                 found.held.append((event, place))
 
-    def _repair(self, found: Followed, upto: int) -> None:
-        """Reads what is missing from history."""
+    def _repair(self, found: Followed, upto: int, place: int) -> None:
+        """Reads what is missing from history, up to an event that lies at a place, or before it."""
         if found.task is None:
             if found.held is None:
                 found.held = []
-            found.task = lasting("follower", partial(self._repairing, found, upto), _PAUSE_S)
+            repairing = partial(self._repairing, found, upto, place)
+            found.task = lasting("follower", repairing, _PAUSE_S)
 
-    async def _repairing(self, found: Followed, upto: int) -> None:
+    async def _repairing(self, found: Followed, upto: int, place: int) -> None:
         _log.info("events are read again", account=found.account, behind=found.seen, upto=upto)
         while found.seen < upto:
             read: Sequence[Placed] = ()
-            with contextlib.suppress(StoreError):
+            try:
                 read = await self._history.after(found.account, found.place)
+                if not read and await self._history.gone(found.account, found.place, place):
+                    self._lose(found, upto, place)
+            except EventDamaged as e:
+                self._lose(found, found.seen + 1, e.place)
+            except StoreError as e:
+                if self._seldom.passes(found.shard):
+                    _log.error("events cannot be read again yet", shard=found.shard, error=str(e))
             if not read:
                 await asyncio.sleep(_PAUSE_S)
-            for event, place in read:
+            for event, at in read:
                 if event.seq > found.seen + 1:  # retention was faster
-                    _log.error("events are lost to readers", account=found.account)
-                    found.seen, found.oldest = event.seq - 1, event.seq
-                    self._gap(found.account)
-                self._take(found, event, place)
+                    self._lose(found, event.seq - 1, found.place)
+                self._take(found, event, at)
         found.task = None
         self._release(found)
+
+    def _lose(self, found: Followed, upto: int, place: int) -> None:
+        """Nobody can be shown events up to a ``seq`` any more: who lacks them is told."""
+        _log.error("events are lost to readers", account=found.account, upto=upto)
+        self._hand_over()  # what came before is shown before
+        found.seen = found.head = upto
+        found.place = max(found.place, place)
+        found.oldest = upto + 1
+        self._gap(found.account)

@@ -18,7 +18,7 @@ import msgspec
 from userstream.core.picture import EMPTY
 from userstream.core.publishing import Account, Head
 from userstream.errors import StoreDamaged, StoreError, StoreTooNew, StoreUnavailable
-from userstream.server.logs import logger
+from userstream.server.logs import Seldom, logger
 from userstream.server.metrics import DAMAGED_HEADS
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import HeadRecord, Layout, line_of, read_event
@@ -59,6 +59,7 @@ class Heads:
         self._places: dict[str, int] = {}  # of heads in their stream, as fences
         self._scans: dict[Shard, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
+        self._seldom = Seldom()
 
     def start(self) -> None:
         """Begins to write heads."""
@@ -107,6 +108,16 @@ class Heads:
                     head = Head(event.seq, line.source, sources)
                     picture = event.picture or picture
         raise StoreUnavailable("no copy of an account's events is complete now")
+
+    def unread(self, account: str, error: StoreError) -> None:
+        """Tells of a head that could not be loaded."""
+        self._tell("the head of an account cannot be read", account, error)
+
+    def _tell(self, what: str, account: str, error: StoreError, **more: str | int) -> None:
+        if isinstance(error, (StoreDamaged, StoreTooNew)):
+            DAMAGED_HEADS.inc()
+        if self._seldom.passes(what, account):
+            _log.error(what, account=account, **more, error=str(error))
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────
 
@@ -200,10 +211,9 @@ class Heads:
         try:
             await self._settle(shard, behind, account)
         except (StoreDamaged, StoreTooNew) as e:
-            DAMAGED_HEADS.inc()
             what = "a head cannot be written: nothing behind the first event in it is dropped"
             first = behind[account].first if account in behind else 0
-            _log.error(what, account=account, stream=shard.stream, first=first, error=str(e))
+            self._tell(what, account, e, stream=shard.stream, first=first)
             if account in behind:  # the others do not wait behind it
                 behind[account] = _Behind(first, behind.pop(account).last, time.monotonic())
 

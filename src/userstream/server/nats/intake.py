@@ -125,8 +125,8 @@ class Intake:
         self._listen(shard)
         self._end_lingering(shard)
         self._sessions[shard] = OrderedDict()
-        for message, batch, lines in self._early.pop(shard, ()):
-            self._judge(shard, message, batch, lines)
+        for early in self._early.pop(shard, ()):
+            self._read(shard, *early)
 
     def _listen(self, shard: Shard) -> None:
         if shard not in self._sids:
@@ -193,7 +193,12 @@ class Intake:
                 _log.error("a batch of another process cannot be read", error=str(e))
                 self._refuse(shard, message, str(e))
             return
-        if shard in self._sessions or (shard in self._lingering and batch.term <= shard.term):
+        self._read(shard, message, batch, lines)
+
+    def _read(self, shard: Shard, message: Message, batch: Batch, lines: bytes) -> None:
+        # What is for a later term, whoever replaced this one got, too, and answers.
+        wrote = shard in self._sessions or shard in self._lingering
+        if wrote and batch.term <= shard.term:
             self._judge(shard, message, batch, lines)
         elif shard in self._asked or shard in self._taking:
             self._early[shard].append((message, batch, lines))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from userstream.errors import StoreError, StoreUnavailable
-from userstream.server.logs import logger
+from userstream.server.logs import Seldom, logger
 from userstream.server.nats.flow import Batches, Done, Entry, Flow, OneByOne
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
@@ -198,13 +197,12 @@ class Shard:
 
     async def _take(self) -> None:
         """Returns once the shard is ours."""
-        told, behind_s = False, -math.inf
+        told, behind = False, Seldom(_AGAIN_S)
         while True:
             try:
                 await self._try()
             except BehindError as e:
-                if time.monotonic() - behind_s > _AGAIN_S:
-                    behind_s = time.monotonic()
+                if behind.passes():
                     what = "a shard ends before what was acknowledged"
                     _log.error(what, shard=self.number, error=str(e))
             except StoreUnavailable as e:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from userstream.errors import StoreError
 from userstream.server.logs import logger
-from userstream.server.nats.jetstream import JetStream
+from userstream.server.nats.followed import Followed
+from userstream.server.nats.history import History
+from userstream.server.nats.jetstream import JetStream, Kept
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S
 from userstream.server.nats.wire import Message
 from userstream.server.tasks import ended, lasting
-
-if TYPE_CHECKING:
-    from userstream.server.nats.follower import Followed
 
 _log = logger("sweep")
 EVERY_S = 5.0
@@ -38,18 +36,24 @@ class Sweep:
     """Asks for the tails of many accounts at a time, from whichever copy answers.
 
     A copy may lag: so it is asked for the writer's last tick, too. Only if that is the one which
-    came here last, or a later one, the tails prove that nothing is missing.
+    came here last, or a later one, the tails prove that nothing is missing. As long as none came,
+    the leader is asked. So it is, and for heads as well, where a shard was not compared for so
+    long that events may have come and gone.
     """
 
     def __init__(
         self,
         js: JetStream,
         layout: Layout,
+        history: History,
+        retention_s: float,
         followed: Mapping[str, Followed],
-        repair: Callable[[Followed, int], None],
+        repair: Callable[[Followed, int, int], None],
     ) -> None:
         self._js = js
         self._layout = layout
+        self._history = history
+        self._away_s = retention_s / 2
         self._followed = followed
         self._repair = repair
         self._ticks: dict[int, tuple[int, float]] = {}
@@ -70,7 +74,8 @@ class Sweep:
     def watch(self, shard: int) -> None:
         """An account of a shard is followed: its writer's ticks say that events can come."""
         if shard not in self._ticks:
-            self._ticks[shard] = (0, time.monotonic())
+            now = self._proven_s[shard] = time.monotonic()
+            self._ticks[shard] = (0, now)
             subject = self._layout.tick_subject(shard, "live")
             self._js.link.subscribe(subject, lambda message: self._ticked(shard, message))
 
@@ -86,10 +91,10 @@ class Sweep:
         alive = self._js.link.connected and now - ticked_s < _SILENT_S
         return alive and now - checked_s < 3 * EVERY_S
 
-    def swept(self, followed: Followed) -> bool:
-        """Whether the head of an account was compared with the log since it is followed."""
-        proven_s = self._proven_s.get(followed.shard, 0.0)
-        return max(followed.checked_s, proven_s) > followed.began_s
+    def ticked(self, shard: int, since_s: float) -> int:
+        """The place of a shard's last tick; 0 if none came since."""
+        place, seen_s = self._ticks[shard]
+        return place if seen_s > since_s else 0
 
     def _up(self) -> None:
         self._due.update(self._ticks)
@@ -128,36 +133,55 @@ class Sweep:
 
     async def _look(self, shard: int, followed: list[Followed]) -> bool:
         """Compares tails; whether a copy answered that does not lag."""
-        late: list[tuple[Followed, int]] = []
+        late: list[tuple[Followed, int, int]] = []
         fresh = True
         for start in range(0, len(followed), _PAGE):
             page = followed[start : start + _PAGE]
             try:
                 fresh = await self._tails(shard, page, late) and fresh
-            except (StoreError, msgspec.MsgspecError) as e:
+            except StoreError as e:
                 _log.info("tails cannot be read", shard=shard, error=str(e))
                 return False
         if late:
             await asyncio.sleep(_UNDER_WAY_S)
-        for found, seq in late:
+        for found, seq, place in late:
             if found.seen < seq and self._followed.get(found.account) is found:
-                self._repair(found, seq)
+                self._repair(found, seq, place)
         return fresh
 
     async def _tails(
-        self, shard: int, page: list[Followed], late: list[tuple[Followed, int]]
+        self, shard: int, page: list[Followed], late: list[tuple[Followed, int, int]]
     ) -> bool:
+        now = time.monotonic()
+        away = now - self._proven_s[shard] > self._away_s
+        ticked = self.ticked(shard, now - _SILENT_S) if away else self._ticks[shard][0]
+        if away and not ticked:
+            return False  # who says that it leads may have been away as well
+        if away or not ticked:
+            accounts = [found.account for found in page]
+            reached = await self._history.reached(shard, accounts, ticked)
+            for found in page:
+                last = reached[found.account]
+                if not isinstance(last, StoreError) and last[0] > found.seen:
+                    late.append((found, *last))
+            return True
         tick = self._layout.tick_subject(shard)
         subjects = {self._layout.event_subject(f.account): f for f in page}
-        ticked = self._ticks[shard][0]
         fresh = False
         stream = self._layout.events(shard)
         for kept in await self._js.several(stream, multi_last=[tick, *subjects]):
-            found = subjects.get(kept.subject)
-            if found is None:
+            followed = subjects.get(kept.subject)
+            if followed is None:
                 fresh = kept.place >= ticked
                 continue
-            seq = _read_tail(kept.data).seq
-            if seq > found.seen:
-                late.append((found, seq))
+            seq = _seq_of(kept, followed)
+            if seq > followed.seen:
+                late.append((followed, seq, kept.place))
         return fresh
+
+
+def _seq_of(tail: Kept, found: Followed) -> int:
+    try:
+        return _read_tail(tail.data).seq
+    except msgspec.MsgspecError:  # one that is damaged is one at least
+        return found.seen + (tail.place > found.place)
