@@ -55,6 +55,13 @@ async def ended(task: asyncio.Task[Any] | None) -> None:
             await task
 
 
+async def within(seconds: float, event: asyncio.Event) -> None:
+    """Returns when something has happened, or after so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+
+
 async def told(ask: Callable[[Callable[[StoreError | None], None]], None]) -> None:
     """Asks by a callback, and returns when it is called.
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from tests.server.nats.simulated_streams import Copy, Stored, Stream
+from tests.server.nats.simulated_streams import Copy, Stored, Stream, matches
 from tests.server.nats.virtual import VirtualLoop
 from userstream.server.nats.address import Address, Server
 from userstream.server.nats.link import Link
@@ -156,7 +156,7 @@ class Nats:
         heard, to = False, f"{reply} " if reply else ""
         for pipe in self.pipes:
             for sid, wanted in list(pipe.subjects.items()):
-                if wanted == subject or (wanted.endswith(".*") and subject.startswith(wanted[:-1])):
+                if matches(wanted, subject):
                     if head:
                         sizes = f"{len(head)} {len(head) + len(data)}"
                         line = f"HMSG {subject} {sid} {to}{sizes}\r\n"

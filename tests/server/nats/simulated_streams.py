@@ -14,6 +14,13 @@ class Stored(NamedTuple):
     data: bytes
 
 
+def matches(wanted: str, subject: str) -> bool:
+    """Whether a subject is the one that is wanted, which may end with a star for one word."""
+    if wanted.endswith(".*"):
+        return subject.rpartition(".")[0] == wanted[:-2]
+    return subject == wanted or (wanted.endswith(">") and subject.startswith(wanted[:-1]))
+
+
 class Copy:
     """A copy of a stream, as far as it has come."""
 
@@ -43,10 +50,8 @@ class Copy:
 
     def after(self, place: int, subject: str) -> Iterator[Stored]:
         """Messages of a subject from a place on; the subject may end with a star."""
-        head = subject[:-1] if subject.endswith(("*", ">")) else None
         for message in self.messages.values():
-            mine = message.subject == subject if head is None else message.subject.startswith(head)
-            if message.place >= place and mine:
+            if message.place >= place and matches(subject, message.subject):
                 yield message
 
 

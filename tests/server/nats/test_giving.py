@@ -28,7 +28,7 @@ def given_away(shard: Shard) -> asyncio.Event:
     again = asyncio.Event()
     take = cast("Any", shard._lease).take
 
-    async def later(known: int) -> Term | None:
+    async def later(known: int, *_: object) -> Term | None:
         if shard.term == 0:
             return cast("Term", await take(known))
         return Term(3, known + 1, 0) if again.is_set() else None
@@ -111,6 +111,8 @@ class Asked:
         self.shards = [
             mock.Mock(number=n, mine=True, calm=True, give=mock.AsyncMock()) for n in range(mine)
         ]
+        for shard in self.shards:
+            shard.settle = shard.close = mock.AsyncMock()
         given = cast("Any", self)
         self.giving = Giving(given, layout, cast("Any", self.shards), given, given, given)
         self.giving.opened(cast("Shard", self.shards[0]))

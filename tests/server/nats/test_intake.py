@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import Sequence
 from typing import cast
@@ -13,6 +14,7 @@ from tests.server.nats.virtual import run_virtually
 from userstream.core.limits import Limits
 from userstream.core.publishing import Acknowledged, Ledger
 from userstream.core.submission import Submission
+from userstream.errors import StoreUnavailable
 from userstream.server.bus import Ticket
 from userstream.server.nats import intake as module
 from userstream.server.nats.batch import Batch, BatchAnswer, Piece, unknown_batch, write_batch
@@ -32,21 +34,27 @@ class Wire:
     """A link whose messages a test sends, and whose answers it reads."""
 
     def __init__(self) -> None:
+        self._sids = itertools.count()
         self.handlers: dict[int, Handler] = {}
         self.answers: list[BatchAnswer] = []
 
     def subscribe(self, subject: str, handler: Handler) -> int:
         assert subject == "us.put.0"
-        self.handlers[len(self.handlers) + 1] = handler
-        return len(self.handlers)
+        sid = next(self._sids)
+        self.handlers[sid] = handler
+        return sid
 
-    def unsubscribe(self, sid: int) -> None:
-        del self.handlers[sid]
+    def unsubscribe(self, sid: int, *, late: bool = False) -> None:
+        if not late:
+            del self.handlers[sid]
 
     def send(self, data: bytes) -> None:
         found = re.search(rb"\{.*\}", data)
         assert found is not None
         self.answers.append(decode(found[0], BatchAnswer))
+
+    async def answer(self, *_: object) -> None:
+        raise StoreUnavailable("there is no NATS")
 
     def came(self, payload: bytes, *to: Handler) -> None:
         for handler in to or [*self.handlers.values()]:
@@ -106,21 +114,21 @@ async def test_what_comes_while_a_shard_is_given_is_taken_once_or_not_at_all(wir
     heir.intake.expect(heir.shard)
     wire.came(batch(b"1"))
     assert await told(wire) == [""]
-    giver.intake.hold(giver.shard)
+    giver.intake.hold([giver.shard])
     wire.came(batch(b"2", 1))
     wire.came(batch(b"2", session="t"))
-    assert await told(wire) == ["it is being given"] * 2
+    assert await told(wire) == ["its writer is about"] * 2
     giver.intake.lost(giver.shard)
     giver.intake.release()
     wire.came(batch(b"2", session="u"))
-    assert await told(wire) == ["it was given"]
+    assert await told(wire) == ["its writer has left"]
     wire.came(batch(b"2", term=OURS, session="v"))  # the tick was faster than what it answers
     assert await told(wire) == []
     heir.shard.term = OURS
     heir.intake.opened(heir.shard)
     assert await told(wire) == [""], "of what the giver took or refused, the heir says nothing"
     wire.came(batch(b"2", session="w"))
-    assert await told(wire) == ["it was given"]
+    assert await told(wire) == ["its writer has left"]
     wire.came(batch(b"3", 1, OURS, "v"))
     assert await told(wire) == [""]
     assert (giver.took, heir.took) == ([b"1"], [b"2", b"3"])
@@ -139,7 +147,7 @@ def test_of_two_that_got_a_batch_none_refuses_what_the_other_takes(wire: Wire) -
         to_giver, to_heir = wire.handlers.values()
         wire.came(batch(b"1"), to_giver)
         assert await told(wire) == [""]
-        giver.intake.hold(giver.shard)
+        giver.intake.hold([giver.shard])
         giver.intake.lost(giver.shard)
         giver.intake.release()
         heir.shard.term = OURS
@@ -188,15 +196,15 @@ def test_who_gave_a_shard_and_asks_for_it_again_goes_on_refusing(wire: Wire) -> 
     async def main(_: object) -> None:
         it = Process(wire, THEIRS)
         it.intake.opened(it.shard)
-        it.intake.hold(it.shard)
+        it.intake.hold([it.shard])
         it.intake.lost(it.shard)
         it.intake.release()
         it.intake.expect(it.shard)
         wire.came(batch(b"1"))
-        assert await told(wire) == ["it was given"]
+        assert await told(wire) == ["its writer has left"]
         it.intake.leave(it.shard)
         wire.came(batch(b"2", session="t"))
-        assert await told(wire) == ["it was given"]
+        assert await told(wire) == ["its writer has left"]
         it.intake.expect(it.shard)
         await asyncio.sleep(5)
         assert wire.handlers
@@ -216,7 +224,7 @@ async def test_who_gave_a_shard_listens_for_a_while_and_may_get_it_back(
 
     def give() -> None:
         it.intake.opened(it.shard)
-        it.intake.hold(it.shard)
+        it.intake.hold([it.shard])
         it.intake.lost(it.shard)
         it.intake.release()
 
@@ -239,7 +247,7 @@ async def test_a_giving_that_is_off_leaves_no_session_with_a_hole(wire: Wire) ->
     it = Process(wire, THEIRS)
     it.intake.opened(it.shard)
     wire.came(batch(b"1"))
-    it.intake.hold(it.shard)
+    it.intake.hold([it.shard])
     wire.came(batch(b"2", 1))
     it.intake.release()
     wire.came(batch(b"3", 2))
@@ -270,3 +278,51 @@ async def test_whether_somebody_writes_is_asked_without_a_trace(wire: Wire) -> N
         wire.came(unknown_batch())
     assert await told(wire) == ["its writer does not know what came before"] * 3
     assert it.took == []
+
+
+def test_who_left_a_shard_refuses_what_is_for_its_term_until_it_is_gone(wire: Wire) -> None:
+    """Else who only asked for the shard would keep NATS from saying that nobody takes it."""
+
+    async def main(_: object) -> None:
+        it, asking, next_one = (Process(wire, term) for term in (THEIRS, 0, 0))
+        it.intake.opened(it.shard)
+        asking.intake.expect(asking.shard)
+        it.intake.hold([it.shard])
+        it.intake.lost(it.shard)
+        it.intake.release()
+        for term in (0, THEIRS - 1, THEIRS):
+            wire.came(batch(b"1", term=term))
+            assert await told(wire) == ["its writer has left"]
+        wire.came(batch(b"1", term=OURS))
+        assert await told(wire) == []
+        await it.intake.close()
+        next_one.intake.takes(next_one.shard, True)  # behind the farewell
+        asking.intake.leave(asking.shard)
+        wire.came(batch(b"2"))
+        wire.came(batch(b"3", term=OURS, session="t"))
+        assert await told(wire) == []
+        next_one.shard.term = OURS
+        next_one.intake.opened(next_one.shard)
+        next_one.intake.takes(next_one.shard, False)
+        assert sorted(await told(wire)) == ["", "its writer does not write any more"]
+        wire.came(batch(b"4", term=0, session="u"))
+        assert await told(wire) == ["its writer does not write any more"]
+        await asyncio.sleep(2.1)
+        wire.came(batch(b"4", term=0, session="u"))
+        assert await told(wire) == [""]
+        assert next_one.took == [b"3", b"4"]
+        await next_one.intake.close()
+
+    run_virtually(main)
+
+
+async def test_who_did_not_get_a_shard_that_was_left_says_nothing(wire: Wire) -> None:
+    it = Process(wire, 0)
+    it.intake.takes(it.shard, True)
+    it.intake.expect(it.shard)
+    it.intake.takes(it.shard, False)
+    assert wire.handlers, "it is asked for"
+    wire.came(batch(b"1"))
+    it.intake.leave(it.shard)
+    assert not wire.handlers
+    assert await told(wire) == []

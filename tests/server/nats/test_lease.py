@@ -96,6 +96,19 @@ async def test_what_was_never_written_is_taken_at_once(stream: Stream) -> None:
     assert read_tick(stream.ticks[0]).owner == "a"
 
 
+async def test_before_a_term_begins_it_is_told_that_whoever_wrote_has_left(
+    stream: Stream,
+) -> None:
+    ends: list[int] = []
+    assert await stream.lease("a").take(0, lambda: ends.append(stream.end))
+    assert await stream.lease("a").take(0, lambda: ends.append(stream.end))
+    assert not ends, "nobody wrote, or this process"
+    stream.put(stream.lease("a").farewell(4, 7)[1])
+    left = stream.end
+    assert await stream.lease("b").take(0, lambda: ends.append(stream.end))
+    assert ends == [left]
+
+
 async def test_an_heir_takes_at_once_behind_the_farewell_and_needs_no_stride(
     stream: Stream,
 ) -> None:

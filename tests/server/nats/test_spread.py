@@ -230,7 +230,10 @@ async def test_an_heir_writes_though_who_gave_it_the_shard_is_dead(nats_node: No
             await exits.aclose()
             raise StoreUnavailable("dead")
 
-        with mock.patch.object(Shard, "give", then_die), mock.patch.object(Giving, "close"):
+        async def close(self: Giving) -> None:  # and does not wait for what dies
+            await asyncio.gather(*(shard.close() for shard in self._shards))
+
+        with mock.patch.object(Shard, "give", then_die), mock.patch.object(Giving, "close", close):
             async with process(place, "two", LIMITS) as two:
                 await until(given.is_set, 20)
                 await until(lambda: written(two) == [2], 30)

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.server.nats.simulated import Nats, Pipe
-from tests.server.nats.simulated_streams import Stream
+from tests.server.nats.processes import NAMES, World, world_of
 from tests.server.nats.virtual import VirtualLoop, run_virtually
-from tests.venues.orders import order
-from userstream.client.publisher import line
-from userstream.core.limits import Limits
-from userstream.core.publishing import Duplicate, Refused
-from userstream.core.submission import Submission
-from userstream.server.bus import Ticket
-from userstream.server.clock import Clock
-from userstream.server.nats.appends import Appends
-from userstream.server.nats.jetstream import JetStream
-from userstream.server.nats.layout import Layout, read_event
+from userstream.core.publishing import Refused
 
-LAYOUT = Layout("us", 4, "e", batches=True)
-NAMES = [f"a{n}" for n in range(6)]
 WHO = st.integers(0, 2)
 PUBLISH = st.tuples(
     st.just("publish"), WHO, st.integers(0, 1), st.lists(st.sampled_from(NAMES), min_size=1)
+)
+FLOW = st.tuples(st.just("flow"), WHO, st.integers(1, 40))
+WAIT = st.tuples(st.just("wait"), st.sampled_from([0.0005, 0.0015, 0.01, 0.3, 1.1, 3.0]))
+LEAVE = st.tuples(st.just("leave"), WHO, st.sampled_from([0.0, 0.0, 0.01, 0.3, 3.0]))
+CALM = st.lists(
+    st.one_of(
+        PUBLISH,
+        st.tuples(st.just("flow"), WHO, st.sampled_from([5, 40, 400])),
+        WAIT,
+        st.tuples(st.just("late"), WHO, st.sampled_from([0.0, 0.002, 0.05])),
+        st.tuples(st.just("slow"), WHO, st.sampled_from([0.001, 0.003, 0.05])),
+        st.tuples(st.just("deaf"), WHO, st.sampled_from([0.001, 0.003, 0.05])),
+        LEAVE,
+    ),
+    min_size=8,
+    max_size=30,
 )
 STEPS = st.lists(
     st.one_of(
         PUBLISH,
         PUBLISH,
-        st.tuples(st.just("flow"), WHO, st.integers(1, 40)),
-        st.tuples(st.just("wait"), st.sampled_from([0.0005, 0.0015, 0.01, 0.3, 1.1, 3.0])),
+        FLOW,
+        WAIT,
         st.tuples(st.just("late"), WHO, st.sampled_from([0.0, 0.002, 0.05, 0.4, 1.4])),
         st.tuples(st.just("slow"), WHO, st.sampled_from([0.001, 0.003, 0.05, 0.3])),
         st.tuples(st.just("deaf"), WHO, st.sampled_from([0.001, 0.003, 0.05, 0.3])),
@@ -45,156 +46,11 @@ STEPS = st.lists(
         st.tuples(st.just("cut"), WHO),
         st.tuples(st.just("die"), WHO),
         st.tuples(st.just("stop"), WHO),
+        LEAVE,
     ),
     min_size=8,
     max_size=30,
 )
-
-
-class Line(NamedTuple):
-    """A line of an account; all those of an account are of one request."""
-
-    account: str
-    number: int
-
-
-class Process:
-    """A process that writes, and its two publishing requests."""
-
-    def __init__(self, appends: Appends, pipe: Callable[[], Pipe]) -> None:
-        self.appends = appends
-        self.pipe = pipe
-        self.requests: dict[int, Submission] = {}
-
-
-class World:
-    """Three processes, one of which began first."""
-
-    def __init__(self, nats: Nats) -> None:
-        self.nats = nats
-        self.processes: list[Process] = []
-        self.names = itertools.count()
-        self.ids = itertools.count(1)
-        self.lines: dict[str, Line] = {}
-        self.counts: Counter[str] = Counter()
-        self.told: list[tuple[str, Ticket, int]] = []
-        self.sources: dict[Submission, str] = {}
-        self.tasks: list[asyncio.Future[Any]] = []
-
-    async def begin(self) -> Process:
-        name = f"p{next(self.names)}"
-        link, pipe = await self.nats.link(name)
-        limits = Limits(append_wait_s=4.0)
-        appends = Appends(JetStream(link), LAYOUT, name, Clock(), limits)
-        await appends.start()
-        return Process(appends, pipe)
-
-    def publish(self, who: int, which: int, accounts: list[str]) -> None:
-        process = self.processes[who]
-        if which not in process.requests:
-            process.requests[which] = process.appends.submission()
-        submission = process.requests[which]
-        source = self.sources.setdefault(submission, f"s{len(self.sources)}")
-        ids, lines = [], []
-        for account in (f"{account}{source}" for account in accounts):
-            name = str(next(self.ids))
-            self.lines[name] = Line(account, self.counts[account])
-            self.counts[account] += 1
-            ids.append(name)
-            lines.append(line(account, order(order_id=name), source=source, n=self.counts[account]))
-        ticket = process.appends.append(submission, lines)
-        self.told += [(name, ticket, i) for i, name in enumerate(ids)]
-
-    async def flow(self, who: int, count: int) -> None:
-        """Lines one behind the other, all of one request, while other things happen."""
-        process = self.processes[who]
-        process.requests.pop(0, None)
-        keep = process.requests.setdefault(0, process.appends.submission())
-        for n in range(count):
-            if process is not self.processes[who] or process.requests.get(0) is not keep:
-                return
-            self.publish(who, 0, [NAMES[n % 3]])
-            await asyncio.sleep(0.0007)
-
-    async def step(self, what: str, *args: Any) -> None:
-        """One thing that happens."""
-        if what == "wait":
-            await asyncio.sleep(args[0])
-        elif what == "publish":
-            self.publish(*args)
-        elif what == "flow":
-            self.tasks.append(asyncio.ensure_future(self.flow(*args)))
-        elif what == "drop":
-            self.nats.dropped = args[0]
-        elif what in ("die", "stop"):
-            await self._replace(what, args[0])
-        else:
-            pipe = self.processes[args[0]].pipe()
-            if what == "late":
-                pipe.put_delay_s = args[1]
-            elif what == "slow":
-                pipe.up_delay_s = args[1]
-            elif what == "deaf":
-                pipe.down_delay_s = args[1]
-            else:
-                pipe.cut(arrives=True)
-
-    async def _replace(self, what: str, who: int) -> None:
-        old = self.processes[who]
-        if what == "die":
-            pipe = old.pipe()
-            await old.appends._js.link.close()
-            pipe.closed = True
-        else:
-            await old.appends.retire()  # meanwhile, and for a while more, it is published through
-            await asyncio.sleep(0.3)
-        self.processes[who] = await self.begin()
-        self.tasks.append(asyncio.ensure_future(old.appends.close()))
-
-    async def heal(self) -> None:
-        """No more faults: all was told in time, and the shards are even."""
-        self.nats.dropped = 0
-        for pipe in self.nats.pipes:
-            pipe.up_delay_s = pipe.down_delay_s = 0.001
-            pipe.put_delay_s = 0.0
-        await asyncio.sleep(40)
-        for _, ticket, _ in self.told:
-            assert ticket._committed is None
-        written = sorted(process.appends.written for process in self.processes)
-        assert written == [1, 1, 2], written
-        for who in range(3):
-            self.publish(who, 7, NAMES)
-        await asyncio.sleep(1)
-        for name, ticket, i in self.told[-18:]:
-            assert not isinstance(ticket.outcomes[i], Refused), (name, ticket.outcomes[i])
-        for task in self.tasks:
-            assert task.done()
-            task.result()
-        for process in self.processes:
-            await process.appends.close()
-
-    def check(self) -> None:
-        """What must hold of all that was stored and told."""
-        stored: list[str] = []
-        for shard in range(LAYOUT.shards):
-            for message in self.nats.streams[LAYOUT.events(shard)].stored:
-                account = message.subject.rpartition(".")[2]
-                if account != "tick":
-                    stored.append(
-                        str(json.loads(read_event(account, message.data).line)["event"]["order_id"])
-                    )
-        twice = {name: n for name, n in Counter(stored).items() if n > 1}
-        assert not twice, (twice, [self.lines[name] for name in twice])
-        for name, ticket, i in self.told:
-            # No line was published twice, and what was taken is not offered again.
-            assert not isinstance(ticket.outcomes[i], Duplicate), (name, ticket.outcomes[i])
-            assert isinstance(ticket.outcomes[i], Refused) or name in stored, name
-        kept: defaultdict[str, list[int]] = defaultdict(list)
-        for name in stored:
-            of = self.lines[name]
-            kept[of.account].append(of.number)
-        for numbers in kept.values():
-            assert numbers == list(range(len(numbers))), numbers
 
 
 EVERYWHERE = [("flow", 0, 2_000), ("flow", 1, 2_000), ("flow", 2, 2_000), ("wait", 3.0)]
@@ -207,19 +63,29 @@ EVERYWHERE = [("flow", 0, 2_000), ("flow", 1, 2_000), ("flow", 2, 2_000), ("wait
 def test_nothing_is_stored_twice_or_lost_while_shards_go_from_process_to_process(
     steps: list[tuple[Any, ...]],
 ) -> None:
-    async def main(loop: VirtualLoop) -> None:
-        streams = [Stream(LAYOUT.events(n), f"us.in.{n}.") for n in range(LAYOUT.shards)]
-        streams += [
-            Stream(LAYOUT.heads(n), f"us.head.{n}.", one_a_subject=True)
-            for n in range(LAYOUT.shards)
-        ]
-        world = World(Nats(loop, [*streams, Stream(LAYOUT.bucket, "$KV.")]))
-        for _ in range(3):
-            world.processes.append(await world.begin())
-        await asyncio.sleep(1.9)
-        for step in steps:
-            await world.step(*step)
-        await world.heal()
-        world.check()
+    run_virtually(partial(_lives, steps))
 
-    run_virtually(main)
+
+STOPS = [("flow", 0, 800), ("flow", 1, 800), ("leave", 2, 0.0), ("wait", 1.1), ("leave", 0, 0.0)]
+"""Two of three stop, one behind the other, while there are shards to be given."""
+
+
+@settings(max_examples=25, deadline=None)
+@example(steps=STOPS)
+@given(steps=CALM)
+def test_nothing_is_refused_while_processes_start_and_stop_as_they_should(
+    steps: list[tuple[Any, ...]],
+) -> None:
+    world = run_virtually(partial(_lives, steps))
+    for name, ticket, i in world.told:
+        assert not isinstance(ticket.outcomes[i], Refused), (name, ticket.outcomes[i])
+
+
+async def _lives(steps: list[tuple[Any, ...]], loop: VirtualLoop) -> World:
+    world = await world_of(loop, 3)
+    await asyncio.sleep(1.9)
+    for step in steps:
+        await world.step(*step)
+    await world.heal()
+    world.check()
+    return world

@@ -53,14 +53,15 @@ class Appends:
         self._writes = writes
         self._ledger = Ledger(layout.epoch, limits, self._load)
         self._heads = Heads(js, layout, self._ledger.get)
+        self._intake = Intake(js.link, layout, self)
+        wait_s, takes = limits.append_wait_s, self._intake.takes
         self.shards = [
-            Shard(n, layout, js, owner, limits.append_wait_s, self._opened, self._lost)
+            Shard(n, layout, js, owner, wait_s, self._opened, self._lost, takes)
             for n in range(layout.shards)
         ]
         streams = [name(n) for name in (layout.events, layout.heads) for n in range(layout.shards)]
         self.fullness = Fullness(js, [*streams, layout.bucket])
-        self._intake = Intake(js.link, layout, self)
-        self._handover = Handover(js.link, layout, limits.append_wait_s)
+        self._handover = Handover(js.link, layout, wait_s)
         self._waiting = Waiting(self._missing, self._fetch, self._accept)
         writers = self._handover.writers
         self._giving = Giving(js.link, layout, self.shards, writers, self._intake, self._waiting)
@@ -88,9 +89,6 @@ class Appends:
         """Gives the shards up; from then on lines go to whoever takes them."""
         await self._spread.close()
         await self._giving.close()
-        for shard in self.shards:
-            self._intake.lost(shard)
-        await asyncio.gather(*(shard.close() for shard in self.shards))
 
     async def close(self) -> None:
         """Gives the shards up, and hands nothing over any more."""

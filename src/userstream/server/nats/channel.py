@@ -76,13 +76,14 @@ class Channel:
         self._stalled_s: float | None = None
         """Since when nothing is taken of what is offered; ``None``: the last batch was."""
         self._paused = False
-        self._turn = False
+        self._turn = self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._begin()
         link.on_down.append(self._down)
 
     def close(self) -> None:
         """Hands nothing more over; what has no answer is not known to be stored."""
+        self._closed = True
         self._link.on_down.remove(self._down)
         self._fail("the server stops")
         if self._timer is not None:
@@ -90,6 +91,9 @@ class Channel:
 
     def put(self, handed: Handed) -> None:
         """Hands a line over behind all that was put before."""
+        if self._closed:
+            handed.refuse("the server has stopped")
+            return
         self._waiting.append(handed)
         loop = asyncio.get_running_loop()
         if not self._turn:

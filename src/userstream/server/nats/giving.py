@@ -1,7 +1,8 @@
 """Giving: shards go to processes that write fewer, one at a time, and nothing is lost on the way.
 
 Whoever has fewer asks. What was put until then is stored and answered; local lines that come
-meanwhile wait, and go to the next writer once the farewell, which names it, is stored.
+meanwhile wait, and go to the next writer once the farewell, which names it, is stored. A process
+that stops leaves all of its shards so, to nobody by name.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from userstream.server.nats.waiting import Waiting
 from userstream.server.nats.wire import Message, pub
 from userstream.server.nats.writers import Writers
 from userstream.server.records import decode, encode
-from userstream.server.tasks import failed
+from userstream.server.tasks import failed, within
 
 _log = logger("giving")
 LEAST = 2
@@ -69,7 +70,7 @@ class Giving:
         self._waiting = waiting
         self._sids: dict[Shard, int] = {}
         self._task: asyncio.Task[None] | None = None
-        self._shard: Shard | None = None
+        self._held: frozenset[int] = frozenset()
         self._before: set[Job] = set()
         self._clear = asyncio.Event()
         self._over = asyncio.Event()
@@ -87,23 +88,30 @@ class Giving:
             self._link.unsubscribe(sid)
 
     async def close(self) -> None:
-        """Gives nothing more to who asks; what is being given is."""
+        """Leaves all shards to whoever takes them, and gives nothing more to who asks."""
         self._stops = True
         if self._task is not None:
             await self._task
+        await asyncio.gather(*(shard.settle() for shard in self._shards))
+        self._hold(*(shard for shard in self._shards if shard.mine))
+        await within(_CLEAR_S, self._clear)
+        await asyncio.gather(*(shard.close() for shard in self._shards))
+        self._release()
 
     # ── jobs ────────────────────────────────────────────────────────────────────────────────────
 
     def held(self, job: Job) -> list[str]:
         """Accounts of a job that wait until a shard is given."""
-        if self._shard is None or job in self._before:
+        if not self._held or job in self._before:
             return []
+        return self._touched(job)
+
+    def _touched(self, job: Job) -> list[str]:
         return [account for account in set(job.accounts) if account and self.holds(account)]
 
     def holds(self, account: str) -> bool:
         """Whether the account's shard is being given."""
-        shard = self._shard
-        return shard is not None and self._layout.shard_of(account) == shard.number
+        return bool(self._held) and self._layout.shard_of(account) in self._held
 
     async def over(self) -> None:
         """Returns when nothing is being given any more."""
@@ -137,7 +145,7 @@ class Giving:
     def _declined(self, shard: Shard, ask: Ask) -> str:
         if self._stops:
             return "the server stops"
-        if self._shard is not None:
+        if self._held:
             return "another shard is being given"
         if not shard.calm or not self._link.connected:
             return "the shard has trouble of its own"
@@ -146,19 +154,15 @@ class Giving:
             return "it writes no more shards than whoever asks"
         return ""
 
-    def _hold(self, shard: Shard) -> None:
+    def _hold(self, *shards: Shard) -> None:
         self._over.clear()
         self._clear.clear()
-        self._intake.hold(shard)
+        self._intake.hold(shards)
+        self._held = frozenset(shard.number for shard in shards)
         # Those of other processes among them were taken, and have to be stored here.
-        self._before = {job for job in self._waiting if self._touches(job, shard)}
-        self._shard = shard
+        self._before = {job for job in self._waiting if self._touched(job)}
         if not self._before:
             self._clear.set()
-
-    def _touches(self, job: Job, shard: Shard) -> bool:
-        shard_of = self._layout.shard_of
-        return any(shard_of(account) == shard.number for account in job.accounts if account)
 
     async def _give(self, shard: Shard, heir: str, reply: str) -> None:
         declined = ""
@@ -184,7 +188,7 @@ class Giving:
 
     def _release(self) -> None:
         self._intake.release()
-        self._shard = None
+        self._held = frozenset()
         self._before = set()
         self._over.set()
 

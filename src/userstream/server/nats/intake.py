@@ -2,20 +2,23 @@
 
 "Not taken" must be true of every process that may have got the batch. Whoever subscribes once its
 term has begun gets nothing that was published before, and whoever wrote before can store nothing
-any more. While a shard is given, both are subscribed, so that nothing is lost between them: then
-whoever gave it answers for its own term, and the heir does not, until nobody believes it any more.
+any more. Nor does it take anything once its farewell is stored: who subscribes then gets nothing
+that it took. While a shard is given, both are subscribed, so that nothing is lost between them:
+then whoever gave it answers for its own term, and the heir does not, until nobody believes it any
+more.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+import contextlib
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Protocol
 
 from userstream.core.submission import Submission
-from userstream.errors import StoreError
+from userstream.errors import StoreError, StoreUnavailable
 from userstream.server.bus import Ticket
 from userstream.server.logs import logger
 from userstream.server.nats.batch import Batch, BatchAnswer, read_batch, told_of
@@ -33,9 +36,13 @@ _EARLY = 100
 _QUIET_S = 1.0
 """So long an heir says nothing of what its giver may have taken."""
 _LINGER_S = 2.0
-"""So long whoever gave a shard says of all that comes for it that it is not taken."""
-_UNNAMED_S = 3.0
-"""So long an heir takes nothing that names no term (a version before): its giver refuses it."""
+"""So long whoever gives a shard, or leaves it, says of what comes for it that it is not taken.
+
+So long whoever has it next takes nothing that names no term (a version before), and says so.
+Nobody can take it as that of a silent writer sooner.
+"""
+_LATE_S = 0.5
+"""For what is on its way when a process stops."""
 
 
 class Writing(Protocol):
@@ -77,55 +84,71 @@ class Intake:
         self._writing = writing
         self._sids: dict[Shard, int] = {}
         self._sessions: dict[Shard, OrderedDict[str, _Session]] = {}
-        self._given_s: dict[Shard, float] = {}
-        """When terms began of shards whose batches came here before, too."""
-        self._held: Shard | None = None
-        self._early: dict[Shard, deque[tuple[Message, Batch, bytes]]] = {}
+        self._quiet_s: dict[Shard, float] = {}
+        """Until when nothing is said of what whoever wrote before may have taken."""
+        self._held: Collection[Shard] = ()
+        self._held_s = 0.0
+        self._asked: set[Shard] = set()
+        self._taking: set[Shard] = set()
+        self._early: defaultdict[Shard, deque[tuple[Message, Batch, bytes]]] = defaultdict(
+            lambda: deque(maxlen=_EARLY)
+        )
         self._lingering: dict[Shard, asyncio.TimerHandle] = {}
         self._answering: set[asyncio.Task[None]] = set()
         self._told = False
 
     def expect(self, shard: Shard) -> None:
-        """A term may begin soon; until then its writer answers."""
+        """Its writer is asked for it, and answers until a term begins."""
+        self._asked.add(shard)
         self._listen(shard)
-        if shard not in self._sessions:
-            self._early[shard] = deque(maxlen=_EARLY)
+
+    def leave(self, shard: Shard) -> None:
+        """It was given, or not."""
+        self._asked.discard(shard)
+        self._quit(shard)
+
+    def takes(self, shard: Shard, now: bool) -> None:
+        """A term may begin ``now``, as its writer has left; or none began."""
+        if now:
+            self._taking.add(shard)
+            self._listen(shard)
+        else:
+            self._taking.discard(shard)
+            self._quit(shard)
 
     def opened(self, shard: Shard) -> None:
         """A term begins."""
         if shard in self._sids:
-            self._given_s[shard] = asyncio.get_running_loop().time()
+            now_s = asyncio.get_running_loop().time()
+            shared = shard in self._asked or shard in self._lingering
+            self._quiet_s[shard] = now_s + _QUIET_S * shared
         self._listen(shard)
         self._end_lingering(shard)
         self._sessions[shard] = OrderedDict()
-        for message, batch, lines in self._early.pop(shard, ()):
-            self._judge(shard, message, batch, lines)
+        for early in self._early.pop(shard, ()):
+            self._read(shard, *early)
 
     def _listen(self, shard: Shard) -> None:
         if shard not in self._sids:
             subject = self._layout.put_subject(shard.number)
             self._sids[shard] = self._link.subscribe(subject, partial(self._came, shard))
 
-    def hold(self, shard: Shard) -> None:
-        """Takes nothing of a shard that is about to be given to another process."""
-        self._held = shard
+    def hold(self, shards: Collection[Shard]) -> None:
+        """Takes nothing of shards that are about to be other processes'."""
+        self._held = shards
+        self._held_s = asyncio.get_running_loop().time()
 
     def release(self) -> None:
-        """Takes it again, unless the shard was given."""
-        self._held = None
+        """Takes it again, of those that are still written here."""
+        self._held = ()
 
     def lost(self, shard: Shard) -> None:
         """Another process's affair now; what was taken is still answered."""
         self._sessions.pop(shard, None)
-        self._given_s.pop(shard, None)
-        if self._held is shard:
+        if shard in self._held:
             loop = asyncio.get_running_loop()
-            self._lingering[shard] = loop.call_later(_LINGER_S, self._lingered, shard)
-        self._quit(shard)
-
-    def leave(self, shard: Shard) -> None:
-        """Expects no term any more."""
-        self._early.pop(shard, None)
+            until_s = self._held_s + _LINGER_S
+            self._lingering[shard] = loop.call_at(until_s, self._lingered, shard)
         self._quit(shard)
 
     def _lingered(self, shard: Shard) -> None:
@@ -139,13 +162,19 @@ class Intake:
 
     def _quit(self, shard: Shard) -> None:
         """Says nothing at all any more, unless there is a reason to."""
-        if shard in self._sids and not (
-            shard in self._sessions or shard in self._early or shard in self._lingering
-        ):
+        reasons = self._sessions, self._lingering, self._asked, self._taking
+        if shard in self._sids and not any(shard in reason for reason in reasons):
             self._link.unsubscribe(self._sids.pop(shard))
+            self._early.pop(shard, None)
+            self._quiet_s.pop(shard, None)
 
     async def close(self) -> None:
-        """Answers what was taken; the outcomes must be on their way."""
+        """Answers all that came until now; the outcomes of what was taken must be on their way."""
+        for sid in self._sids.values():
+            self._link.unsubscribe(sid, late=True)
+        if self._sids:
+            with contextlib.suppress(StoreUnavailable):  # comes behind what is on its way
+                await self._link.answer(lambda to: pub(to, b""), _LATE_S)
         for shard in list(self._lingering):
             self._lingered(shard)
         if self._answering:
@@ -164,24 +193,28 @@ class Intake:
                 _log.error("a batch of another process cannot be read", error=str(e))
                 self._refuse(shard, message, str(e))
             return
-        if shard in self._sessions:
+        self._read(shard, message, batch, lines)
+
+    def _read(self, shard: Shard, message: Message, batch: Batch, lines: bytes) -> None:
+        # What is for a later term, whoever replaced this one got, too, and answers.
+        wrote = shard in self._sessions or shard in self._lingering
+        if wrote and batch.term <= shard.term:
             self._judge(shard, message, batch, lines)
-        elif shard in self._lingering and batch.term in (0, shard.term):
-            self._refuse(shard, message, "it was given to another process")
-        elif shard in self._early:
+        elif shard in self._asked or shard in self._taking:
             self._early[shard].append((message, batch, lines))
 
     def _judge(self, shard: Shard, message: Message, batch: Batch, lines: bytes) -> None:
-        if batch.term > shard.term:  # whoever replaced this one got it, too, and answers
-            return
-        if batch.term < shard.term and shard in self._given_s:
-            since_s = asyncio.get_running_loop().time() - self._given_s[shard]
-            if since_s <= _QUIET_S:  # its giver may have taken it, and says so
+        if batch.term < shard.term and shard in self._quiet_s:
+            since_s = asyncio.get_running_loop().time() - self._quiet_s[shard]
+            if since_s < 0:  # its giver may have taken it, and says so
                 return
-            if since_s <= _UNNAMED_S:
+            if since_s < _LINGER_S:
                 self._refuse(shard, message, "its writer does not write any more")
                 return
-        sessions = self._sessions[shard]
+        sessions = self._sessions.get(shard)
+        if sessions is None:
+            self._refuse(shard, message, "its writer has left")
+            return
         session = sessions.get(batch.session)
         if session is None and batch.number == 0 and not 0 < batch.term < shard.term:
             session = sessions[batch.session] = _Session()
@@ -189,8 +222,8 @@ class Intake:
                 sessions.popitem(last=False)
         if session is None or session.number != batch.number:
             self._refuse(shard, message, "its writer does not know what came before")
-        elif self._held is shard:
-            self._refuse(shard, message, "it is being given to another process")
+        elif shard in self._held:
+            self._refuse(shard, message, "its writer is about to leave")
         elif self._writing.full:
             self._refuse(shard, message, "its writer's append queue is full")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from userstream.errors import StoreUnavailable
@@ -75,10 +76,11 @@ class Lease:
         """What it appends once its term is over, behind all else."""
         return self._subject.encode(), encode(Tick(term, "", floor, heir))
 
-    async def take(self, known: int) -> Term | None:
+    async def take(self, known: int, left: Callable[[], None] = lambda: None) -> Term | None:
         """Opens a term, if the shard is given up to us, or was ours, or its writer is silent.
 
-        ``known`` is a place that the stream must have reached.
+        ``known`` is a place that the stream must have reached; ``left`` is called before the term
+        begins if whoever wrote before said farewell, and so takes nothing any more.
 
         Raises:
             BehindError: it ends before that.
@@ -97,6 +99,8 @@ class Lease:
         free = (tick.owner or tick.heir) in ("", self._owner) and not self._is_namesakes(tick)
         if not free and not await self._silent(last):
             return None
+        if last is not None and not tick.owner:
+            left()
         return await self._open(tick, end)
 
     def _is_namesakes(self, tick: Tick) -> bool:

@@ -17,7 +17,7 @@ from userstream.server.nats.address import HELLO, Address, Server, told
 from userstream.server.nats.call import Call
 from userstream.server.nats.inbox import Handler, Inbox, NobodyError, Stored
 from userstream.server.nats.wire import Info, Line, Message, Parser, check_server, pub, read_info
-from userstream.server.tasks import ended, lasting
+from userstream.server.tasks import ended, lasting, within
 
 _log = logger("nats")
 _CONNECT_S = 3.0
@@ -92,9 +92,10 @@ class Link:
             self.send(b"SUB %b %d\r\n" % (subject.encode(), self._last_sid))
         return self._last_sid
 
-    def unsubscribe(self, sid: int) -> None:
-        """Hands no more over."""
-        if self._handlers.pop(sid, None) is not None and self.connected:
+    def unsubscribe(self, sid: int, *, late: bool = False) -> None:
+        """Hands no more over, or only what is on its way and comes ``late``."""
+        found = self._handlers.get(sid) if late else self._handlers.pop(sid, None)
+        if found is not None and self.connected:
             self.send(b"UNSUB %d\r\n" % sid)
 
     def inbox(self, answered: Handler, stored: Stored | None = None) -> tuple[str, bytes]:
@@ -172,9 +173,7 @@ class Link:
         """Returns when the connection is lost, or silent for too long."""
         self._pongs = 0
         while self.connected:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PING_S):
-                    await self._lost.wait()
+            await within(_PING_S, self._lost)
             self._pongs += 1
             if self._pongs > 2 and self._transport is not None:
                 self._down()

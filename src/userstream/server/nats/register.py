@@ -23,7 +23,7 @@ from userstream.server.nats.bucket import MARKER_S, Bucket, Change, Conflict
 from userstream.server.nats.link import Link
 from userstream.server.nats.streamtime import StreamTime, Tick
 from userstream.server.records import decode, encode
-from userstream.server.tasks import ended, lasting
+from userstream.server.tasks import ended, lasting, within
 
 _log = logger("register")
 _TICK_LIFE_S = 3_600
@@ -109,9 +109,7 @@ class Register:
             raise StoreUnavailable("NATS JetStream stores nothing: is there a quorum?")
         self._heard = asyncio.Event()
         if [node for node in self.time.nodes() if node != self.node]:
-            with contextlib.suppress(TimeoutError):  # they have stopped, a moment ago
-                async with asyncio.timeout(4 * self.timing.tick_s):
-                    await self._heard.wait()
+            await within(4 * self.timing.tick_s, self._heard)  # they have stopped, a moment ago
         self._ready = True
         await self._tick()
         self._beating = lasting("register", self._beat)
@@ -202,9 +200,7 @@ class Register:
 
     async def _beat(self) -> None:
         while not self._closing:  # a request may swallow the cancellation
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.timing.tick_s):
-                    await self._wake.wait()
+            await within(self.timing.tick_s, self._wake)
             self._wake.clear()
             await self._tick()
 

@@ -14,7 +14,7 @@ from userstream.server.nats.flow import Batches, Done, Entry, Flow, OneByOne
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.layout import Layout
 from userstream.server.nats.lease import TICK_S, BehindError, Lease, check_end
-from userstream.server.tasks import ended, lasting, told
+from userstream.server.tasks import ended, lasting, told, within
 
 _log = logger("shard")
 _PATIENCE_S = 2.0
@@ -43,9 +43,8 @@ def _flow_of(layout: Layout) -> type[Flow]:
 class Shard:
     """Takes the shard when nobody has it, and keeps it with a tick a second.
 
-    Each append names its place;
-    after any refusal, silence or reconnect the leader's tail is compared with what is in flight,
-    and only what is not there is sent again.
+    Each append names its place; after any refusal, silence or reconnect the leader's tail is
+    compared with what is in flight, and only what is not there is sent again.
     """
 
     def __init__(
@@ -57,13 +56,15 @@ class Shard:
         wait_s: float,
         opened: Callable[[Shard, int], None],
         lost: Callable[[Shard], None],
+        takes: Callable[[Shard, bool], None] = lambda *_: None,
     ) -> None:
+        """``takes`` is told that a term may begin of what its writer left, and that none does."""
         self.number = number
         self.stream = layout.events(number)
         self._js = js
         self._wait_s = wait_s
-        self._opened = opened
-        self._lost = lost
+        self._opened, self._lost, self._takes = opened, lost, takes
+        self._taking = asyncio.Lock()
         flow = _flow_of(layout)
         self._flow = flow(js.link, number, self._troubled)
         self._lease = Lease(js, layout, number, owner, flow.stride)
@@ -89,6 +90,13 @@ class Shard:
         """Tries to become the writer, now and whenever nobody else is."""
         self._task = lasting(f"shard {self.number}", self._run, _AGAIN_S)
 
+    async def settle(self) -> None:
+        """Takes it no more; if it is just being taken, waits for that, for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE_S), self._taking:
+                if not self.mine:
+                    await ended(self._task)
+
     async def close(self) -> None:
         """Waits for what is in flight, for a while, and gives the shard up."""
         if self._troubled in self._js.link.on_down:
@@ -96,9 +104,7 @@ class Shard:
         if self.mine:
             given: asyncio.Event = asyncio.Event()
             self._say_farewell("", lambda *_: given.set())
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE_S):
-                    await given.wait()
+            await within(_PATIENCE_S, given)
         await ended(self._task)
         self._fail(StoreUnavailable("the server stops"))
 
@@ -194,7 +200,7 @@ class Shard:
         told, behind = False, Seldom(_AGAIN_S)
         while True:
             try:
-                term = await self._lease.take(self.base)
+                await self._try()
             except BehindError as e:
                 if behind.passes():
                     what = "a shard ends before what was acknowledged"
@@ -203,19 +209,24 @@ class Shard:
                 if not told:
                     _log.info("a shard cannot be asked for", shard=self.number, error=str(e))
                 told = True
-            else:
+            if self.mine:
+                return
+            await within(TICK_S / 4, self._nudged)
+            self._nudged.clear()
+
+    async def _try(self) -> None:
+        async with self._taking:
+            try:
+                term = await self._lease.take(self.base, partial(self._takes, self, True))
                 self.asked.set()
                 if term is not None:
-                    break
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S / 4):
-                    await self._nudged.wait()
-            self._nudged.clear()
-        self.mine, self.term, self.floor = True, term.number, term.floor
-        self._flow.open(term.place)
-        self._begin()
-        self._opened(self, term.floor)
-        _log.info("a shard is written here", shard=self.number, term=self.term)
+                    self.mine, self.term, self.floor = True, term.number, term.floor
+                    self._flow.open(term.place)
+                    self._begin()
+                    self._opened(self, term.floor)
+                    _log.info("a shard is written here", shard=self.number, term=self.term)
+            finally:
+                self._takes(self, False)
 
     async def _tend(self) -> None:
         """Ticks; returns when something is wrong."""
@@ -225,9 +236,7 @@ class Shard:
                 self._ticking = True
                 self.put(*self._lease.tick(self.term, self.floor), self._ticked)
             for _ in range(int(_PATIENCE_S / TICK_S)):
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_S):
-                        await self._trouble.wait()
+                await within(TICK_S, self._trouble)
                 if self.base != before or self._trouble.is_set():
                     break
             else:

@@ -48,6 +48,7 @@ class Spread:
         self._intake = intake
         self._declined_s: dict[str, float] = {}
         self._opened = asyncio.Event()
+        self._asking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -55,8 +56,9 @@ class Spread:
         self._task = lasting("spread", self._run)
 
     async def close(self) -> None:
-        """Asks no more."""
-        await ended(self._task)
+        """Asks no more; what is being given to this process is taken."""
+        async with self._asking:
+            await ended(self._task)
 
     def opened(self) -> None:
         """A term of this process begins."""
@@ -68,7 +70,8 @@ class Spread:
             await asyncio.sleep(_PACE_S * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             shard = self._wanted()
             if shard is not None:
-                await self._ask(shard)
+                async with self._asking:
+                    await self._ask(shard)
 
     def _wanted(self) -> Shard | None:
         """One of those of the process that has most, if that is enough more than this one has."""
@@ -107,8 +110,7 @@ class Spread:
         except (StoreError, TimeoutError) as e:
             declined = str(e) or "it was given, and could not be taken at once"
         finally:
-            if not shard.mine:
-                self._intake.leave(shard)
+            self._intake.leave(shard)
         if declined:
             self._declined_s[owner] = time.monotonic() + _AGAIN_S
             _log.debug("a shard is not given", shard=shard.number, owner=owner, why=declined)
