@@ -23,7 +23,7 @@ from userstream.server.clock import Clock
 from userstream.server.committer import Committer
 from userstream.server.folder import open_folder
 from userstream.server.kept import kept_in
-from userstream.server.nats import bucket
+from userstream.server.nats import register as of_register
 from userstream.server.nats.jetstream import JetStream
 from userstream.server.nats.shared import Shared
 from userstream.venue import Refusal
@@ -219,7 +219,7 @@ async def test_a_nats_that_stores_nothing_is_an_error_at_the_start(tmp_path: Pat
             its = a.register._bucket
             late = Shared(its._link, its._settings, b"s" * 32, POLICIES, Clock())
             with (
-                mock.patch.object(bucket, "_ELECTED_S", 0),
+                mock.patch.object(of_register, "_ELECTED_S", 0),
                 pytest.raises(StoreUnavailable, match="does not answer"),
             ):
                 await late.__aenter__()

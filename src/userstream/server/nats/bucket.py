@@ -14,12 +14,10 @@ from userstream.errors import StoreUnavailable
 from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.drift import check
-from userstream.server.nats.jetstream import JetStream, patiently, read_ack
+from userstream.server.nats.jetstream import JetStream, read_ack
 from userstream.server.nats.link import Link
 from userstream.server.nats.wire import Message, recorded
 
-_ELECTED_S = 15.0
-"""A NATS that starts as well may still have to elect who makes it."""
 _log = logger("register")
 _WRONG_SEQUENCE = 10071
 MARKER_S = 60
@@ -83,7 +81,7 @@ class Bucket:
             "subject_delete_marker_ttl": MARKER_S * 1_000_000_000,
             "duplicate_window": 100_000_000,
         }
-        check([(config, await patiently(lambda: self._js.provide(config), _ELECTED_S))])
+        check([(config, await self._js.provide(config))])
 
     async def put(self, key: str, value: bytes, after: int | None, life_s: int | None) -> int:
         """Stores a record behind the one with that sequence (0: there is none); gives its own.

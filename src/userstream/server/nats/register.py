@@ -20,6 +20,7 @@ from userstream.server.clock import Clock
 from userstream.server.logs import logger
 from userstream.server.nats.address import NatsSettings
 from userstream.server.nats.bucket import MARKER_S, Bucket, Change, Conflict
+from userstream.server.nats.jetstream import patiently
 from userstream.server.nats.link import Link
 from userstream.server.nats.streamtime import StreamTime, Tick
 from userstream.server.records import decode, encode
@@ -28,6 +29,7 @@ from userstream.server.tasks import ended, lasting, within
 _log = logger("register")
 _TICK_LIFE_S = 3_600
 _SOON_S = 0.02
+_ELECTED_S = 15.0  # a NATS that starts as well may still have to elect who leads
 _LOADED_S = 600
 """For the whole bucket; a million keys take less than a minute."""
 T = TypeVar("T")
@@ -54,9 +56,8 @@ class Register:
     ) -> None:
         self.node = secrets.token_hex(8)
         self.clock = clock
-        self.timing = timing or Timing()
+        self.timing = t = timing or Timing()
         scale = 1_000 * clock.speed
-        t = self.timing
         self.time = StreamTime(*(int(s * scale) for s in (t.answer_s, t.settle_s, t.lease_s)))
         self.down = False
         """Whether the last tick could not be stored: no quorum, or no connection."""
@@ -102,17 +103,23 @@ class Register:
             InvalidSettings: NATS does not allow the bucket.
             StoreError: it does not answer, or has no quorum.
         """
-        await self._bucket.make()
-        await self._bucket.watch(self._take)
-        if not await self._tick(_LOADED_S):
+        await patiently(self._bucket.make, _ELECTED_S)
+        try:
+            await patiently(self._load, _ELECTED_S)
+        except StoreError:
             await self.close()
-            raise StoreUnavailable("NATS JetStream stores nothing: is there a quorum?")
+            raise
         self._heard = asyncio.Event()
         if [node for node in self.time.nodes() if node != self.node]:
             await within(4 * self.timing.tick_s, self._heard)  # they have stopped, a moment ago
         self._ready = True
         await self._tick()
         self._beating = lasting("register", self._beat)
+
+    async def _load(self) -> None:
+        await self._bucket.watch(self._take)
+        if not await self._tick(_LOADED_S):
+            raise StoreUnavailable("NATS JetStream stores nothing: is there a quorum?")
 
     async def close(self) -> None:
         """Leaves the other nodes, who count this one out at once."""
@@ -149,12 +156,11 @@ class Register:
             seq = await self._bucket.put(key, value, after, life_s)
         except Conflict as e:
             gone = after == self.seq(key) == 0 < e.last <= self._bucket.last
-            if gone:  # but for what NATS left of it
-                seq = await self._bucket.put(key, value, e.last, life_s)
-            else:
+            if not gone:
                 if e.last == 0:
                     self._seqs.pop(key, None)
                 raise
+            seq = await self._bucket.put(key, value, e.last, life_s)  # but for what NATS left of it
         try:
             async with asyncio.timeout(self.timing.answer_s):
                 await self._bucket.seen(seq)
@@ -181,8 +187,7 @@ class Register:
         Raises:
             StoreUnavailable: there is an outage, or no end to it.
         """
-        last = time.monotonic() + 2 * self.timing.answer_s
-        sure = False
+        last, sure = time.monotonic() + 2 * self.timing.answer_s, False
         while time.monotonic() < last:
             with contextlib.suppress(Conflict, StoreUnavailable):
                 done = await act(sure)
