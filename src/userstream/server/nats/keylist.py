@@ -29,10 +29,7 @@ class KeyList:
 
     async def owned_by(self, venue: str, account: str) -> list[str]:
         """The live keys; in an outage as far as this node knows."""
-        with suppress(StoreUnavailable):
-            await self._register.catch_up()
-        records = self._copy.live(venue, account)
-        return [self._copy.table.key_of(venue, record.random) for record in records]
+        return self._keys_of(await self._live(venue, account))
 
     async def shown(self, venue: str, identity: Identity, asked_s: float) -> list[str] | Refusal:
         """The live keys, given to that API key.
@@ -40,16 +37,22 @@ class KeyList:
         Raises:
             StoreUnavailable: it was not given all of them before, and this cannot be stored.
         """
-        with suppress(StoreUnavailable):
-            await self._register.catch_up()
-        live = self._copy.live(venue, identity.account)
+        live = await self._live(venue, identity.account)
         acts = (partial(self._give, record, identity.api_key) for record in live)
         await all_of(self._register.retried(act) for act in acts)
         # As a POST: a revocation is stored before these, and shows here, or finds and ends them.
         refusal = self._revocations.seen.refusal(identity, asked_s)
         if refusal is not None:
             return refusal
-        return [self._copy.table.key_of(venue, record.random) for record in live]
+        return self._keys_of(live)
+
+    async def _live(self, venue: str, account: str) -> list[KeyRecord]:
+        with suppress(StoreUnavailable):
+            await self._register.catch_up()
+        return self._copy.live(venue, account)
+
+    def _keys_of(self, records: list[KeyRecord]) -> list[str]:
+        return [self._copy.table.key_of(record.venue, record.random) for record in records]
 
     async def _give(self, record: KeyRecord, api_key: str, _: bool) -> bool:
         current = self._copy.at((record.venue, record.random))
